@@ -1,0 +1,189 @@
+// swift-tools-version: 6.2
+// The map of rooms, and of who may call whom. docs/architecture.md has the picture.
+import PackageDescription
+
+// MARK: Rules every target is built under
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+// MARK: External parts
+
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let lifecycle: Target.Dependency =
+  .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let context: Target.Dependency =
+  .product(name: "ServiceContextModule", package: "swift-service-context")
+let arguments: Target.Dependency =
+  .product(name: "ArgumentParser", package: "swift-argument-parser")
+let configuration: Target.Dependency =
+  .product(name: "Configuration", package: "swift-configuration")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+
+func library(
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
+}
+
+func executable(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency]) -> Target
+{
+  .executableTarget(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+func tests(
+  _ name: String, path: String? = nil, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: strict)
+}
+
+// MARK: Services
+
+/// One deployable. `calls` is the only place that says whose API a service may use; calls go one
+/// way (identity ← organization ← client-directory ← messaging ← gateway) and never back.
+struct Service {
+  let folder: String
+  let room: String
+  let calls: [String]
+  var extra: [Target.Dependency] = []
+
+  var storage: [Target.Dependency] { ["Postgres", "Feed", "ServiceStorage"] }
+
+  var targets: [Target] {
+    let apis = ([room] + calls).map { Target.Dependency(stringLiteral: "\($0)API") }
+    return [
+      .target(
+        name: "\(room)Core",
+        dependencies: ["GRPC", "Protobuf", "CommonAPI", "ServiceKit", crypto, logging] + apis
+          + storage + extra,
+        path: "services/\(folder)/Service", swiftSettings: strict),
+      executable(
+        "\(room)Main", path: "services/\(folder)/Main",
+        [.init(stringLiteral: "\(room)Core"), "ServiceKit", "ServiceStorage"]),
+      tests(
+        "\(room)Tests", path: "services/\(folder)/Tests",
+        [.init(stringLiteral: "\(room)Core"), "TestKit", "GRPC", "Protobuf", "CommonAPI", "ServiceKit"]
+          + apis + storage),
+    ]
+  }
+}
+
+let services = [
+  Service(folder: "identity", room: "Identity", calls: [], extra: ["CArgon2", "CCrack"]),
+  Service(folder: "organization", room: "Organization", calls: ["Identity"]),
+  Service(
+    folder: "client-directory", room: "ClientDirectory", calls: ["Identity", "Organization"]),
+  Service(
+    folder: "messaging", room: "Messaging", calls: ["Identity", "Organization", "ClientDirectory"],
+    extra: ["CCURL", mustache]),
+]
+let everyAPI: [Target.Dependency] = [
+  "IdentityAPI", "OrganizationAPI", "ClientDirectoryAPI", "MessagingAPI",
+]
+
+// MARK: Package
+
+let package = Package(
+  name: "clientele",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "identity", targets: ["IdentityMain"]),
+    .executable(name: "organization", targets: ["OrganizationMain"]),
+    .executable(name: "client-directory", targets: ["ClientDirectoryMain"]),
+    .executable(name: "messaging", targets: ["MessagingMain"]),
+    .executable(name: "gateway", targets: ["GatewayMain"]),
+    .executable(name: "clientele", targets: ["Operator"]),
+    .executable(name: "echo-server", targets: ["EchoServer"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-service-context", from: "1.5.1"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+  ],
+  targets: [
+    // System libraries: a module map each, no code but tiny shims.
+    .systemLibrary(
+      name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    .systemLibrary(
+      name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
+    .systemLibrary(
+      name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(name: "CCrack", providers: [.apt(["libcrack2-dev"])]),
+    .systemLibrary(
+      name: "CCURL", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
+    // How we speak.
+    .target(name: "CProtos", dependencies: ["CProtobufC"]),
+    library("Protobuf", ["CProtobufC"]),
+    library("HTTP2", ["CNGHTTP2", nio]),
+    library("CommonAPI", ["Protobuf", "CProtos", "CProtobufC"]),
+    library(
+      "GRPC", ["HTTP2", "Protobuf", "CommonAPI", nio, nioPosix, nioSSL, logging, metrics, context]),
+    library("Postgres", ["CLibPQ", logging, crypto]),
+    library("IdentityAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("OrganizationAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("ClientDirectoryAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("MessagingAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("BenchAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("Feed", ["Postgres", "GRPC", "Protobuf", "CommonAPI", logging]),
+    library(
+      "ServiceKit",
+      ["GRPC", "CommonAPI", "Protobuf", nio, nioSSL, logging, crypto, lifecycle, configuration,
+        context]),
+    library(
+      "ServiceStorage",
+      ["Postgres", "Feed", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle, crypto]),
+
+    // Tools.
+    executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
+    executable(
+      "Operator",
+      ["GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit", logging, arguments] + everyAPI),
+
+    // The edge.
+    .target(
+      name: "GatewayCore",
+      dependencies: ["GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, crypto, logging]
+        + everyAPI,
+      path: "services/gateway/Service", swiftSettings: strict),
+    executable("GatewayMain", path: "services/gateway/Main", ["GatewayCore", "ServiceKit"]),
+    tests(
+      "GatewayTests", path: "services/gateway/Tests",
+      ["GatewayCore", "TestKit", "GRPC", "Protobuf", "CommonAPI", "ServiceKit"] + everyAPI),
+
+    // Tests of the rooms.
+    .target(
+      name: "TestKit",
+      dependencies: ["GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit", "ServiceStorage", logging, crypto],
+      path: "Tests/TestKit", swiftSettings: strict),
+    tests("ProtobufTests", ["Protobuf", "CommonAPI", "BenchAPI", "TestKit"]),
+    tests("HTTP2Tests", ["HTTP2", nio, "CNGHTTP2"]),
+    tests("GRPCTests", ["GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", nio, nioPosix, nioSSL, logging]),
+    tests("PostgresTests", ["Postgres", "TestKit", logging]),
+    tests("FeedTests", ["Feed", "Postgres", "GRPC", "CommonAPI", "Protobuf", "TestKit", logging]),
+    tests("ServiceKitTests", ["ServiceKit", "GRPC", "CommonAPI", "Protobuf", "TestKit", crypto, logging]),
+    tests("ConformanceTests", ["TestKit"]),
+    tests("SystemTests", ["TestKit"]),
+    tests("TidyTests", []),
+  ] + services.flatMap(\.targets)
+)

@@ -1,0 +1,1 @@
+int clientele_protos_placeholder;
