@@ -1,0 +1,28 @@
+/// What a caller says beside the request.
+public struct CallOptions: Sendable, Hashable {
+  /// Pairs to send.
+  public var metadata: Metadata
+  /// How long to wait; counts from the start of the call. The channel's default without it.
+  public var timeout: Duration?
+  /// Until when to wait; the earlier of this and `timeout` holds.
+  public var deadline: Deadline?
+  /// The call is refused with DEADLINE_EXCEEDED, unsent, when less time than this is left.
+  public var leastRemaining: Duration = .zero
+
+  /// Options; all of them may be left out.
+  public init(metadata: Metadata = Metadata(), timeout: Duration? = nil, deadline: Deadline? = nil)
+  {
+    self.metadata = metadata
+    self.timeout = timeout
+    self.deadline = deadline
+  }
+
+  func deadline(orAfter standard: Duration) -> Deadline {
+    switch (timeout, deadline) {
+    case (nil, nil): .after(standard)
+    case (let timeout?, nil): .after(timeout)
+    case (nil, let deadline?): deadline
+    case (let timeout?, let deadline?): min(.after(timeout), deadline)
+    }
+  }
+}

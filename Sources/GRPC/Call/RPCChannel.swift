@@ -1,0 +1,69 @@
+public import Protobuf
+
+/// A way to a server: over a connection, or inside the process.
+public protocol RPCChannel: Sendable {
+  /// One request, one answer, as bytes.
+  ///
+  /// - Parameter path: `/package.Service/Method`.
+  /// - Throws: `RPCError`, and nothing else.
+  func unary(path: String, request: [UInt8], options: CallOptions) async throws -> RPCResponse
+
+  /// Opens a call with streams of messages both ways.
+  ///
+  /// - Throws: `RPCError`, and nothing else.
+  func stream(path: String, options: CallOptions) async throws -> RPCStream
+}
+
+/// The bytes of an answer, with what came beside it.
+public struct RPCResponse: Sendable, Hashable {
+  /// The serialised answer.
+  public let message: [UInt8]
+  /// What came before it.
+  public let headers: Metadata
+  /// What came after it.
+  public let trailers: Metadata
+
+  /// Puts an answer together, for channels written elsewhere.
+  public init(message: [UInt8], headers: Metadata = Metadata(), trailers: Metadata = Metadata()) {
+    self.message = message
+    self.headers = headers
+    self.trailers = trailers
+  }
+}
+
+/// A call with streams of messages both ways. Use it from one task at a time for each direction.
+public struct RPCStream: Sendable {
+  let sendMessage: @Sendable ([UInt8]) async throws -> Void
+  let endSending: @Sendable () async -> Void
+  let nextMessage: @Sendable () async throws -> [UInt8]?
+  let cancelCall: @Sendable () -> Void
+
+  /// Sends a message; waits while the peer takes no more. Throws `RPCError`.
+  public func send(_ message: [UInt8]) async throws { try await sendMessage(message) }
+
+  /// Says that no more messages follow.
+  public func finish() async { await endSending() }
+
+  /// The next message; nil once the call ended well. Throws `RPCError` when it did not.
+  public func next() async throws -> [UInt8]? { try await nextMessage() }
+
+  /// Gives the call up.
+  public func cancel() { cancelCall() }
+}
+
+extension RPCChannel {
+  /// One request, one answer; what generated clients call.
+  ///
+  /// - Throws: `RPCError`; INTERNAL when the answer cannot be read.
+  public func unary<Request: Message, Response: Message>(
+    _ method: MethodDescriptor, _ request: Request, options: CallOptions
+  ) async throws -> Response {
+    let response = try await unary(
+      path: method.path, request: request.serialized(), options: options)
+    do {
+      return try response.message.withUnsafeBytes { try Response(serialized: $0) }
+    } catch {
+      throw RPCError(.internalError, "the answer of \(method.path) cannot be read: \(error)")
+    }
+  }
+}

@@ -1,0 +1,95 @@
+public import Protobuf
+
+/// A service with the functions that answer its methods; made by generated code.
+public struct ServiceBinding: Sendable {
+  /// What is known of the service.
+  public let descriptor: ServiceDescriptor
+  /// One handler a method; a method without one answers UNIMPLEMENTED.
+  public let handlers: [MethodHandler]
+
+  /// Binds handlers to a service.
+  public init(_ descriptor: ServiceDescriptor, _ handlers: [MethodHandler]) {
+    self.descriptor = descriptor
+    self.handlers = handlers
+  }
+}
+
+/// The function that answers a method, with the types of its messages erased.
+public struct MethodHandler: Sendable {
+  /// Reads a request at once, while the bytes are borrowed, and returns what answers it.
+  typealias Unary =
+    @Sendable (UnsafeRawBufferPointer, [any ServerInterceptor]) throws(RPCError) ->
+    @Sendable (CallContext) async throws -> [UInt8]
+  typealias Stream = @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
+
+  enum Kind: Sendable {
+    case unary(Unary)
+    case stream(Stream)
+  }
+
+  /// The method answered.
+  public let method: MethodDescriptor
+  let kind: Kind
+
+  /// One request, one answer.
+  public static func unary<Request: Message, Response: Message>(
+    _ method: MethodDescriptor,
+    _ body: @escaping @Sendable (Request, CallContext) async throws -> Response
+  ) -> MethodHandler {
+    MethodHandler(
+      method: method,
+      kind: .unary { (bytes, interceptors) throws(RPCError) in
+        let request: Request
+        do {
+          request = try Request(serialized: bytes)
+        } catch {
+          throw RPCError(
+            .invalidArgument, reason: "MALFORMED_MESSAGE", "the request cannot be read: \(error)")
+        }
+        if interceptors.isEmpty {
+          return { call in try await body(request, call).serialized() }
+        }
+        return { call in
+          try await through(interceptors[...], request, call, body).serialized()
+        }
+      })
+  }
+
+  /// Streams of serialised messages both ways.
+  public static func stream(
+    _ method: MethodDescriptor,
+    _ body: @escaping @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
+  ) -> MethodHandler {
+    MethodHandler(method: method, kind: .stream(body))
+  }
+}
+
+/// Runs the interceptors from the first to the last, and then the handler.
+private func through<Request: Message, Response: Message>(
+  _ interceptors: ArraySlice<any ServerInterceptor>, _ request: Request, _ call: CallContext,
+  _ body: @escaping @Sendable (Request, CallContext) async throws -> Response
+) async throws -> Response {
+  guard let first = interceptors.first else { return try await body(request, call) }
+  let rest = interceptors.dropFirst()
+  return try await first.intercept(request, in: call) { request, call in
+    try await through(rest, request, call, body)
+  }
+}
+
+/// The messages a caller sends, one after the other; for one reader.
+public struct RequestMessages: Sendable {
+  let pull: @Sendable () async throws -> [UInt8]?
+
+  /// The next serialised message; nil once the caller sent the last. Throws `RPCError` when the
+  /// call was given up.
+  public func next() async throws -> [UInt8]? { try await pull() }
+}
+
+/// Takes the messages of an answer.
+public struct ResponseWriter: Sendable {
+  let push: @Sendable ([UInt8]) async throws -> Void
+
+  /// Sends a serialised message; waits while the caller takes no more. Throws `RPCError` when the
+  /// call was given up.
+  public func write(_ message: [UInt8]) async throws { try await push(message) }
+}
