@@ -1,0 +1,69 @@
+# `make` alone lists what there is. Every target is a script or a command you can also run by hand.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+CONFIGURATION ?= debug
+BIN = .build/$(CONFIGURATION)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install what the machine lacks (system packages, Python tools in .venv)
+	@scripts/setup.sh test
+
+.PHONY: generate
+generate: ## Write the Swift and C made from protos/, and docs/openapi.json
+	@scripts/setup.sh test
+	@scripts/generate.sh
+
+.PHONY: build
+build: ## Build everything (CONFIGURATION=release for an optimised build)
+	@swift build --configuration $(CONFIGURATION)
+
+.PHONY: run
+run: ## Bring everything up from nothing on this machine; Ctrl-C stops it
+	@scripts/setup.sh run
+	@swift build --configuration $(CONFIGURATION)
+	@exec $(BIN)/clientele dev
+
+.PHONY: test
+test: ## Run every check
+	@scripts/test.sh
+
+.PHONY: test-one
+test-one: ## Run the tests whose id matches NAME=, such as NAME='IdentityTests.SignIn'
+	@test -n "$(NAME)" || { echo "usage: make test-one NAME=Room.Suite" >&2; exit 64; }
+	@scripts/test.sh '$(NAME)'
+
+.PHONY: format
+format: ## Format the Swift that people wrote
+	@scripts/lint.sh format
+
+.PHONY: lint
+lint: ## Check formatting, protos, migrations, generated code and compose file
+	@scripts/setup.sh test
+	@scripts/lint.sh
+
+.PHONY: bench
+bench: ## Measure against nghttpd and pgbench in one run; prints ratios
+	@scripts/setup.sh test
+	@scripts/bench.sh
+
+.PHONY: migrate
+migrate: ## Bring the development database's schemas up to date
+	@swift build --configuration $(CONFIGURATION) --product clientele
+	@$(BIN)/clientele migrate
+
+.PHONY: psql
+psql: ## Open psql on the database of a running `make run`
+	@scripts/psql.sh
+
+.PHONY: doctor
+doctor: ## Say what is wrong with this machine or the running services
+	@swift build --configuration $(CONFIGURATION) --product clientele
+	@$(BIN)/clientele doctor
+
+.PHONY: clean
+clean: ## Remove build products (the data under .run stays)
+	@rm -rf .build .build-* tools/*/.build
