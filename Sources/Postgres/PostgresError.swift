@@ -1,0 +1,54 @@
+/// Why a call to the database did not succeed.
+public enum PostgresError: Error, Sendable, Hashable {
+  /// PostgreSQL refused: nothing of the call was kept.
+  /// - `sqlState`: five characters, such as `23505`.
+  /// - `constraint`: the violated constraint's name, which storage maps to a domain error.
+  case refused(sqlState: String, constraint: String?, table: String?, message: String)
+
+  /// The connection was lost after a write had been sent and before its Sync came back: it may have
+  /// happened. Only a retry with the same `request_id` tells.
+  case unknownOutcome
+
+  /// The database cannot be reached, or a read was cut off. Nothing was written.
+  case unavailable(String)
+
+  /// The deadline passed. Nothing was kept.
+  case deadlineExceeded
+
+  /// Every connection is busy and the line of waiting calls is full.
+  case queueFull
+
+  /// The caller's task was cancelled before anything was sent.
+  case cancelled
+
+  /// A value does not have the shape its Swift type expects, or a statement is used wrongly.
+  case decoding(String)
+}
+
+extension PostgresError {
+  /// The name of the constraint that refused, if one did.
+  public var constraint: String? {
+    if case .refused(_, let constraint, _, _) = self { constraint } else { nil }
+  }
+
+  /// PostgreSQL's five-character code, if it refused.
+  public var sqlState: String? {
+    if case .refused(let sqlState, _, _, _) = self { sqlState } else { nil }
+  }
+
+  /// A unique key, primary ones included, was taken already (23505).
+  public var isUniqueViolation: Bool { sqlState == "23505" }
+
+  /// The whole transaction may be tried again: serialization failure, deadlock, or a plan that went
+  /// stale under a migration.
+  var isWorthRetrying: Bool {
+    guard case .refused(let sqlState, _, _, let message) = self else { return false }
+    return sqlState == "40001" || sqlState == "40P01"
+      || Self.isStalePlan(sqlState: sqlState, message: message)
+  }
+
+  /// A prepared statement that the server no longer knows or whose plan a migration outdated.
+  static func isStalePlan(sqlState: String, message: String) -> Bool {
+    sqlState == "26000" || (sqlState == "0A000" && message.contains("cached plan must not change"))
+  }
+}
