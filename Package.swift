@@ -128,6 +128,7 @@ let package = Package(
       name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
     .systemLibrary(
       name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(name: "CIDN2", pkgConfig: "libidn2", providers: [.apt(["libidn2-dev"])]),
     .systemLibrary(name: "CCrack", providers: [.apt(["libcrack2-dev"])]),
     .systemLibrary(
       name: "CCURL", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -148,8 +149,7 @@ let package = Package(
     library("Feed", ["Postgres", "GRPC", "Protobuf", "CommonAPI", logging]),
     library(
       "ServiceKit",
-      ["GRPC", "CommonAPI", "Protobuf", nio, nioSSL, logging, crypto, lifecycle, configuration,
-        context]),
+      ["GRPC", "CommonAPI", "Protobuf", "CIDN2", logging, crypto, lifecycle, configuration, context]),
     library(
       "ServiceStorage",
       ["Postgres", "Feed", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle, crypto]),

@@ -1,0 +1,96 @@
+import CommonAPI
+import Foundation
+public import GRPC
+import Logging
+import ServiceLifecycle
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The life of a service's process, the same for all of them: settings, parts, server, drain.
+public enum ServiceProcess {
+  /// Exit code for settings that cannot be used (`EX_CONFIG` of sysexits.h).
+  static let badSettings: Int32 = 78
+
+  /// Puts the service together and serves until SIGTERM or SIGINT; then drains and returns. Bad
+  /// settings are listed on standard error and end the process with code 78.
+  public static func main(
+    _ name: String, _ assemble: (inout Rig) async throws -> Assembly
+  ) async {
+    do {
+      var rig = Rig(name: name, settings: ServiceSettings())
+      let verifier = rig.contextVerifier()
+      let assembly = try await assemble(&rig)
+      let host = rig.settings.string("CLIENTELE_HOST", default: "127.0.0.1")
+      let port = rig.settings.int("CLIENTELE_PORT", default: 0, in: 0...65535)
+      var bounds = ServerSettings()
+      bounds.loops = rig.settings.int("CLIENTELE_LOOPS", default: 1, in: 1...64)
+      bounds.inFlightMax = rig.settings.int(
+        "CLIENTELE_IN_FLIGHT_MAX", default: bounds.inFlightMax, in: 1...100_000)
+      bounds.servesReflection = rig.settings.string("CLIENTELE_REFLECTION", default: "on") == "on"
+      try rig.settings.check()
+      let server = RPCServer(
+        services: assembly.services,
+        interceptors: [AccessInterceptor(verifier: verifier, clock: rig.clock)]
+          + assembly.interceptors,
+        settings: bounds, tls: rig.tls, logger: rig.logger)
+      let served = ServedAssembly(
+        server: server, host: host, port: port, assembly: assembly, logger: rig.logger)
+      try await run(rig, assembly, served)
+      await rig.channels.close()
+      await assembly.close()
+    } catch let error as ServiceSettings.Invalid {
+      FileHandle.standardError.write(Data("\(name): \(error)\n".utf8))
+      exit(badSettings)
+    } catch {
+      FileHandle.standardError.write(Data("\(name): \(error)\n".utf8))
+      exit(1)
+    }
+  }
+
+  private static func run(_ rig: Rig, _ assembly: Assembly, _ served: ServedAssembly) async throws {
+    let background = assembly.background.map {
+      ServiceGroupConfiguration.ServiceConfiguration(
+        service: BackgroundRunner(task: $0, logger: rig.logger))
+    }
+    // The last one stops first: no new calls, then the workers.
+    let group = ServiceGroup(
+      configuration: .init(
+        services: background + [.init(service: served)],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: rig.logger))
+    try await group.run()
+  }
+}
+
+/// A server with its readiness, under the process's life cycle.
+struct ServedAssembly: ServiceLifecycle.Service {
+  let server: RPCServer
+  let host: String
+  let port: Int
+  let assembly: Assembly
+  let logger: Logger
+
+  /// How long calls in flight may take to end.
+  static let grace = Duration.seconds(10)
+
+  func run() async throws {
+    let port = try await server.start(host: host, port: port)
+    logger.notice("listening", metadata: ["host": "\(host)", "port": "\(port)"])
+    await withGracefulShutdownHandler {
+      await cancelWhenGracefulShutdown { await watchReadiness() }
+    } onGracefulShutdown: {
+      logger.notice("draining")
+    }
+    await server.shutdownGracefully(grace: Self.grace)
+    logger.notice("stopped")
+  }
+
+  /// Says SERVING or NOT_SERVING as the service is ready or not, until the process stops.
+  private func watchReadiness() async {
+    while !Task.isCancelled {
+      await server.setServing(assembly.isReady())
+      try? await Task.sleep(for: .milliseconds(500))
+    }
+  }
+}
