@@ -39,7 +39,7 @@ packages=(
   binutils git libc6-dev "libgcc-$compiler-dev" "libstdc++-$compiler-dev" libedit2 libsqlite3-0
   libxml2-dev libz3-dev "$ncurses" zlib1g-dev tzdata unzip
   ca-certificates curl make openssl pkg-config
-  libnghttp2-dev libprotobuf-c-dev libpq-dev libargon2-dev libcurl4-openssl-dev libcrack2-dev
+  libnghttp2-dev libprotobuf-c-dev libpq-dev libargon2-dev libcurl4-openssl-dev libcrack2-dev libidn2-dev
   cracklib-runtime "postgresql-$postgres" "postgresql-client-$postgres"
 )
 if [ "$mode" = test ]; then
