@@ -1,0 +1,34 @@
+public import Postgres
+public import ServiceKit
+
+/// Which of a service's roles a pool connects as.
+public enum DatabaseRole: Sendable, Hashable {
+  /// Answers calls; row-level security binds it to the caller's organisation or person.
+  case service
+  /// Followers, feeds and jobs; its own policies let it see what they need across organisations.
+  case worker
+}
+
+extension Rig {
+  /// A started pool as one of the service's roles, from `CLIENTELE_DATABASE` or
+  /// `CLIENTELE_WORKER_DATABASE`. An absent database is waited for, not an error.
+  public mutating func database(_ role: DatabaseRole) throws -> Database {
+    let connection =
+      switch role {
+      case .service:
+        settings.required("CLIENTELE_DATABASE", "libpq connection string of role \(schema)")
+      case .worker:
+        settings.required(
+          "CLIENTELE_WORKER_DATABASE", "libpq connection string of role \(schema)_worker")
+      }
+    var bounds = DatabaseSettings(connection: connection)
+    let standard = role == .service ? 16 : 4
+    let name = role == .service ? "CLIENTELE_POOL" : "CLIENTELE_WORKER_POOL"
+    bounds.connectionsMax = settings.int(name, default: standard, in: 1...200)
+    bounds.waitersMax = settings.int("CLIENTELE_POOL_WAITERS", default: 256, in: 1...100_000)
+    try settings.check()
+    let database = Database(settings: bounds, logger: logger)
+    try database.start()
+    return database
+  }
+}
