@@ -3,6 +3,8 @@
 # whose id (Room.Suite/test) matches the regular expression NAME. One failure does not stop the rest.
 set -uo pipefail
 export LC_ALL=C.UTF-8
+# A trap is told in a few lines, without the list of loaded libraries.
+export SWIFT_BACKTRACE=enable=yes,interactive=no,color=no,images=none,registers=none,limit=24
 cd "$(dirname "$0")/.." || exit 1
 
 logs=.build/test-logs
