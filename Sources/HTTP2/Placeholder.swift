@@ -1,1 +1,0 @@
-enum HTTP2Placeholder {}

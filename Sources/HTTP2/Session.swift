@@ -1,0 +1,261 @@
+import CNGHTTP2
+
+/// One end of an HTTP/2 connection, without the connection: bytes in, events out; commands in,
+/// bytes out. Not thread-safe; its owner calls it from one thread.
+///
+/// The C library must not be entered from one of its own callbacks. So callbacks only note what
+/// happened, in `turn`, and whoever drives the session acts on it after `receive` or `send`
+/// returned.
+public final class Session {
+  struct Stream {
+    var id: Int32
+    var out = OutboundBody()
+    var sentHeaders = false
+    var receivedEnd = false
+  }
+
+  /// The bounds it was made with.
+  public let settings: SessionSettings
+
+  var raw: OpaquePointer?
+  var turn = Turn()
+  var streams = Slab<Stream>()
+  var now: Int64 = 0
+  /// True while the library runs; it must not be entered then.
+  var isInLibrary = false
+  /// Set when the peer went over a rate; the connection ends once the library has returned.
+  var isTooMuch = false
+  var unconsumedOnConnection = 0
+  /// What the open block of headers came to so far; only one can be open at a time.
+  var blockBytes = 0
+  var blockFields = 0
+  /// Streams whose answer has gone while the request has not ended.
+  var answeredEarly: [StreamHandle] = []
+
+  var resetsSent: RateBucket
+  var pings: RateBucket
+  var settingsFrames: RateBucket
+  var priorities: RateBucket
+  var emptyData: RateBucket
+
+  /// A session whose first bytes, its SETTINGS, wait to be sent.
+  public init(_ settings: SessionSettings) throws(SessionError) {
+    self.settings = settings
+    resetsSent = RateBucket(settings.resetsSent)
+    pings = RateBucket(settings.pings)
+    settingsFrames = RateBucket(settings.settingsFrames)
+    priorities = RateBucket(settings.priorities)
+    emptyData = RateBucket(settings.emptyData)
+    raw = try Self.make(settings, owner: Unmanaged.passUnretained(self).toOpaque())
+    try submitSettings()
+  }
+
+  deinit {
+    nghttp2_session_del(raw)
+  }
+
+  private static func make(
+    _ settings: SessionSettings, owner: UnsafeMutableRawPointer
+  ) throws(SessionError) -> OpaquePointer? {
+    var option: OpaquePointer?
+    var callbacks: OpaquePointer?
+    guard nghttp2_option_new(&option) == 0, nghttp2_session_callbacks_new(&callbacks) == 0 else {
+      nghttp2_option_del(option)
+      throw .failed("out of memory")
+    }
+    defer {
+      nghttp2_option_del(option)
+      nghttp2_session_callbacks_del(callbacks)
+    }
+    nghttp2_option_set_no_auto_window_update(option, 1)
+    nghttp2_option_set_no_closed_streams(option, 1)
+    nghttp2_option_set_stream_reset_rate_limit(
+      option, UInt64(clamping: settings.resetsReceived.burst),
+      UInt64(clamping: settings.resetsReceived.perSecond))
+    installCallbacks(callbacks)
+
+    var session: OpaquePointer?
+    let made =
+      settings.role == .server
+      ? nghttp2_session_server_new2(&session, callbacks, owner, option)
+      : nghttp2_session_client_new2(&session, callbacks, owner, option)
+    guard made == 0 else { throw .failed(describe(made)) }
+    return session
+  }
+
+  private func submitSettings() throws(SessionError) {
+    var entries = [
+      nghttp2_settings_entry(
+        settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue),
+        value: UInt32(clamping: settings.streamWindow)),
+      nghttp2_settings_entry(
+        settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue),
+        value: UInt32(clamping: settings.headerListBytesMax)),
+      nghttp2_settings_entry(
+        settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+        value: settings.streamsMax),
+    ]
+    if settings.role == .client {
+      entries.append(
+        nghttp2_settings_entry(
+          settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
+    }
+    let result = nghttp2_submit_settings(
+      raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), entries, entries.count)
+    guard result == 0 else { throw .failed(describe(result)) }
+    nghttp2_session_set_local_window_size(
+      raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, settings.connectionWindow)
+  }
+
+  // MARK: Bytes in
+
+  /// Reads what the peer sent. Afterwards, act on `drainEvents`.
+  ///
+  /// - Parameter now: nanoseconds on any monotonic clock.
+  /// - Throws: `.broken` when the connection must be closed; what `send` still gives may be sent
+  ///   before.
+  public func receive(_ bytes: UnsafeRawBufferPointer, now: Int64) throws(SessionError) {
+    self.now = now
+    assert(!isInLibrary, "the C library was entered from one of its callbacks")
+    isInLibrary = true
+    let read = nghttp2_session_mem_recv(
+      raw, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
+    isInLibrary = false
+    guard read >= 0 else { throw .broken(describe(Int32(clamping: read))) }
+    if nghttp2_session_get_outbound_queue_size(raw) > settings.outboundFramesMax {
+      isTooMuch = true
+    }
+    calmIfTooMuch()
+  }
+
+  /// Ends the connection of a peer that does too much of something.
+  private func calmIfTooMuch() {
+    guard isTooMuch else { return }
+    isTooMuch = false
+    terminate(.enhanceYourCalm)
+  }
+
+  // MARK: Bytes out
+
+  /// Hands out what is to be sent, piece by piece, up to about `limit` bytes. Afterwards, act on
+  /// `drainEvents`.
+  ///
+  /// - Returns: true when there was nothing more that could be sent.
+  public func send(
+    limit: Int, now: Int64, _ write: (UnsafeRawBufferPointer) -> Void
+  ) throws(SessionError) -> Bool {
+    self.now = now
+    assert(!isInLibrary, "the C library was entered from one of its callbacks")
+    var sent = 0
+    while sent < limit {
+      var pointer: UnsafePointer<UInt8>?
+      isInLibrary = true
+      let count = nghttp2_session_mem_send(raw, &pointer)
+      isInLibrary = false
+      guard count >= 0 else { throw .broken(describe(Int32(clamping: count))) }
+      guard count > 0, let pointer else {
+        if dismissAnsweredEarly() { continue }
+        calmIfTooMuch()
+        return true
+      }
+      write(UnsafeRawBufferPointer(start: pointer, count: count))
+      sent &+= count
+    }
+    calmIfTooMuch()
+    return false
+  }
+
+  /// Tells peers whose requests were answered before they ended that no more of them is wanted.
+  private func dismissAnsweredEarly() -> Bool {
+    guard !answeredEarly.isEmpty else { return false }
+    for stream in answeredEarly where streams[stream]?.receivedEnd == false {
+      reset(stream, .noError)
+    }
+    answeredEarly.removeAll()
+    return true
+  }
+
+  /// False once nothing the peer could still send matters and nothing is left to send.
+  public var isAlive: Bool {
+    nghttp2_session_want_read(raw) != 0 || nghttp2_session_want_write(raw) != 0
+  }
+
+  /// Streams open on this session.
+  public var openStreams: Int { streams.count }
+
+  /// True between the first byte of a block of headers and its last.
+  public var isInsideHeaders: Bool { turn.openBlock != nil }
+
+  /// Streams the peer allows us to have open.
+  public var peerStreamsMax: Int {
+    Int(nghttp2_session_get_remote_settings(raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+
+  // MARK: Events
+
+  /// Hands every noted event to `receiver` in order.
+  public func drainEvents(to receiver: some SessionEvents) {
+    if unconsumedOnConnection > 0 {
+      nghttp2_session_consume_connection(raw, unconsumedOnConnection)
+      unconsumedOnConnection = 0
+    }
+    while !turn.events.isEmpty {
+      var noted = Turn()
+      swap(&noted, &turn)
+      noted.bytes.withUnsafeBytes { bytes in
+        for event in noted.events { deliver(event, of: noted, bytes, to: receiver) }
+      }
+      noted.clear()
+      // Whatever was noted meanwhile names no bytes: it came from sending or from the end.
+      noted.events.append(contentsOf: turn.events)
+      swap(&noted, &turn)
+    }
+  }
+
+  private func deliver(
+    _ event: Turn.Event, of turn: Turn, _ bytes: UnsafeRawBufferPointer,
+    to receiver: some SessionEvents
+  ) {
+    switch event {
+    case .headers(let stream, let fields, let end):
+      receiver.headersArrived(
+        stream, ReceivedFields(bytes: bytes, extents: turn.fields[fields]), end: end)
+    case .data(let stream, let range, let end):
+      receiver.dataArrived(stream, UnsafeRawBufferPointer(rebasing: bytes[range]), end: end)
+    case .end(let stream):
+      receiver.dataArrived(stream, UnsafeRawBufferPointer(start: nil, count: 0), end: true)
+    case .drained(let stream):
+      receiver.streamDrained(stream)
+    case .closed(let stream, let code, let unprocessed):
+      receiver.streamClosed(stream, code, unprocessed: unprocessed)
+    case .goAway(let code):
+      receiver.goAwayArrived(code)
+    case .settings:
+      receiver.settingsArrived()
+    case .pong:
+      receiver.pongArrived()
+    }
+  }
+}
+
+/// Who acts on what a session noted.
+public protocol SessionEvents {
+  /// Headers, or trailers, are complete.
+  func headersArrived(_ stream: StreamHandle, _ fields: ReceivedFields, end: Bool)
+  /// Part of a body, or only its end. Call `consume` once the bytes take no room any more.
+  func dataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool)
+  /// What waited on the stream has been sent but for a little; asked for with `tellWhenDrained`.
+  func streamDrained(_ stream: StreamHandle)
+  /// The stream is gone; `unprocessed` when the peer certainly did nothing about it.
+  func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool)
+  /// The peer takes no new streams.
+  func goAwayArrived(_ code: ErrorCode)
+  /// The peer's settings changed.
+  func settingsArrived()
+  /// A ping was answered.
+  func pongArrived()
+}
+
+func describe(_ code: Int32) -> String {
+  nghttp2_strerror(code).map { String(cString: $0) } ?? "error \(code)"
+}

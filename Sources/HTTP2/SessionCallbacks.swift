@@ -1,0 +1,210 @@
+import CNGHTTP2
+
+// Every function here runs inside the C library: it notes, counts and returns. None may call
+// anything of the library that sends, receives or frees; the documented exceptions are setting a
+// stream's user data and submitting trailers from the function that reads a body.
+
+private let carryOn: Int32 = 0
+
+private func session(_ pointer: UnsafeMutableRawPointer?) -> Session? {
+  pointer.map { Unmanaged<Session>.fromOpaque($0).takeUnretainedValue() }
+}
+
+func installCallbacks(_ callbacks: OpaquePointer?) {
+  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { raw, frame, owner in
+    guard let frame else { return carryOn }
+    return session(owner)?.headersBegan(raw, frame) ?? carryOn
+  }
+  nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+    _, _, name, nameCount, value, valueCount, _, owner in
+    session(owner)?.fieldArrived(name, nameCount, value, valueCount) ?? carryOn
+  }
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
+    raw, _, id, bytes, count, owner in
+    session(owner)?.dataArrived(raw, id, bytes, count)
+    return carryOn
+  }
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { raw, frame, owner in
+    guard let frame else { return carryOn }
+    session(owner)?.frameArrived(raw, frame)
+    return carryOn
+  }
+  nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { raw, frame, owner in
+    guard let frame else { return carryOn }
+    session(owner)?.frameWasSent(raw, frame)
+    return carryOn
+  }
+  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { raw, id, code, owner in
+    session(owner)?.streamClosed(raw, id, code)
+    return carryOn
+  }
+}
+
+extension Session {
+  private func handle(_ raw: OpaquePointer?, _ id: Int32) -> StreamHandle? {
+    StreamHandle(bits: nghttp2_session_get_stream_user_data(raw, id))
+  }
+
+  fileprivate func headersBegan(
+    _ raw: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>
+  ) -> Int32 {
+    turn.openBlock = turn.fields.count
+    blockBytes = 0
+    blockFields = 0
+    let id = frame.pointee.hd.stream_id
+    if settings.role == .server, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
+      let stream = streams.insert(Stream(id: id))
+      nghttp2_session_set_stream_user_data(raw, id, stream.bits)
+    }
+    return carryOn
+  }
+
+  /// Counts before anything is copied: a few bytes on the wire may stand for megabytes here.
+  fileprivate func fieldArrived(
+    _ name: UnsafePointer<UInt8>?, _ nameCount: Int,
+    _ value: UnsafePointer<UInt8>?, _ valueCount: Int
+  ) -> Int32 {
+    let count = nameCount &+ valueCount
+    blockFields += 1
+    blockBytes = blockBytes &+ count &+ 32
+    guard
+      count <= settings.headerFieldBytesMax, blockBytes <= settings.headerListBytesMax,
+      blockFields <= settings.headerFieldsMax
+    else {
+      closeBlock(keeping: false)
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
+    turn.fields.append(
+      Turn.Extent(start: turn.bytes.count, name: nameCount, value: valueCount))
+    turn.append(name, nameCount)
+    turn.append(value, valueCount)
+    return carryOn
+  }
+
+  private func closeBlock(keeping: Bool) {
+    if !keeping, let start = turn.openBlock { turn.fields.removeSubrange(start...) }
+    turn.openBlock = nil
+  }
+
+  fileprivate func dataArrived(
+    _ raw: OpaquePointer?, _ id: Int32, _ bytes: UnsafePointer<UInt8>?, _ count: Int
+  ) {
+    unconsumedOnConnection += count
+    guard let stream = handle(raw, id) else { return }
+    let start = turn.bytes.count
+    turn.append(bytes, count)
+    turn.events.append(.data(stream, bytes: start..<turn.bytes.count, end: false))
+  }
+
+  fileprivate func frameArrived(_ raw: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>) {
+    let header = frame.pointee.hd
+    let end = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+    let isAnswer = header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0
+    switch nghttp2_frame_type(UInt32(header.type)) {
+    case NGHTTP2_HEADERS:
+      headersEnded(raw, header.stream_id, end: end)
+    case NGHTTP2_DATA:
+      if end {
+        bodyEnded(raw, header.stream_id)
+      } else if header.length == 0 {
+        count(&emptyData)
+      }
+    case NGHTTP2_SETTINGS:
+      if !isAnswer {
+        count(&settingsFrames)
+        turn.events.append(.settings)
+      }
+    case NGHTTP2_PING:
+      if isAnswer { turn.events.append(.pong) } else { count(&pings) }
+    case NGHTTP2_PRIORITY:
+      count(&priorities)
+    case NGHTTP2_GOAWAY:
+      turn.events.append(.goAway(ErrorCode(rawValue: frame.pointee.goaway.error_code)))
+    default:
+      break
+    }
+  }
+
+  private func count(_ bucket: inout RateBucket) {
+    if settings.role == .server, !bucket.take(at: now) { isTooMuch = true }
+  }
+
+  private func headersEnded(_ raw: OpaquePointer?, _ id: Int32, end: Bool) {
+    guard let start = turn.openBlock else { return }
+    turn.openBlock = nil
+    guard let stream = handle(raw, id) else { return }
+    if end { streams[stream]?.receivedEnd = true }
+    turn.events.append(.headers(stream, fields: start..<turn.fields.count, end: end))
+  }
+
+  private func bodyEnded(_ raw: OpaquePointer?, _ id: Int32) {
+    guard let stream = handle(raw, id) else { return }
+    streams[stream]?.receivedEnd = true
+    // The usual case, one frame with all of the body, becomes one event.
+    if case .data(stream, let bytes, false)? = turn.events.last {
+      turn.events[turn.events.count - 1] = .data(stream, bytes: bytes, end: true)
+    } else {
+      turn.events.append(.end(stream))
+    }
+  }
+
+  fileprivate func frameWasSent(_ raw: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>) {
+    switch nghttp2_frame_type(UInt32(frame.pointee.hd.type)) {
+    case NGHTTP2_HEADERS, NGHTTP2_DATA:
+      bodyPartWasSent(raw, frame.pointee.hd)
+    case NGHTTP2_RST_STREAM:
+      // A peer that makes us reset stream after stream costs as much as one that resets them.
+      let code = ErrorCode(rawValue: frame.pointee.rst_stream.error_code)
+      if code != .noError { count(&resetsSent) }
+    default:
+      break
+    }
+  }
+
+  private func bodyPartWasSent(_ raw: OpaquePointer?, _ header: nghttp2_frame_hd) {
+    if settings.role == .client {
+      guard UInt32(header.type) == NGHTTP2_HEADERS.rawValue else { return }
+      if let stream = handle(raw, header.stream_id) { streams[stream]?.sentHeaders = true }
+      return
+    }
+    // Foreign clients measure the connection by pings while answers flow; that is no flood.
+    pings.refill()
+    guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return }
+    if let stream = handle(raw, header.stream_id), streams[stream]?.receivedEnd == false {
+      answeredEarly.append(stream)
+    }
+  }
+
+  fileprivate func streamClosed(_ raw: OpaquePointer?, _ id: Int32, _ code: UInt32) {
+    guard let stream = handle(raw, id), let state = streams.remove(stream) else { return }
+    let code = ErrorCode(rawValue: code)
+    let unprocessed = code == .refusedStream || (settings.role == .client && !state.sentHeaders)
+    turn.events.append(.closed(stream, code, unprocessed: unprocessed))
+  }
+
+  /// Fills a DATA frame; called by the library while it sends.
+  func readBody(
+    _ raw: OpaquePointer?, _ id: Int32, into target: UnsafeMutablePointer<UInt8>?,
+    capacity: Int, flags: UnsafeMutablePointer<UInt32>?
+  ) -> Int {
+    guard let stream = handle(raw, id), let target, let flags, streams.contains(stream) else {
+      return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
+    }
+    var part = OutboundBody.Part()
+    streams[stream]?.out.produce(into: target, capacity: capacity, &part)
+    if part.isDrained { turn.events.append(.drained(stream)) }
+    switch part.then {
+    case .more:
+      return part.count
+    case .waits:
+      return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+    case .ends(let trailers):
+      flags.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+      if let trailers {
+        flags.pointee |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+        _ = trailers.withNameValues { nghttp2_submit_trailer(raw, id, $0, $1) }
+      }
+      return part.count
+    }
+  }
+}

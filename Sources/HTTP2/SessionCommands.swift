@@ -1,0 +1,126 @@
+import CNGHTTP2
+
+// What the owner of a session may ask of it. Nothing leaves before the next `send`. A command for
+// a stream that is gone does nothing.
+extension Session {
+  private static let none = UInt8(NGHTTP2_FLAG_NONE.rawValue)
+
+  private static var bodyReader: nghttp2_data_provider {
+    nghttp2_data_provider(
+      source: nghttp2_data_source(ptr: nil),
+      read_callback: { raw, id, target, capacity, flags, _, owner in
+        guard let owner else { return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
+        let session = Unmanaged<Session>.fromOpaque(owner).takeUnretainedValue()
+        return session.readBody(raw, id, into: target, capacity: capacity, flags: flags)
+      })
+  }
+
+  /// Answers with headers only, and ends the stream.
+  public func respond(_ stream: StreamHandle, trailersOnly fields: FieldBlock) {
+    guard let id = streams[stream]?.id else { return }
+    _ = fields.withNameValues { nghttp2_submit_response(raw, id, $0, $1, nil) }
+  }
+
+  /// Answers with headers; the body follows by `append` and `finish`, before or after this.
+  public func respond(_ stream: StreamHandle, headers: FieldBlock) {
+    guard let id = streams[stream]?.id else { return }
+    var reader = Self.bodyReader
+    _ = headers.withNameValues { nghttp2_submit_response(raw, id, $0, $1, &reader) }
+  }
+
+  /// Opens a stream; the body follows by `append` and `finish`.
+  ///
+  /// - Throws: `.failed` when the session can open none.
+  public func request(headers: FieldBlock) throws(SessionError) -> StreamHandle {
+    var reader = Self.bodyReader
+    let stream = streams.insert(Stream(id: 0))
+    let id = headers.withNameValues {
+      nghttp2_submit_request(raw, nil, $0, $1, &reader, stream.bits)
+    }
+    guard id > 0 else {
+      streams.remove(stream)
+      throw .failed(describe(id))
+    }
+    streams[stream]?.id = id
+    return stream
+  }
+
+  /// Adds to the body: `headCount` bytes of `head`, the lowest first, then `bytes`.
+  public func append(
+    _ stream: StreamHandle, head: UInt64 = 0, headCount: Int = 0, _ bytes: [UInt8]
+  ) {
+    guard streams.contains(stream) else { return }
+    streams[stream]?.out.append(head: head, headCount: headCount, bytes)
+    resume(stream)
+  }
+
+  /// Ends the body, with trailers or without.
+  public func finish(_ stream: StreamHandle, trailers: FieldBlock? = nil) {
+    guard streams.contains(stream) else { return }
+    streams[stream]?.out.trailers = trailers
+    streams[stream]?.out.isComplete = true
+    resume(stream)
+  }
+
+  private func resume(_ stream: StreamHandle) {
+    guard streams[stream]?.out.isDeferred == true, let id = streams[stream]?.id else { return }
+    streams[stream]?.out.isDeferred = false
+    nghttp2_session_resume_data(raw, id)
+  }
+
+  /// Ends the stream at once. Its state goes when the reset has been sent.
+  public func reset(_ stream: StreamHandle, _ code: ErrorCode) {
+    guard let id = streams[stream]?.id else { return }
+    nghttp2_submit_rst_stream(raw, Self.none, id, code.rawValue)
+  }
+
+  /// Bytes that wait to be sent on the stream.
+  public func pendingBytes(_ stream: StreamHandle) -> Int {
+    streams[stream]?.out.count ?? 0
+  }
+
+  /// Asks for `streamDrained` once little waits on the stream.
+  public func tellWhenDrained(_ stream: StreamHandle) {
+    guard streams.contains(stream) else { return }
+    streams[stream]?.out.tellsWhenDrained = true
+  }
+
+  /// Says that received bytes take no room any more: the peer may send as many again on this
+  /// stream. The connection's own window opens by itself.
+  public func consume(_ stream: StreamHandle, _ count: Int) {
+    guard count > 0, let state = streams[stream], !state.receivedEnd else { return }
+    nghttp2_session_consume_stream(raw, state.id, count)
+  }
+
+  /// Asks the peer for a sign of life.
+  public func ping() {
+    nghttp2_submit_ping(raw, Self.none, nil)
+  }
+
+  /// First step of a drain: warns the peer, and still takes what is under way.
+  public func announceShutdown() {
+    nghttp2_submit_shutdown_notice(raw)
+  }
+
+  /// Second step: streams opened so far are finished, later ones were not looked at.
+  public func stopAccepting() {
+    nghttp2_submit_goaway(
+      raw, Self.none, nghttp2_session_get_last_proc_stream_id(raw), ErrorCode.noError.rawValue,
+      nil, 0)
+  }
+
+  /// Ends the session; nothing more is read.
+  public func terminate(_ code: ErrorCode) {
+    nghttp2_session_terminate_session(raw, code.rawValue)
+  }
+
+  /// Forgets every stream after the connection was lost, and notes that each closed.
+  public func abandonStreams() {
+    for stream in streams.handles {
+      guard let state = streams.remove(stream) else { continue }
+      nghttp2_session_set_stream_user_data(raw, state.id, nil)
+      let unprocessed = settings.role == .client && !state.sentHeaders
+      turn.events.append(.closed(stream, .cancel, unprocessed: unprocessed))
+    }
+  }
+}
