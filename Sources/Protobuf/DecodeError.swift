@@ -1,0 +1,66 @@
+/// Why bytes are no message.
+public struct DecodeError: Error, Sendable, Hashable, CustomStringConvertible {
+  /// What was wrong.
+  public enum Kind: String, Sendable, Hashable, CaseIterable {
+    /// A value reaches past the end of what holds it.
+    case truncated
+    /// A number longer than ten bytes or 64 bits, or a tag longer than 32 bits.
+    case malformedVarint = "malformed number"
+    /// Field number 0 or a wire type that does not exist.
+    case malformedTag = "malformed tag"
+    /// A group: proto2 only.
+    case group
+    /// A field whose wire type is not the declared one.
+    case wrongWireType = "wrong wire type"
+    /// More than 16 messages inside each other.
+    case tooDeep = "nested too deeply"
+    /// More than 10 000 fields and packed elements.
+    case tooManyFields = "too many fields"
+    /// More than 64 fields that are not declared.
+    case tooManyUnknownFields = "too many unknown fields"
+    /// A string that is not UTF-8.
+    case invalidUTF8 = "invalid UTF-8"
+    /// A NUL in a string: what C reads up to it would differ from what Swift reads.
+    case nulInString = "NUL in a string"
+    /// The message would need more memory than it may have.
+    case budgetExceeded = "needs too much memory"
+    /// libprotobuf-c refused it for another reason.
+    case refused
+  }
+
+  /// What was wrong.
+  public let kind: Kind
+  /// Where, in bytes from the start.
+  public let offset: Int
+
+  public var description: String { "not a message: \(kind.rawValue) at byte \(offset)" }
+}
+
+/// What a message may cost the process that reads it.
+public struct DecodingLimits: Sendable, Hashable {
+  /// Messages inside each other, the outermost included; at most 16.
+  public var depth: Int
+  /// Fields and packed elements in all.
+  public var fields: Int
+  /// Fields that are not declared.
+  public var unknownFields: Int
+  /// Bytes of C structs.
+  public var arenaBytes: Int
+
+  /// - Parameters:
+  ///   - depth: messages inside each other, 1 to 16.
+  ///   - fields: fields and packed elements in all.
+  ///   - unknownFields: fields that are not declared.
+  ///   - arenaBytes: bytes of C structs.
+  public init(
+    depth: Int = 16, fields: Int = 10_000, unknownFields: Int = 64, arenaBytes: Int = 16 << 20
+  ) {
+    self.depth = min(max(depth, 1), 16)
+    self.fields = fields
+    self.unknownFields = unknownFields
+    self.arenaBytes = arenaBytes
+  }
+
+  /// What every call gets unless it asks for less.
+  public static let standard = DecodingLimits()
+}

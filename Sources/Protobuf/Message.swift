@@ -1,0 +1,93 @@
+import CProtobufC
+
+/// A protobuf message as a Swift value. Generated code conforms; the wire coding is
+/// libprotobuf-c's, behind a pre-scan that bounds what the bytes may cost.
+///
+/// Fields that are not declared are dropped; enum values that are not declared are kept.
+public protocol Message: Sendable, Hashable, JSONMappable {
+  /// The message with every field at its default.
+  init()
+
+  /// The name in the proto, such as "clientele.identity.v1.SignInRequest".
+  static var fullName: String { get }
+
+  /// What may stand in the bytes.
+  static var wireTable: WireTable { get }
+
+  /// The C struct with every field at its default. For generated code and this room.
+  static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer
+
+  /// Reads the C struct that libprotobuf-c filled. For generated code and this room.
+  init(structure: UnsafeRawPointer)
+
+  /// Fills a C struct. For generated code and this room.
+  func structure(in arena: Arena) -> UnsafeMutableRawPointer
+}
+
+extension Message {
+  /// Reads a message.
+  /// - Parameters:
+  ///   - bytes: exactly one serialised message; the caller bounds its size.
+  ///   - limits: what it may cost.
+  public init(
+    serialized bytes: UnsafeRawBufferPointer, limits: DecodingLimits = .standard
+  ) throws(DecodeError) {
+    try Self.wireTable.check(bytes, limits: limits)
+    self = try Arena.lend(budget: limits.arenaBytes) { (arena) throws(DecodeError) -> Self in
+      let blank = Self.blankStructure(in: arena).assumingMemoryBound(to: ProtobufCMessage.self)
+      guard
+        let message = protobuf_c_message_unpack(
+          blank.pointee.descriptor, arena.allocator, bytes.count,
+          bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+      else { throw DecodeError(kind: arena.isSpent ? .budgetExceeded : .refused, offset: 0) }
+      return Self(structure: UnsafeRawPointer(message))
+    }
+  }
+
+  /// Reads a message from an array.
+  public init(
+    serialized bytes: [UInt8], limits: DecodingLimits = .standard
+  ) throws(DecodeError) {
+    self = try bytes.withUnsafeBufferPointer { (raw) throws(DecodeError) -> Self in
+      try Self(serialized: UnsafeRawBufferPointer(raw), limits: limits)
+    }
+  }
+
+  /// Reads a message from part of an array.
+  public init(
+    serialized bytes: ArraySlice<UInt8>, limits: DecodingLimits = .standard
+  ) throws(DecodeError) {
+    self = try bytes.withUnsafeBufferPointer { (raw) throws(DecodeError) -> Self in
+      try Self(serialized: UnsafeRawBufferPointer(raw), limits: limits)
+    }
+  }
+
+  /// The message's bytes; equal messages have equal bytes.
+  public func serialized() -> [UInt8] { serialized(after: 0) }
+
+  /// The message's bytes behind a gap of zeroes, for a frame header to be written into.
+  /// - Parameter gap: bytes to leave in front.
+  public func serialized(after gap: Int) -> [UInt8] {
+    Arena.lend(budget: 0) { arena in
+      let message = UnsafeMutableRawPointer(structure(in: arena))
+        .assumingMemoryBound(to: ProtobufCMessage.self)
+      let size = protobuf_c_message_get_packed_size(message)
+      return [UInt8](unsafeUninitializedCapacity: gap + size) { buffer, count in
+        buffer.prefix(gap).initialize(repeating: 0)
+        if size > 0, let start = buffer.baseAddress {
+          protobuf_c_message_pack(message, start + gap)
+        }
+        count = gap + size
+      }
+    }
+  }
+
+  /// Reads proto3 JSON.
+  /// - Parameter bytes: one JSON text in UTF-8; bounded as `JSONValue.init(utf8:)` says.
+  public init(jsonUTF8 bytes: some Sequence<UInt8>) throws {
+    try self.init(json: JSONValue(utf8: bytes))
+  }
+
+  /// Proto3 JSON, in UTF-8, without spaces.
+  public var jsonUTF8: [UInt8] { json.utf8 }
+}
