@@ -158,7 +158,8 @@ let package = Package(
     executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
     executable(
       "Operator",
-      ["GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit", logging, arguments] + everyAPI),
+      ["GRPC", "Protobuf", "CommonAPI", "Postgres", "Feed", "ServiceKit", logging, arguments,
+        lifecycle] + everyAPI),
 
     // The edge.
     .target(
@@ -181,7 +182,7 @@ let package = Package(
     tests("GRPCTests", ["GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", nio, nioPosix, nioSSL, logging]),
     tests("PostgresTests", ["Postgres", "TestKit", logging]),
     tests("FeedTests", ["Feed", "Postgres", "GRPC", "CommonAPI", "Protobuf", "TestKit", logging]),
-    tests("ServiceKitTests", ["ServiceKit", "GRPC", "CommonAPI", "Protobuf", "TestKit", crypto, logging]),
+    tests("ServiceKitTests", ["ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging]),
     tests("ConformanceTests", ["TestKit"]),
     tests("SystemTests", ["TestKit"]),
     tests("TidyTests", []),

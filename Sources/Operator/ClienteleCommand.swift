@@ -1,0 +1,13 @@
+import ArgumentParser
+
+/// The operator's command line.
+@main
+struct ClienteleCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "clientele",
+    abstract: "Runs, migrates, examines and calls Clientele's services.",
+    subcommands: [
+      DevCommand.self, MigrateCommand.self, DoctorCommand.self, HealthCommand.self,
+      CallCommand.self, ListCommand.self,
+    ])
+}

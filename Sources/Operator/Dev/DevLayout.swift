@@ -1,0 +1,74 @@
+import Foundation
+
+/// Where everything of a development run is, and which port each part listens on.
+struct DevLayout: Sendable {
+  /// The services in the order they are started; each may call those before it.
+  static let services = ["identity", "organization", "client-directory", "messaging"]
+
+  /// The checkout.
+  let root: URL
+  /// What the run keeps: database, certificates, mails, logs.
+  let directory: URL
+  /// Where the programs are: beside this one.
+  let programs: URL
+  /// The gateway's port.
+  let gatewayPort: Int
+  /// The services' ports, by name.
+  let ports: [String: Int]
+
+  var logs: URL { directory.appending(path: "logs") }
+  var outbox: URL { directory.appending(path: "outbox") }
+  var postgres: URL { directory.appending(path: "postgres") }
+  var pids: URL { directory.appending(path: "pids") }
+  var publicURL: String { "http://127.0.0.1:\(gatewayPort)" }
+
+  /// A certificate or its key in the folder of the private authority.
+  func pki(_ name: String) -> String { directory.appending(path: "pki/\(name)").path }
+  func key(_ name: String) -> String { directory.appending(path: "keys/\(name)").path }
+
+  /// `host:port` of a service.
+  func address(_ service: String) -> String { "127.0.0.1:\(ports[service] ?? 0)" }
+
+  /// A libpq connection string as one of the project's roles.
+  /// - Parameter socket: the folder of the cluster's socket.
+  static func connection(socket: String, user: String) -> String {
+    "host=\(socket) dbname=clientele user=\(user)"
+  }
+
+  /// What a program finds in its environment.
+  func environment(of program: String, socket: String) -> [String: String] {
+    let schema = program.replacing("-", with: "_")
+    let inherited = ProcessInfo.processInfo.environment.filter {
+      ["PATH", "HOME", "LANG", "TZ", "SWIFT_BACKTRACE"].contains($0.key)
+        || $0.key.hasPrefix("CLIENTELE_")
+    }
+    var variables = [
+      "CLIENTELE_HOST": "127.0.0.1",
+      "CLIENTELE_PORT": String(ports[program] ?? gatewayPort),
+      "CLIENTELE_TLS_CERTIFICATE": pki("\(program).pem"),
+      "CLIENTELE_TLS_KEY": pki("\(program).key"),
+      "CLIENTELE_TLS_CA": pki("ca.pem"),
+      "CLIENTELE_CONTEXT_PUBLIC_KEYS": key("context-1.pub"),
+      "CLIENTELE_PUBLIC_URL": publicURL,
+    ]
+    if program != "gateway" {
+      variables["CLIENTELE_DATABASE"] = Self.connection(socket: socket, user: schema)
+      variables["CLIENTELE_WORKER_DATABASE"] =
+        Self.connection(socket: socket, user: "\(schema)_worker")
+    }
+    for service in Self.services {
+      let name = "CLIENTELE_" + service.uppercased().replacing("-", with: "_")
+      variables[name] = address(service)
+    }
+    if program == "identity" {
+      variables["CLIENTELE_CONTEXT_KEY"] = key("context-1.key")
+      variables["CLIENTELE_INVITATION_KEY"] = key("invitation-1.key")
+      variables["CLIENTELE_PEPPER"] = key("pepper-1.key")
+    }
+    if program == "messaging" {
+      variables["CLIENTELE_OUTBOX"] = outbox.path
+    }
+    // What the user set counts, but for what must fit together.
+    return variables.merging(inherited) { ours, _ in ours }
+  }
+}

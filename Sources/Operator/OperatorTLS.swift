@@ -1,0 +1,54 @@
+import ArgumentParser
+import Foundation
+import GRPC
+import Logging
+import ServiceKit
+
+/// Which certificate a command shows; by default the operator's of the development run.
+struct CertificateOptions: ParsableArguments {
+  @Option(help: "PEM file of the certificate to show.")
+  var cert = ".run/pki/operator.pem"
+
+  @Option(help: "PEM file of its private key.")
+  var key = ".run/pki/operator.key"
+
+  @Option(help: "PEM file of the private authority.")
+  var ca = ".run/pki/ca.pem"
+
+  @Flag(help: "Speak without TLS.")
+  var plaintext = false
+
+  @Option(help: "Name of the service expected at the address, such as identity; any when left out.")
+  var expect: String?
+
+  /// A channel to `host:port`.
+  func channel(to address: String) throws -> ClientChannel {
+    guard let colon = address.lastIndex(of: ":"),
+      let port = Int(address[address.index(after: colon)...]), (1...65535).contains(port)
+    else { throw ValidationError("\(address) is not host:port") }
+    let tls = plaintext ? nil : settings
+    if !plaintext {
+      for path in [cert, key, ca] where !FileManager.default.isReadableFile(atPath: path) {
+        throw ValidationError(
+          "\(path) cannot be read: run from the checkout of a running `make run`, or name --cert, --key and --ca")
+      }
+    }
+    return ClientChannel(
+      host: String(address[..<colon]), port: port, tls: tls, expectedPeer: expect,
+      logger: Self.quiet)
+  }
+
+  /// The files, as the runtime wants them.
+  var settings: TLSSettings {
+    TLSSettings(
+      certificatePath: cert, keyPath: key, authorityPath: ca,
+      trustDomain: ServiceSettings.trustDomain)
+  }
+
+  /// Commands answer by themselves; the runtime need not log.
+  static var quiet: Logger {
+    var logger = Logger(label: "clientele")
+    logger.logLevel = .critical
+    return logger
+  }
+}

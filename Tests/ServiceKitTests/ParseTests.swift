@@ -1,0 +1,85 @@
+import Foundation
+import GRPC
+import ServiceKit
+import Testing
+
+@Suite struct ParseTests {
+  @Test("every bad field is named at once")
+  func allFieldsAtOnce() throws {
+    var errors = FieldErrors()
+    #expect(Parse.text("", "given_name", 1...100, &errors) == nil)
+    #expect(Parse.uuid("nonsense", "branch_id", &errors) == nil)
+    #expect(Parse.language("xx", "language", &errors) == nil)
+    let refusal = #expect(throws: RPCError.self) { try errors.throwIfAny() }
+    #expect(refusal?.code == .invalidArgument)
+    #expect(refusal?.reason == "FIELDS_INVALID")
+    #expect(refusal?.violations.map(\.field) == ["given_name", "branch_id", "language"])
+  }
+
+  @Test("text is composed, trimmed, and free of control characters")
+  func text() {
+    var errors = FieldErrors()
+    #expect(Parse.text("  Zoe\u{301} ", "name", 1...10, &errors) == "Zo\u{e9}")
+    #expect(Parse.text("D'Hondt", "name", 1...10, &errors) == "D'Hondt")
+    #expect(errors.isEmpty)
+    for bad in ["a\0b", "a\nb", "a\u{2028}b", String(repeating: "x", count: 11)] {
+      #expect(Parse.text(bad, "name", 1...10, &errors) == nil)
+    }
+    #expect(errors.violations.count == 4)
+  }
+
+  @Test(
+    "languages in canonical case",
+    arguments: [("FR", "fr"), ("fr-ca", "fr-CA"), ("nl-BE", "nl-BE"), ("en", "en")])
+  func language(typed: String, canonical: String) {
+    var errors = FieldErrors()
+    #expect(Parse.language(typed, "language", &errors) == canonical)
+    #expect(errors.isEmpty)
+  }
+
+  @Test("languages nobody speaks here", arguments: ["", "de", "fr-", "fr-CAN", "fr-C1", "fr-CA-x"])
+  func badLanguage(typed: String) {
+    var errors = FieldErrors()
+    #expect(Parse.language(typed, "language", &errors) == nil)
+    #expect(!errors.isEmpty)
+  }
+
+  @Test("page sizes at their edges")
+  func pageSize() {
+    var errors = FieldErrors()
+    #expect(Parse.pageSize(0, &errors) == 50)
+    #expect(Parse.pageSize(500, &errors) == 500)
+    #expect(errors.isEmpty)
+    _ = Parse.pageSize(501, &errors)
+    _ = Parse.pageSize(-1, &errors)
+    #expect(errors.violations.count == 2)
+  }
+
+  @Test("a page token belongs to its filters and has its keys")
+  func pageToken() {
+    let text = PageToken(keys: ["Lambert", "Julie"]).text(filters: ["org", "NAME"])
+    #expect(PageToken(text, filters: ["org", "NAME"], keyCount: 2)?.keys == ["Lambert", "Julie"])
+    #expect(PageToken(text, filters: ["org", "TIME"], keyCount: 2) == nil)
+    #expect(PageToken(text, filters: ["or", "gNAME"], keyCount: 2) == nil)
+    #expect(PageToken(text, filters: ["org", "NAME"], keyCount: 3) == nil)
+    #expect(PageToken("!!", filters: [], keyCount: 0) == nil)
+  }
+
+  @Test("new ids are version 7, in order of time, and no two alike")
+  func ids() {
+    let early = UUIDv7.make(at: Date(timeIntervalSince1970: 1_700_000_000))
+    let late = UUIDv7.make(at: Date(timeIntervalSince1970: 1_700_000_001))
+    #expect(early.text < late.text)
+    #expect(early.text.split(separator: "-")[2].first == "7")
+    #expect("89ab".contains(early.text.split(separator: "-")[3].first ?? "x"))
+    #expect(Set((0..<1000).map { _ in UUIDv7.make() }).count == 1000)
+  }
+
+  @Test("an id derived twice is the same, and differs by label")
+  func derived() {
+    let id = UUIDv7.make()
+    #expect(id.derived("account") == id.derived("account"))
+    #expect(id.derived("account") != id.derived("invitation"))
+    #expect(id.derived("account").text.split(separator: "-")[2].first == "8")
+  }
+}
