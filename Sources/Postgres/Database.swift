@@ -1,28 +1,35 @@
 public import Logging
+import Synchronization
 
 /// A pool of connections to one database as one role.
 ///
 /// One thread of its own polls them all, in pipeline mode: a call's prologue, statements and Sync are
-/// queued together and make one round trip.
+/// queued together and make one round trip. `PoolState` says which connection a call goes to.
 public final class Database: Sendable {
-  let settings: DatabaseSettings
-  let logger: Logger
+  /// How it was set up.
+  public let settings: DatabaseSettings
+  let engine: Engine
+  private let streamCount = Atomic<Int>(0)
 
   /// Makes a pool that is not running yet.
   public init(settings: DatabaseSettings, logger: Logger) {
     self.settings = settings
-    self.logger = logger
+    engine = Engine(settings: settings, logger: logger)
   }
 
-  /// Starts the thread and the first connections; an absent database is tried again until it is
+  deinit { engine.submit(.stop(nil)) }
+
+  /// Starts the thread and the first connections. An absent database is tried again until it is
   /// there, so this does not fail on one.
-  /// - Throws: `PostgresError.unavailable` when the connection string is malformed or there are no
-  ///   file descriptors.
-  public func start() throws(PostgresError) {
-  }
+  /// - Throws: `PostgresError.unavailable` when there is no file descriptor or thread left.
+  public func start() throws(PostgresError) { try engine.start() }
 
-  /// Lets what is in flight finish, refuses the rest, closes every connection.
+  /// Lets what is in flight finish, for at most `settings.stuckTimeout`, refuses the rest with
+  /// `unavailable`, and closes every connection.
   public func close() async {
+    await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+      if !engine.submit(.stop(continuation)) { continuation.resume() }
+    }
   }
 
   /// Runs queries in one implicit transaction and one round trip: all of them or none.
@@ -33,56 +40,79 @@ public final class Database: Sendable {
   ///   - scope: whose rows the queries may see and write.
   ///   - deadline: when to give up; nil means `settings.callTimeout` from now.
   /// - Returns: each query's rows, in order; a query of `NoRow` answers one per affected row.
-  public func run<each Row: PostgresRow>(
+  public nonisolated(nonsending) func run<each Row: PostgresRow>(
     _ scope: Scope, deadline: ContinuousClock.Instant? = nil, _ query: repeat Query<each Row>
   ) async throws(PostgresError) -> (repeat [each Row]) {
-    throw .unavailable("not written yet")
+    var queries: [AnyQuery] = []
+    repeat queries.append((each query).erased)
+    var blocks = BlockCursor(blocks: try await perform(scope, deadline, queries))
+    return (repeat try blocks.next((each Row).self))
   }
 
   /// The same for a list whose length is known only at run time.
   /// - Returns: how many rows each query affected or answered.
   @discardableResult
-  public func run(
+  public nonisolated(nonsending) func run(
     _ scope: Scope, deadline: ContinuousClock.Instant? = nil, all queries: [AnyQuery]
   ) async throws(PostgresError) -> [Int] {
-    throw .unavailable("not written yet")
+    try await perform(scope, deadline, queries).map(\.rows)
   }
 
-  /// Runs an interactive transaction on a connection of its own, for what needs an answer before it
-  /// can ask on. No remote call belongs inside.
-  ///
-  /// Serialization failures and deadlocks run `body` again, three times at most, so it must have no
-  /// effect outside the database.
-  public func transaction<Result: Sendable>(
-    _ scope: Scope, deadline: ContinuousClock.Instant? = nil,
-    _ body: @Sendable (Transaction) async throws -> Result
-  ) async throws -> Result {
-    throw PostgresError.unavailable("not written yet")
+  private nonisolated(nonsending) func perform(
+    _ scope: Scope, _ deadline: ContinuousClock.Instant?, _ queries: [AnyQuery]
+  ) async throws(PostgresError) -> [RowBlock] {
+    guard !Task.isCancelled else { throw .cancelled }
+    let call = Call(
+      .single, scope: scope, queries: queries, deadline: deadline ?? .now + settings.callTimeout,
+      queueWait: settings.queueWait)
+    return try await call.perform(on: engine).get()
   }
 
   /// Payloads of `NOTIFY channel`, from a connection that all channels share. An empty payload is
-  /// also sent when that connection was made anew, since something may have been missed meanwhile.
-  /// - Parameter channel: letters, digits and underscores, at most 63.
+  /// also sent whenever that connection was made anew, since something may have been missed before.
+  /// - Parameter channel: letters, digits and underscores, at most 63; other names give a stream that
+  ///   ends at once.
   public func notifications(channel: String) -> AsyncStream<String> {
-    AsyncStream { $0.finish() }
+    let id = streamCount.add(1, ordering: .relaxed).newValue
+    return AsyncStream(bufferingPolicy: .bufferingNewest(64)) { continuation in
+      let isName = channel.utf8.allSatisfy { byte in
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+          || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
+          || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "_")
+      }
+      guard isName, (1...63).contains(channel.utf8.count),
+        engine.submit(.listen(channel: channel, id: id, continuation))
+      else {
+        continuation.finish()
+        return
+      }
+      continuation.onTermination = { [engine] _ in
+        engine.submit(.unlisten(channel: channel, id: id))
+      }
+    }
   }
 
   /// Whether a connection is up: what readiness asks.
-  public var isAvailable: Bool { false }
+  public var isAvailable: Bool { engine.readyConnections.load(ordering: .relaxed) > 0 }
+
+  /// The pool as it stands; all zero when it is closed.
+  public func statistics() async -> PoolStatistics {
+    await withUnsafeContinuation { continuation in
+      if !engine.submit(.statistics(continuation)) { continuation.resume(returning: .init()) }
+    }
+  }
 }
 
-/// An open transaction; see `Database.transaction`.
-public struct Transaction: Sendable {
-  /// Runs queries in one round trip. A refusal dooms the transaction.
-  public func run<each Row: PostgresRow>(
-    _ query: repeat Query<each Row>
-  ) async throws(PostgresError) -> (repeat [each Row]) {
-    throw .unavailable("not written yet")
-  }
+/// Hands out a call's answers, one query after the other.
+struct BlockCursor {
+  let blocks: [RowBlock]
+  private var position = 0
 
-  /// The same for a list whose length is known only at run time.
-  @discardableResult
-  public func run(all queries: [AnyQuery]) async throws(PostgresError) -> [Int] {
-    throw .unavailable("not written yet")
+  init(blocks: [RowBlock]) { self.blocks = blocks }
+
+  mutating func next<Row: PostgresRow>(_ type: Row.Type) throws(PostgresError) -> [Row] {
+    guard blocks.indices.contains(position) else { throw .decoding("a query without an answer") }
+    defer { position += 1 }
+    return try blocks[position].decode(type)
   }
 }

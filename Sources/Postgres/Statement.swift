@@ -14,8 +14,11 @@ public struct Statement<Row: PostgresRow>: Sendable {
   ///     locks no rows reads. Say `true` for a `select` that calls a writing function. Reads share a
   ///     connection, one behind the other; writes get one for themselves, and a write whose Sync was
   ///     lost is `unknownOutcome` where a read is `unavailable`.
-  public init(_ sql: String, writes: Bool? = nil) {
-    text = StatementText(sql, writes: writes ?? StatementText.looksLikeWriting(sql))
+  ///   - announces: whether a commit that contains it is announced on the channel
+  ///     `<schema>_events`, as appending to a feed is.
+  public init(_ sql: String, writes: Bool? = nil, announces: Bool = false) {
+    text = StatementText(
+      sql, writes: writes ?? StatementText.looksLikeWriting(sql), announces: announces)
   }
 
   /// The statement with its parameters, `$1` first.
@@ -69,14 +72,17 @@ public final class StatementText: Sendable, Hashable {
   public let name: String
   /// Whether it may change anything.
   public let writes: Bool
+  /// Whether followers of a feed are to hear of its commit.
+  public let announces: Bool
   let number: Int
   let nameCString: [CChar]
   let sqlCString: [CChar]
 
   private static let numbers = Mutex<[String: Int]>([:])
 
-  init(_ sql: String, writes: Bool) {
+  init(_ sql: String, writes: Bool, announces: Bool = false) {
     self.sql = sql
+    self.announces = announces
     self.writes = writes
     let digest = SHA256.hash(data: [UInt8](sql.utf8)).prefix(12)
     name = "s_" + digest.map { byte in

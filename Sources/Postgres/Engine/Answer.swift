@@ -1,0 +1,87 @@
+import CLibPQ
+
+/// Fields of an error message (`postgres_ext.h`; macros of characters do not reach Swift as such).
+enum PostgresField {
+  static let severity = Int32(UInt8(ascii: "V"))
+  static let sqlState = Int32(UInt8(ascii: "C"))
+  static let message = Int32(UInt8(ascii: "M"))
+  static let table = Int32(UInt8(ascii: "t"))
+  static let constraint = Int32(UInt8(ascii: "n"))
+}
+
+/// One libpq result, borrowed for the length of a closure.
+struct Answer {
+  let result: OpaquePointer
+
+  enum Status { case command, rows, sync, aborted, failed, unexpected }
+
+  var status: Status {
+    switch PQresultStatus(result) {
+    case PGRES_COMMAND_OK: .command
+    case PGRES_TUPLES_OK: .rows
+    case PGRES_PIPELINE_SYNC: .sync
+    case PGRES_PIPELINE_ABORTED: .aborted
+    case PGRES_FATAL_ERROR: .failed
+    default: .unexpected
+    }
+  }
+
+  /// The command's name, such as `COMMIT`.
+  var command: String { String(cString: PQcmdStatus(result)) }
+
+  /// A copy of the rows; for a command without rows, how many it affected.
+  func copyRows() -> RowBlock {
+    let rows = PQntuples(result)
+    let columns = PQnfields(result)
+    guard columns > 0 else {
+      return RowBlock(rows: Int(String(cString: PQcmdTuples(result))) ?? 0)
+    }
+    var block = RowBlock(rows: Int(rows), columns: Int(columns))
+    for row in 0..<rows {
+      for column in 0..<columns {
+        appendCell(row, column, to: &block.bytes)
+      }
+    }
+    return block
+  }
+
+  private func appendCell(_ row: Int32, _ column: Int32, to bytes: inout [UInt8]) {
+    let length = PQgetlength(result, row, column)
+    if length == 0, PQgetisnull(result, row, column) == 1 {
+      withUnsafeBytes(of: Int32(-1)) { bytes.append(contentsOf: $0) }
+      return
+    }
+    withUnsafeBytes(of: length) { bytes.append(contentsOf: $0) }
+    bytes.append(
+      contentsOf: UnsafeRawBufferPointer(
+        start: PQgetvalue(result, row, column), count: Int(length)))
+  }
+
+  var sqlState: String { field(PostgresField.sqlState) ?? "" }
+
+  /// Whether the server ended the session with it.
+  var endsSession: Bool {
+    let severity = field(PostgresField.severity)
+    return severity == "FATAL" || severity == "PANIC" || sqlState.isEmpty
+  }
+
+  /// The refusal it stands for. Only codes that leave nothing behind get here; see
+  /// `Engine.noteFailure` for those that leave the outcome open.
+  var error: PostgresError {
+    let message = field(PostgresField.message) ?? String(cString: PQresultErrorMessage(result))
+    let state = sqlState
+    switch state {
+    case "57014": return .deadlineExceeded
+    case "25006": return .unavailable("the server is read-only")
+    default: break
+    }
+    if state.hasPrefix("53") || state.hasPrefix("58") { return .unavailable(message) }
+    return .refused(
+      sqlState: state, constraint: field(PostgresField.constraint),
+      table: field(PostgresField.table), message: message)
+  }
+
+  private func field(_ code: Int32) -> String? {
+    PQresultErrorField(result, code).map { String(cString: $0) }
+  }
+}

@@ -1,0 +1,128 @@
+import Synchronization
+
+/// An open transaction on a connection of its own; see `Database.transaction`.
+public struct Transaction: Sendable {
+  private let engine: Engine
+  private let lease: Lease
+  private let scope: Scope
+  private let deadline: ContinuousClock.Instant
+  private let trace = Trace()
+
+  /// What COMMIT must know of the steps before it.
+  private final class Trace: Sendable {
+    let announces = Atomic<Bool>(false)
+  }
+
+  fileprivate init(
+    engine: Engine, lease: Lease, scope: Scope, deadline: ContinuousClock.Instant
+  ) {
+    self.engine = engine
+    self.lease = lease
+    self.scope = scope
+    self.deadline = deadline
+  }
+
+  /// Runs queries in one round trip. A refusal dooms the transaction: throw it on.
+  public nonisolated(nonsending) func run<each Row: PostgresRow>(
+    _ query: repeat Query<each Row>
+  ) async throws(PostgresError) -> (repeat [each Row]) {
+    var queries: [AnyQuery] = []
+    repeat queries.append((each query).erased)
+    var blocks = BlockCursor(blocks: try await perform(queries))
+    return (repeat try blocks.next((each Row).self))
+  }
+
+  /// The same for a list whose length is known only at run time.
+  /// - Returns: how many rows each query affected or answered.
+  @discardableResult
+  public nonisolated(nonsending) func run(
+    all queries: [AnyQuery]
+  ) async throws(PostgresError) -> [Int] {
+    try await perform(queries).map(\.rows)
+  }
+
+  private nonisolated(nonsending) func perform(
+    _ queries: [AnyQuery]
+  ) async throws(PostgresError) -> [RowBlock] {
+    guard !Task.isCancelled else { throw .cancelled }
+    let blocks = try await step(.step(lease), queries).get()
+    if queries.contains(where: { $0.text.announces }) {
+      trace.announces.store(true, ordering: .relaxed)
+    }
+    return blocks
+  }
+
+  private nonisolated(nonsending) func step(
+    _ purpose: Call.Purpose, _ queries: [AnyQuery]
+  ) async -> Outcome {
+    await Call(
+      purpose, scope: scope, queries: queries, deadline: deadline, queueWait: .zero,
+      announces: trace.announces.load(ordering: .relaxed)
+    ).perform(on: engine)
+  }
+
+  fileprivate nonisolated(nonsending) func commit() async throws(PostgresError) {
+    _ = try await step(.commit(lease), [AnyQuery(Self.commitStatement())]).get()
+  }
+
+  fileprivate nonisolated(nonsending) func rollback() async {
+    _ = await step(.rollback(lease), [AnyQuery(Self.rollbackStatement())])
+  }
+
+  fileprivate static let beginStatement = Statement<NoRow>("begin", writes: true)
+  private static let commitStatement = Statement<NoRow>("commit", writes: true)
+  private static let rollbackStatement = Statement<NoRow>("rollback", writes: true)
+}
+
+extension Database {
+  /// How often a transaction's body runs at most.
+  static let transactionAttemptsMax = 3
+
+  /// Runs an interactive transaction on a connection of its own, for what needs an answer before it
+  /// can ask on. No remote call belongs inside.
+  ///
+  /// Serialization failures and deadlocks run `body` again, three times at most, so it must have no
+  /// effect outside the database. Whatever `body` throws rolls back and is thrown on.
+  /// - Parameters:
+  ///   - scope: whose rows it may see and write.
+  ///   - deadline: when to give up; nil means `settings.callTimeout` from now.
+  public nonisolated(nonsending) func transaction<Result>(
+    _ scope: Scope, deadline: ContinuousClock.Instant? = nil,
+    _ body: (Transaction) async throws -> Result
+  ) async throws -> Result {
+    let deadline = deadline ?? .now + settings.callTimeout
+    var attempt = 1
+    while true {
+      do {
+        return try await attemptTransaction(scope, deadline, body)
+      } catch let error as PostgresError
+        where error.isWorthRetrying && attempt < Self.transactionAttemptsMax
+      {
+        attempt += 1
+      }
+    }
+  }
+
+  private nonisolated(nonsending) func attemptTransaction<Result>(
+    _ scope: Scope, _ deadline: ContinuousClock.Instant,
+    _ body: (Transaction) async throws -> Result
+  ) async throws -> Result {
+    guard !Task.isCancelled else { throw PostgresError.cancelled }
+    let begin = Call(
+      .begin, scope: scope, queries: [AnyQuery(Transaction.beginStatement())], deadline: deadline,
+      queueWait: settings.queueWait)
+    _ = try await begin.perform(on: engine).get()
+    guard let lease = begin.lease else { throw PostgresError.unavailable("no connection") }
+    defer { engine.submit(.release(lease)) }
+    let transaction = Transaction(engine: engine, lease: lease, scope: scope, deadline: deadline)
+    let result: Result
+    do {
+      result = try await body(transaction)
+    } catch {
+      await transaction.rollback()
+      throw error
+    }
+    try await transaction.commit()
+    return result
+  }
+}
