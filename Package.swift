@@ -105,6 +105,7 @@ let package = Package(
     .executable(name: "gateway", targets: ["GatewayMain"]),
     .executable(name: "clientele", targets: ["Operator"]),
     .executable(name: "echo-server", targets: ["EchoServer"]),
+    .executable(name: "service-bench", targets: ["ServiceBench"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -156,6 +157,9 @@ let package = Package(
 
     // Tools.
     executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
+    executable(
+      "ServiceBench",
+      ["GRPC", "CommonAPI", "IdentityAPI", "ClientDirectoryAPI", "ServiceKit", logging, arguments]),
     executable(
       "Operator",
       ["GRPC", "Protobuf", "CommonAPI", "Postgres", "Feed", "ServiceKit", logging, arguments,

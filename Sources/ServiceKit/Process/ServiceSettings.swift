@@ -109,7 +109,9 @@ public struct ServiceSettings: Sendable {
       if !text.isEmpty { problems.append("\(name) must be host:port") }
       return ("", 0)
     }
-    return (String(text[..<colon]), port)
+    let host = text[..<colon]
+    let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+    return (String(isBracketed ? host.dropFirst().dropLast() : host), port)
   }
 
   /// A logger at the level of `CLIENTELE_LOG_LEVEL`, `info` unless said otherwise.
