@@ -1,0 +1,58 @@
+import Foundation
+
+/// A mail server, from `CLIENTELE_SMTP_URL`:
+/// `smtp://user@mail.example:587?starttls=required` or `smtps://mail.example`.
+public struct SMTPSettings: Sendable, Hashable {
+  /// When a connection that starts in the clear must become a private one.
+  public enum StartTLS: String, Sendable, CaseIterable {
+    case required, optional, off
+  }
+
+  /// What a URL may say wrong.
+  public struct Invalid: Error, CustomStringConvertible {
+    /// A line for the operator.
+    public let description: String
+  }
+
+  /// `smtp://host:port` or `smtps://host:port`.
+  public let server: String
+  /// Required unless the URL says otherwise or the server is this machine.
+  public let startTLS: StartTLS
+  /// For AUTH; nil without one.
+  public let user: String?
+  /// For AUTH.
+  public var password: String?
+  /// PEM file of the authorities the server's certificate may come from; nil means the system's.
+  public var authorityPath: String?
+  /// Time to connect, milliseconds.
+  public var connectTimeoutMilliseconds = 5_000
+  /// Time for one mail, connecting included, milliseconds; less than the lease of a message.
+  public var timeoutMilliseconds = 20_000
+
+  /// Reads a URL.
+  /// - Throws: `Invalid`.
+  public init(url text: String) throws(Invalid) {
+    guard let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty,
+      let scheme = parts.scheme, scheme == "smtp" || scheme == "smtps"
+    else { throw Invalid(description: "CLIENTELE_SMTP_URL must be smtp://… or smtps://…") }
+    let isLoopback = ["localhost", "127.0.0.1", "[::1]", "::1"].contains(host)
+    let said = parts.queryItems?.first { $0.name == "starttls" }?.value
+    guard let startTLS = StartTLS(rawValue: said ?? (isLoopback ? "optional" : "required")) else {
+      throw Invalid(description: "CLIENTELE_SMTP_URL: starttls must be required, optional or off")
+    }
+    self.startTLS = startTLS
+    let port = parts.port.map { ":\($0)" } ?? ""
+    server = "\(scheme)://\(host)\(port)"
+    user = parts.user.flatMap { $0.isEmpty ? nil : $0 }
+    password = parts.password
+  }
+
+  /// The password in a file, without the line end.
+  /// - Throws: `Invalid`, which names the file and never its content.
+  static func password(file path: String) throws(Invalid) -> String {
+    guard let data = FileManager.default.contents(atPath: path), data.count <= 4096,
+      let text = String(data: data, encoding: .utf8)
+    else { throw Invalid(description: "CLIENTELE_SMTP_PASSWORD_FILE \(path) cannot be read") }
+    return text.trimmingCharacters(in: .newlines)
+  }
+}

@@ -1,0 +1,75 @@
+import CommonAPI
+import Feed
+import Foundation
+import IdentityAPI
+import Postgres
+import ServiceKit
+
+/// Turns news of invitations into queued messages, in the transaction that also stores how far the
+/// feed was followed: each sending of an invitation becomes one message, whatever happens.
+struct InvitationInbox: Sendable {
+  /// What of identity's feed is of interest.
+  static let kinds = ["invitation.created", "invitation.resent"]
+
+  let writer: InvitationWriter
+
+  /// News that cannot be understood; it is parked for an operator.
+  struct Unusable: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  static let enqueue = Statement<NoRow>(
+    """
+    INSERT INTO messages (organization_id, message_id, channel, purpose, recipient, language,
+      subject, record_id, invitation_id, send_count, organization_name, display_name, username,
+      email_signs_in, expires_at)
+    VALUES ($1, $2, 'EMAIL', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    ON CONFLICT ON CONSTRAINT messages_invitation_key DO NOTHING
+    """)
+
+  static let cancelOlder = Statement<NoRow>(
+    """
+    UPDATE messages
+    SET state = 'CANCELLED', last_error = 'a newer one took its place', lease_until = NULL
+    WHERE organization_id = $1 AND invitation_id = $2 AND send_count < $3 AND state = 'QUEUED'
+    """)
+
+  /// What the news changes.
+  /// - Throws: `Unusable`.
+  func queries(for event: FeedEvent) throws -> [AnyQuery] {
+    CrashPoint.reach("messaging.invitation.before-apply")
+    guard let issued = try? InvitationIssued(serialized: event.payload),
+      let invitation = issued.invitation,
+      let organization = UUID(uuidString: invitation.organizationID),
+      let invitationID = UUID(uuidString: invitation.invitationID),
+      let record = UUID(uuidString: invitation.recordID),
+      let expires = invitation.expireTime, invitation.sendCount > 0,
+      let purpose = MessagePurpose(invitation.purpose)
+    else { throw Unusable(description: "\(event.kind) cannot be read") }
+    guard let recipient = EmailAddress(invitation.email) else {
+      throw Unusable(description: "\(event.kind) names no address that can be written to")
+    }
+    let language = writer.language(for: issued.language)
+    let name = HeaderText.clean(issued.organizationName, characters: 100)
+    return [
+      AnyQuery(
+        Self.enqueue(
+          organization, UUIDv7.make(), purpose, recipient.raw, language.rawValue,
+          writer.subject(purpose, in: language, organization: name), record, invitationID,
+          invitation.sendCount, name, HeaderText.clean(issued.displayName, characters: 100),
+          issued.username, issued.emailSignsIn, expires.date)),
+      AnyQuery(Self.cancelOlder(organization, invitationID, invitation.sendCount)),
+    ]
+  }
+}
+
+extension MessagePurpose {
+  /// Nil for a purpose that this version does not know.
+  init?(_ purpose: InvitationPurpose) {
+    switch purpose {
+    case .activate: self = .clientInvitation
+    case .joinStaff: self = .staffInvitation
+    case .unspecified, .unrecognized: return nil
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import Foundation
+public import Postgres
+
+/// The messages of an organisation, as its staff read them.
+public struct Messages: Sendable {
+  let database: Database
+
+  /// - Parameter database: as the service's role.
+  public init(database: Database) {
+    self.database = database
+  }
+
+  static let selectOne = Statement<MessageRow>(
+    """
+    SELECT \(MessageRow.columns)
+    FROM messages WHERE organization_id = $1 AND message_id = $2
+    """)
+
+  /// A message of the organisation.
+  func find(_ messageID: UUID, of organization: UUID) async throws -> MessageRow? {
+    try await database.run(
+      .organization(organization), Self.selectOne(organization, messageID)
+    ).first
+  }
+
+  static let selectPage = Statement<MessageRow>(
+    """
+    SELECT \(MessageRow.columns)
+    FROM messages WHERE organization_id = $1 AND message_id < $2
+    ORDER BY message_id DESC LIMIT $3
+    """)
+
+  static let selectPageOfRecord = Statement<MessageRow>(
+    """
+    SELECT \(MessageRow.columns)
+    FROM messages WHERE organization_id = $1 AND record_id = $4 AND message_id < $2
+    ORDER BY message_id DESC LIMIT $3
+    """)
+
+  /// Messages, the newest first, that came before one; ids are in the order of arrival.
+  ///
+  /// - Parameters:
+  ///   - before: the last message of the page before; nil for the first page.
+  ///   - record: the client or employee they are about; nil for all.
+  ///   - limit: most rows to answer.
+  func page(
+    of organization: UUID, before: UUID?, record: UUID?, limit: Int
+  ) async throws -> [MessageRow] {
+    let before = before ?? Self.afterAll
+    let scope = Scope.organization(organization)
+    if let record {
+      return try await database.run(
+        scope, Self.selectPageOfRecord(organization, before, limit, record))
+    }
+    return try await database.run(scope, Self.selectPage(organization, before, limit))
+  }
+
+  /// Greater than every id.
+  private static let afterAll = UUID(
+    uuid: (255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255))
+}
