@@ -1,1 +1,0 @@
-int clientele_protos_placeholder;

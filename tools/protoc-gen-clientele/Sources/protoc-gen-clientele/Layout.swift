@@ -1,0 +1,55 @@
+import SwiftProtobufPluginLibrary
+
+/// Which proto goes to which room. The rooms themselves are in the product's Package.swift.
+enum Layout {
+  /// The module that holds a file's messages.
+  static func module(of file: FileDescriptor) -> String { module(ofFile: file.name) }
+
+  static func module(ofFile name: String) -> String {
+    let parts = name.split(separator: "/").map(String.init)
+    guard let top = parts.first else { return "CommonAPI" }
+    switch top {
+    case "clientele":
+      guard parts.count > 2, !["common", "feed"].contains(parts[1]) else { return "CommonAPI" }
+      return Names.upperCamel(parts[1]) + "API"
+    case "bench": return "BenchAPI"
+    case "test": return "TestProtosAPI"
+    default: return "CommonAPI"
+    }
+  }
+
+  /// Where a module's generated files are.
+  static func folder(ofModule module: String) -> String {
+    module == "TestProtosAPI" ? "Tests/TestProtosAPI/Generated" : "Sources/\(module)/Generated"
+  }
+
+  /// The module that holds a file's services: GRPC imports CommonAPI, so that bindings, which need
+  /// GRPC, cannot stand in CommonAPI.
+  static func serviceModule(of file: FileDescriptor) -> String {
+    if file.name.hasPrefix("clientele/feed/") { return "Feed" }
+    if file.name.hasPrefix("grpc/") { return "GRPC" }
+    return module(of: file)
+  }
+
+  /// A type without cases that keeps two versions of one proto apart.
+  static func namespace(of file: FileDescriptor) -> String? {
+    file.package == "grpc.reflection.v1alpha" ? "V1Alpha" : nil
+  }
+
+  /// The name of the Swift file, without its ending.
+  static func swiftFile(of file: FileDescriptor) -> String {
+    let parts = file.name.dropLast(".proto".count).split(separator: "/").map(String.init)
+    let own = module(of: file) == "CommonAPI" ? parts.filter { $0 != "v1" } : parts.suffix(1)
+    return own.map(Names.upperCamel).joined()
+  }
+
+  /// The enum that carries a module's descriptor set.
+  static func filesEnum(ofModule module: String) -> String {
+    (module.hasSuffix("API") ? String(module.dropLast(3)) : module) + "Files"
+  }
+
+  /// Packages that others wrote: no access rules, no lint.
+  static func isForeign(_ package: String) -> Bool {
+    package.hasPrefix("grpc.") || package.hasPrefix("google.")
+  }
+}
