@@ -56,8 +56,8 @@ migrate: ## Bring the development database's schemas up to date
 	@$(BIN)/clientele migrate
 
 .PHONY: psql
-psql: ## Open psql on the database of a running `make run`
-	@scripts/psql.sh
+psql: ## Open psql on the database of a running `make run` (ROLE=identity for a role's view)
+	@psql "host=$$(scripts/postgres.sh host .run/postgres) dbname=clientele user=$(or $(ROLE),postgres)"
 
 .PHONY: doctor
 doctor: ## Say what is wrong with this machine or the running services

@@ -118,9 +118,8 @@ finish() {
 
 start_cluster() {
   cluster=started
-  # A name of a socket may have 107 bytes; test-postgres.sh says where the socket really is.
-  export CLIENTELE_TEST_POSTGRES=${CLIENTELE_TEST_POSTGRES:-"host=$PWD/.run/test-postgres/socket user=postgres dbname=postgres"}
-  check "test cluster" scripts/test-postgres.sh start
+  check "test cluster" scripts/test-postgres.sh start || return
+  eval "$(scripts/test-postgres.sh env)"
 }
 
 # --- The run -------------------------------------------------------------------------------------
