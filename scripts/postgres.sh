@@ -1,0 +1,128 @@
+#!/bin/bash
+# A private PostgreSQL cluster, reached by a Unix socket only.
+#
+#   postgres.sh start DIR [--durable]   make it if need be, start it, wait until it answers
+#   postgres.sh stop DIR                stop it; its data stays
+#   postgres.sh kill DIR                stop it as a power cut would (tests)
+#   postgres.sh host DIR                print the socket's folder, libpq's `host`
+#
+# Without --durable it forgets all at a power cut, which is what tests want. As root it runs as the
+# user `postgres`, since PostgreSQL refuses root; an ordinary user runs it as himself. The one who
+# starts it may connect as each of the project's roles and as the superuser `postgres`.
+set -euo pipefail
+export LC_ALL=C
+
+usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+fail() { printf 'postgres: %s\n' "$*" >&2; exit 1; }
+
+[ "$#" -ge 2 ] || usage
+action=$1
+mkdir -p "$2"
+dir=$(cd "$2" && pwd -P)
+durable=${3:-}
+root=$(cd "$(dirname "$0")/.." && pwd -P)
+data=$dir/data
+
+bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -1)
+[ -x "$bin/postgres" ] || fail "PostgreSQL is not installed: scripts/setup.sh run"
+
+# A socket's name may have 107 bytes, `/.s.PGSQL.5432` included.
+socket=$dir/socket
+if [ "${#socket}" -gt 88 ]; then
+  socket=/tmp/clientele-$(printf %s "$dir" | sha256sum | cut -c 1-16)
+fi
+
+# Runs a command as who the cluster belongs to.
+as_owner=()
+owner=$(id -un)
+if [ "$(id -u)" -eq 0 ]; then
+  owner=postgres
+  id "$owner" >/dev/null 2>&1 || fail "there is no user $owner"
+  as_owner=(setpriv "--reuid=$owner" "--regid=$owner" --init-groups --inh-caps=-all)
+  # A checkout below a folder that is closed to that user, such as /root, is reached all the same.
+  if ! "${as_owner[@]}" test -x "$dir" 2>/dev/null; then
+    as_owner=(
+      setpriv "--reuid=$owner" "--regid=$owner" --init-groups
+      --inh-caps=-all,+dac_override --ambient-caps=-all,+dac_override
+    )
+  fi
+fi
+as_owner() { (cd / && exec "${as_owner[@]}" "$@"); }
+
+is_running() { as_owner "$bin/pg_ctl" status -D "$data" >/dev/null 2>&1; }
+
+# Roles that a service has; `sample` is the one of the libraries' own tests.
+roles() {
+  local service
+  echo postgres
+  for service in "$root"/services/*/migrations /sample/migrations; do
+    service=$(basename "${service%/migrations}" | tr - _)
+    printf '%s\n' "$service" "${service}_migrate" "${service}_worker"
+  done
+}
+
+write_settings() {
+  local user role
+  {
+    printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$socket"
+    printf 'max_connections = 300\nlogging_collector = off\n'
+    printf "timezone = 'UTC'\nlog_timezone = 'UTC'\nlc_messages = 'C'\n"
+    # No personal data in the log.
+    printf 'log_parameter_max_length = 0\nlog_parameter_max_length_on_error = 0\n'
+    printf "log_min_error_statement = panic\nlog_error_verbosity = terse\n"
+    if [ "$durable" = --durable ]; then
+      printf 'fsync = on\nsynchronous_commit = on\nfull_page_writes = on\n'
+    else
+      printf 'fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n'
+      printf 'wal_level = minimal\nmax_wal_senders = 0\nautovacuum_naptime = 5min\n'
+    fi
+  } >"$dir/clientele.conf"
+  printf 'local all all peer map=clientele\n' >"$dir/pg_hba.conf"
+  for user in "$(id -un)" "$owner"; do
+    roles | while read -r role; do printf 'clientele %s %s\n' "$user" "$role"; done
+  done | sort -u >"$dir/pg_ident.conf"
+  chmod 644 "$dir/clientele.conf" "$dir/pg_hba.conf" "$dir/pg_ident.conf"
+}
+
+make_cluster() {
+  local made=$dir/data.making
+  rm -rf "$made"
+  mkdir -m 700 "$made"
+  [ "$(id -u)" -ne 0 ] || chown "$owner:" "$made"
+  # The settings lie outside the data so that each start writes them anew.
+  as_owner "$bin/initdb" -D "$made" -U postgres -E UTF8 --locale=C.UTF-8 --data-checksums \
+    --auth=peer --no-instructions $([ "$durable" = --durable ] || echo --no-sync) >"$dir/initdb.log" \
+    2>&1 || { cat "$dir/initdb.log" >&2; fail "initdb failed"; }
+  printf "include '../clientele.conf'\nhba_file = '../pg_hba.conf'\nident_file = '../%s'\n" \
+    pg_ident.conf >>"$made/postgresql.conf"
+  mv "$made" "$data"
+}
+
+start() {
+  if [ -d "$data" ] && is_running; then return; fi
+  [ -d "$data" ] || make_cluster
+  write_settings
+  mkdir -p "$socket"
+  if [ "$(id -u)" -eq 0 ]; then chown "$owner:" "$socket"; fi
+  chmod 755 "$socket"
+  touch "$dir/postgres.log"
+  if [ "$(id -u)" -eq 0 ]; then chown "$owner:" "$dir/postgres.log"; fi
+  as_owner "$bin/pg_ctl" start -D "$data" -s -w -t 60 -l "$dir/postgres.log" \
+    </dev/null >/dev/null || { tail -20 "$dir/postgres.log" >&2; fail "it did not start"; }
+}
+
+stop() {
+  [ -d "$data" ] || return 0
+  if is_running; then
+    as_owner "$bin/pg_ctl" stop -D "$data" -s -w -t 60 -m "$1" || fail "it did not stop"
+  fi
+  case "$socket" in /tmp/*) rm -rf "$socket" ;; esac
+}
+
+case "$action" in
+  start) start ;;
+  stop) stop fast ;;
+  kill) stop immediate ;;
+  host) echo "$socket" ;;
+  *) usage ;;
+esac
