@@ -24,7 +24,7 @@ lint_generated() { scripts/generate.sh --check; }
 lint_compose() { docker-compose -f docker-compose.yml config -q; }
 lint_scripts() {
   local file
-  for file in scripts/*.sh .ci/run; do bash -n "$file"; done
+  for file in scripts/*.sh deploy/*.sh deploy/postgres/*.sh .ci/run; do bash -n "$file"; done
 }
 
 status=0

@@ -16,7 +16,8 @@ umask 077
 cd "$(dirname "$0")/.."
 folder=${1:-.run}
 trust_domain=clientele.local
-services=(identity organization client-directory messaging gateway operator)
+# `postgres` is the database server of docker-compose.yml.
+services=(identity organization client-directory messaging gateway operator postgres)
 leaf_days=90
 renew_seconds=$((7 * 24 * 3600))
 
