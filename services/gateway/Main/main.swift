@@ -1,1 +1,3 @@
-print("")
+import GatewayCore
+
+await GatewayProcess.main()

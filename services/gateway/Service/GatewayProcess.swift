@@ -1,0 +1,79 @@
+import ClientDirectoryAPI
+import Foundation
+import GRPC
+import IdentityAPI
+import Logging
+import MessagingAPI
+import OrganizationAPI
+import ServiceKit
+import ServiceLifecycle
+
+/// The life of the gateway's process: settings, channels, server, drain. It answers no gRPC itself,
+/// which is what sets it apart from `ServiceProcess`.
+public enum GatewayProcess {
+  /// Exit code for settings that cannot be used (`EX_CONFIG` of sysexits.h).
+  static let badSettings: Int32 = 78
+
+  /// How long calls in flight may take to end.
+  static let grace = Duration.seconds(10)
+
+  /// The services whose methods are shown. A new rpc of theirs appears by itself; a new gRPC service
+  /// is added here.
+  static let shown: [(name: String, services: [ServiceDescriptor])] = [
+    ("identity", [IdentityServiceMethods.service]),
+    ("organization", [OrganizationServiceMethods.service]),
+    ("client-directory", [ClientDirectoryServiceMethods.service]),
+    ("messaging", [MessagingServiceMethods.service]),
+  ]
+
+  /// Serves until SIGTERM or SIGINT; then answers what was begun and returns. Bad settings are
+  /// listed on standard error and end the process with code 78.
+  public static func main() async {
+    do {
+      var settings = ServiceSettings()
+      let logger = settings.logger("gateway")
+      let tls = settings.tls()
+      let own = GatewaySettings(&settings)
+      let addresses = shown.map { settings.address(of: $0.name) }
+      try settings.check()
+      let channels = zip(shown, addresses).map { service, address in
+        ClientChannel(
+          host: address.host, port: address.port, tls: tls, expectedPeer: service.name,
+          logger: logger)
+      }
+      let backends = zip(shown, channels).map { service, channel in
+        Backend(name: service.name, services: service.services, channel: channel)
+      }
+      let gateway = try Gateway(settings: own, backends: backends, logger: logger)
+      try await run(gateway, logger: logger)
+      for channel in channels { await channel.close() }
+    } catch let error as ServiceSettings.Invalid {
+      FileHandle.standardError.write(Data("gateway: \(error)\n".utf8))
+      exit(badSettings)
+    } catch {
+      FileHandle.standardError.write(Data("gateway: \(error)\n".utf8))
+      exit(1)
+    }
+  }
+
+  private static func run(_ gateway: Gateway, logger: Logger) async throws {
+    var configuration = ServiceGroupConfiguration(
+      services: [
+        .init(service: RevocationService(gateway: gateway)),
+        .init(service: GatewayServer(gateway, logger: logger)),
+      ],
+      gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+    configuration.maximumGracefulShutdownDuration = grace
+    try await ServiceGroup(configuration: configuration).run()
+    logger.notice("stopped")
+  }
+}
+
+/// The follower of revocations under the process's life cycle.
+struct RevocationService: ServiceLifecycle.Service {
+  let gateway: Gateway
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown { await gateway.followRevocations() }
+  }
+}
