@@ -243,8 +243,14 @@ import Testing
   @Test("an rpc without handler or test is found, and a handler without rpc")
   func rpcFiles() {
     let repository = repository([
-      ("services/identity/Service/Handlers/Sessions/SignIn.swift", "func signIn() {\n}"),
-      ("services/identity/Service/Handlers/Sessions/SignAway.swift", "func signAway() {\n}"),
+      (
+        "services/identity/Service/Handlers/Sessions/SignIn.swift", "func signIn(_ request: A) {\n}"
+      ),
+      (
+        "services/identity/Service/Handlers/Sessions/SignAway.swift",
+        "func signAway(_ request: A) {\n}"
+      ),
+      ("services/identity/Service/Handlers/Sessions/SessionValue.swift", "struct A {}"),
       ("services/identity/Tests/SignInTests.swift", ""),
     ])
     let rules = RPCRules(repository)

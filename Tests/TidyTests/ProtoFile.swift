@@ -11,9 +11,6 @@ struct ProtoFile: Sendable {
     let callers: [String]
 
     var path: String { "\(service)/\(name)" }
-
-    /// The Swift function that answers it.
-    var function: String { name.prefix(1).lowercased() + name.dropFirst() }
   }
 
   let text: TextFile
@@ -114,19 +111,21 @@ struct RPCRules {
     paths.contains { $0.hasPrefix(folder) && $0.hasSuffix("/\(name)") }
   }
 
-  /// Every file among the handlers answers an rpc of its service.
+  /// A file named for an rpc holds its function, and a handler of an rpc that is gone is gone too.
   func handlers(_ files: [SwiftFile]) -> [Finding] {
     files.compactMap { file -> Finding? in
       let parts = file.path.split(separator: "/").map(String.init)
       guard parts.count >= 5, parts[0] == "services", parts[2] == "Service", parts[3] == "Handlers"
       else { return nil }
-      let word = file.text.name.dropLast(".swift".count)
+      let word = String(file.text.name.dropLast(".swift".count))
+      let function = word.prefix(1).lowercased() + word.dropFirst()
+      let isHandler = file.functions.contains { $0.name == function }
       let rpcs = protos.filter { $0.folder == parts[1] }.flatMap(\.rpcs)
-      guard let rpc = rpcs.first(where: { $0.name == word }) else {
-        return file.text.finding(0, "no rpc of \(parts[1]) is called \(word)")
+      if rpcs.contains(where: { $0.name == word }) {
+        return isHandler
+          ? nil : file.text.finding(0, "\(word).swift has no func \(function)")
       }
-      guard !file.functions.contains(where: { $0.name == rpc.function }) else { return nil }
-      return file.text.finding(0, "\(word).swift has no func \(rpc.function)")
+      return isHandler ? file.text.finding(0, "no rpc of \(parts[1]) is called \(word)") : nil
     }
   }
 
