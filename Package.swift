@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
@@ -140,7 +141,10 @@ let package = Package(
     library("HTTP2", ["CNGHTTP2", nio]),
     library("CommonAPI", ["Protobuf", "CProtos", "CProtobufC"]),
     library(
-      "GRPC", ["HTTP2", "Protobuf", "CommonAPI", nio, nioPosix, nioSSL, logging, metrics, context]),
+      "GRPC", [
+        "HTTP2", "Protobuf", "CommonAPI", nio, nioPosix, nioTLS, nioSSL, logging, metrics,
+        context,
+      ]),
     library("Postgres", ["CLibPQ", logging, crypto]),
     library("IdentityAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
     library("OrganizationAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
@@ -168,20 +172,28 @@ let package = Package(
     // The edge.
     .target(
       name: "GatewayCore",
-      dependencies: ["GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, crypto, logging]
-        + everyAPI,
-      path: "services/gateway/Service", swiftSettings: strict),
+      dependencies: [
+        "GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, nio, lifecycle, crypto,
+        logging,
+      ] + everyAPI,
+      path: "services/gateway/Service", resources: [.embedInCode("Pages")], swiftSettings: strict),
     executable("GatewayMain", path: "services/gateway/Main", ["GatewayCore", "ServiceKit"]),
     tests(
       "GatewayTests", path: "services/gateway/Tests",
-      ["GatewayCore", "TestKit", "GRPC", "Protobuf", "CommonAPI", "ServiceKit"] + everyAPI),
+      ["GatewayCore", "GRPC", "Protobuf", "CommonAPI", "ServiceKit", nio, nioPosix, logging]
+        + everyAPI),
 
     // Tests of the rooms.
     .target(
       name: "TestKit",
       dependencies: ["GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit", "ServiceStorage", logging, crypto],
       path: "Tests/TestKit", swiftSettings: strict),
-    tests("ProtobufTests", ["Protobuf", "CommonAPI", "BenchAPI", "TestKit"]),
+    .target(name: "CTestProtos", dependencies: ["CProtos", "CProtobufC"], path: "Tests/CTestProtos"),
+    .target(
+      name: "TestProtosAPI",
+      dependencies: ["Protobuf", "CommonAPI", "CTestProtos", "CProtos", "CProtobufC"],
+      path: "Tests/TestProtosAPI", swiftSettings: strict),
+    tests("ProtobufTests", ["Protobuf", "CommonAPI", "TestProtosAPI"]),
     tests("HTTP2Tests", ["HTTP2", nio, "CNGHTTP2"]),
     tests("GRPCTests", ["GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", nio, nioPosix, nioSSL, logging]),
     tests("PostgresTests", ["Postgres", "TestKit", logging]),

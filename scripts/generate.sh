@@ -9,7 +9,7 @@ package=tools/protoc-gen-clientele
 # Debian's libprotobuf-dev; another place can be named.
 well_known=${CLIENTELE_PROTO_INCLUDE:-/usr/include}
 
-swift build --package-path "$package" --product protoc-gen-clientele >&2
+swift build --quiet --package-path "$package" --product protoc-gen-clientele >&2
 plugin=$package/.build/debug/protoc-gen-clientele
 
 fresh=$(mktemp -d)
@@ -26,7 +26,7 @@ protoc -Iprotos -I"$well_known" --plugin="protoc-gen-clientele=$plugin" \
 # Generated folders hold nothing else, so what is there and was not written is stale.
 committed() {
   find Sources services Tests -path '*/Generated/*' -type f
-  find Sources/CProtos -type f
+  find Sources/CProtos Tests/CTestProtos -type f
 }
 changed=0
 while read -r file; do

@@ -1765,6 +1765,9 @@ public struct SetPrimaryContactPointRequest: Protobuf.Message {
   public var clientID: String = ""
   /// The contact point (UUID).
   public var contactPointID: String = ""
+  /// What to do when the address belongs to somebody; with USERNAME_ONLY it stays SECONDARY and the
+  /// client gets a username to sign in with (B8).
+  public var existingEmailResolution: ExistingEmailResolution = .init()
 
   public init() {}
 
@@ -1773,12 +1776,14 @@ public struct SetPrimaryContactPointRequest: Protobuf.Message {
     requestID: String = "",
     organizationID: String = "",
     clientID: String = "",
-    contactPointID: String = ""
+    contactPointID: String = "",
+    existingEmailResolution: ExistingEmailResolution = .init()
   ) {
     self.requestID = requestID
     self.organizationID = organizationID
     self.clientID = clientID
     self.contactPointID = contactPointID
+    self.existingEmailResolution = existingEmailResolution
   }
 
   public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -1793,6 +1798,7 @@ public struct SetPrimaryContactPointRequest: Protobuf.Message {
     self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
     self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
     self.contactPointID = StructFields.string(c.pointee.contact_point_id.len, c.pointee.contact_point_id.data)
+    self.existingEmailResolution = ExistingEmailResolution(rawValue: c.pointee.existing_email_resolution)
   }
 
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -1802,6 +1808,7 @@ public struct SetPrimaryContactPointRequest: Protobuf.Message {
     (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
     (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
     (c.pointee.contact_point_id.len, c.pointee.contact_point_id.data) = arena.copy(self.contactPointID)
+    c.pointee.existing_email_resolution = self.existingEmailResolution.rawValue
     return UnsafeMutableRawPointer(c)
   }
 
@@ -1818,6 +1825,8 @@ public struct SetPrimaryContactPointRequest: Protobuf.Message {
         if let value = try reader.one(3, JSONMapping.string) { self.clientID = value }
       case "contactPointId", "contact_point_id":
         if let value = try reader.one(4, JSONMapping.string) { self.contactPointID = value }
+      case "existingEmailResolution", "existing_email_resolution":
+        if let value = try reader.one(5, ExistingEmailResolution.init(json:)) { self.existingEmailResolution = value }
       default: throw reader.unknown()
       }
     }
@@ -1829,11 +1838,12 @@ public struct SetPrimaryContactPointRequest: Protobuf.Message {
     if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
     if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
     if !self.contactPointID.isEmpty { object.add("contactPointId", JSONMapping.json(self.contactPointID)) }
+    if self.existingEmailResolution.rawValue != 0 { object.add("existingEmailResolution", JSONMapping.json(self.existingEmailResolution)) }
     return .object(object)
   }
 
   public static let wireTable = WireTable([
-    [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string)],
+    [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .varint)],
   ])
 }
 

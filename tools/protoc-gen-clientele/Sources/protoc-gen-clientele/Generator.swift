@@ -38,6 +38,8 @@ struct Generator {
     text.line(Self.banner + file.name + "; do not edit.")
     text.line("import CProtobufC")
     text.line("import CProtos")
+    let cModule = Layout.cModule(ofFile: file.name)
+    if cModule != "CProtos" { text.line("import \(cModule)") }
     for other in (Rules.modules(of: file).subtracting([module]).union(["Protobuf"])).sorted() {
       text.line("public import \(other)")
     }

@@ -23,6 +23,15 @@ enum Layout {
     module == "TestProtosAPI" ? "Tests/TestProtosAPI/Generated" : "Sources/\(module)/Generated"
   }
 
+  /// The module that holds a file's C: what only tests use stays out of the product.
+  static func cModule(ofFile name: String) -> String {
+    name.hasPrefix("test/") ? "CTestProtos" : "CProtos"
+  }
+
+  static func folder(ofCModule module: String) -> String {
+    (module == "CTestProtos" ? "Tests/" : "Sources/") + module
+  }
+
   /// The module that holds a file's services: GRPC imports CommonAPI, so that bindings, which need
   /// GRPC, cannot stand in CommonAPI.
   static func serviceModule(of file: FileDescriptor) -> String {

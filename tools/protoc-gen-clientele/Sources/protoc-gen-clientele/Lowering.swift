@@ -25,21 +25,25 @@ enum Lowering {
     request.fileToGenerate = request.protoFile.map(\.name)
     let response = try run(request)
     guard response.error.isEmpty else { throw GeneratorError("protoc-gen-c: \(response.error)") }
-    var outputs = response.file.map { file in
-      let folder = file.name.hasSuffix(".h") ? "Sources/CProtos/include/" : "Sources/CProtos/"
-      return (name: folder + file.name, content: file.content)
+    var outputs: [(name: String, content: String)] = []
+    var headers: [String: [String]] = [:]
+    for file in response.file {
+      let module = Layout.cModule(ofFile: file.name)
+      let folder = Layout.folder(ofCModule: module)
+      let isHeader = file.name.hasSuffix(".h")
+      outputs.append((folder + (isHeader ? "/include/" : "/") + file.name, file.content))
+      if isHeader { headers[module, default: []].append(file.name) }
     }
-    let headers = response.file.map(\.name).filter { $0.hasSuffix(".h") }.sorted()
-    outputs.append(
-      (
-        name: "Sources/CProtos/include/CProtos.h",
-        content: headers.map { "#include \"\($0)\"\n" }.joined()
-      ))
-    outputs.append(
-      (
-        name: "Sources/CProtos/include/module.modulemap",
-        content: "module CProtos {\n  header \"CProtos.h\"\n  export *\n}\n"
-      ))
+    for (module, names) in headers {
+      let include = Layout.folder(ofCModule: module) + "/include/"
+      outputs.append(
+        (include + "\(module).h", names.sorted().map { "#include \"\($0)\"\n" }.joined()))
+      outputs.append(
+        (
+          include + "module.modulemap",
+          "module \(module) {\n  header \"\(module).h\"\n  export *\n}\n"
+        ))
+    }
     return outputs
   }
 
@@ -65,7 +69,7 @@ enum Lowering {
     }
     for field in message.field {
       var new = Field()
-      new.name = field.name
+      new.name = Names.lowered(field.name)
       new.number = field.number
       new.label = field.label
       new.type = field.type == .enum ? .int32 : field.type

@@ -136,16 +136,21 @@ enum Names {
     "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor", "xor_eq",
   ]
 
+  /// The name a field has in C; Swift cannot reach members of these names, even quoted.
+  static func lowered(_ name: String) -> String {
+    ["self", "init"].contains(name) ? name + "_field" : name
+  }
+
   /// A field of a C struct, as Swift sees it.
   static func cField(_ field: FieldDescriptor) -> String {
-    let name = field.name.lowercased()
+    let name = lowered(field.name).lowercased()
     if cKeywords.contains(name) { return name + "_" }
     return keywords.contains(name) ? "`\(name)`" : name
   }
 
   /// The C field that counts a repeated field's elements.
   static func cCount(_ field: FieldDescriptor) -> String {
-    let name = field.name.lowercased()
+    let name = lowered(field.name).lowercased()
     return "n_" + (cKeywords.contains(name) ? name + "_" : name)
   }
 }

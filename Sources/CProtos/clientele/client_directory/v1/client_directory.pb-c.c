@@ -2035,7 +2035,7 @@ const ProtobufCMessageDescriptor clientele__client_directory__v1__add_contact_po
   (ProtobufCMessageInit) clientele__client_directory__v1__add_contact_point_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor clientele__client_directory__v1__set_primary_contact_point_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__set_primary_contact_point_request__field_descriptors[5] =
 {
   {
     "request_id",
@@ -2085,17 +2085,30 @@ static const ProtobufCFieldDescriptor clientele__client_directory__v1__set_prima
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "existing_email_resolution",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__SetPrimaryContactPointRequest, existing_email_resolution),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned clientele__client_directory__v1__set_primary_contact_point_request__field_indices_by_name[] = {
   2,   /* field[2] = client_id */
   3,   /* field[3] = contact_point_id */
+  4,   /* field[4] = existing_email_resolution */
   1,   /* field[1] = organization_id */
   0,   /* field[0] = request_id */
 };
 static const ProtobufCIntRange clientele__client_directory__v1__set_primary_contact_point_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor clientele__client_directory__v1__set_primary_contact_point_request__descriptor =
 {
@@ -2105,7 +2118,7 @@ const ProtobufCMessageDescriptor clientele__client_directory__v1__set_primary_co
   "Clientele__ClientDirectory__V1__SetPrimaryContactPointRequest",
   "clientele.client_directory.v1",
   sizeof(Clientele__ClientDirectory__V1__SetPrimaryContactPointRequest),
-  4,
+  5,
   clientele__client_directory__v1__set_primary_contact_point_request__field_descriptors,
   clientele__client_directory__v1__set_primary_contact_point_request__field_indices_by_name,
   1,  clientele__client_directory__v1__set_primary_contact_point_request__number_ranges,

@@ -252,10 +252,11 @@ struct  Clientele__ClientDirectory__V1__SetPrimaryContactPointRequest
   ProtobufCBinaryData organization_id;
   ProtobufCBinaryData client_id;
   ProtobufCBinaryData contact_point_id;
+  int32_t existing_email_resolution;
 };
 #define CLIENTELE__CLIENT_DIRECTORY__V1__SET_PRIMARY_CONTACT_POINT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__set_primary_contact_point_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, 0 }
 
 
 struct  Clientele__ClientDirectory__V1__ResendInvitationRequest

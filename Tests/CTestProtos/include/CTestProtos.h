@@ -1,0 +1,1 @@
+#include "test/v1/everything.pb-c.h"
