@@ -61,10 +61,11 @@ installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = i
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then as_root=(sudo); fi
 
-# The reason is printed only when root is really needed.
+# Asks for sudo's password once, and says for what; only when root is really needed.
 need_root() {
-  [ "$(id -u)" -eq 0 ] || command -v sudo >/dev/null ||
-    fail "needs root or sudo $1"
+  [ "$(id -u)" -eq 0 ] && return
+  say "needs root $1"
+  { command -v sudo && sudo true; } >/dev/null || fail "there is no root and no sudo to do it"
 }
 
 # Quiet: apt-get's own words are shown only when it fails.
@@ -123,7 +124,7 @@ offered() {
 
 if [ "${#present[@]}" -gt 0 ] && [ -n "$(offered)" ]; then
   say "upgrading: $(offered | tr '\n' ' ')"
-  if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+  if [ "$(id -u)" -ne 0 ] && ! { command -v sudo && sudo true; } >/dev/null; then
     warn "upgrades are offered, and there is no root or sudo to install them"
   elif ! apt install --only-upgrade --no-install-recommends "${present[@]}"; then
     # The lists may be older than the archive: once more with fresh ones.
