@@ -269,10 +269,13 @@ import Testing
   @Test("an rpc that no proto has is found")
   func rpcNames() {
     let file = SwiftFile(
-      path: "a.swift",
-      "let a = \"clientele.identity.v1.IdentityService/SignIn\"\n"
-        + "let b = \"clientele.identity.v1.IdentityService/SignUp\"")
-    #expect(RPCRules(repository([])).names([file]).map(\.line) == [2])
+      path: "services/identity/Service/IdentityError.swift",
+      """
+      let a = "clientele.identity.v1.IdentityService/SignIn"
+      let b = "clientele.identity.v1.IdentityService/SignUp"
+      let c = [Resolution.calling("GetKey", "x"), .calling("GetDoor", "y")]
+      """)
+    #expect(RPCRules(repository([])).names([file]).map(\.line) == [2, 3])
   }
 
   @Test("gaps and odd names of migrations are found")

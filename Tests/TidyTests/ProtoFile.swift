@@ -150,25 +150,34 @@ struct RPCRules {
     }
   }
 
-  /// Ways out and clients may only name rpcs that exist.
+  /// Ways out and clients may only name rpcs that exist: in full, or `.calling("Rpc"` for one of
+  /// the service's own.
   func names(_ files: [SwiftFile]) -> [Finding] {
     let known = Set(protos.flatMap(\.rpcs).map(\.path))
-    let form = #"clientele\.[a-z_]+\.v[0-9]+\.[A-Za-z]+/[A-Za-z]+"#
     return files.flatMap { file -> [Finding] in
       guard !file.text.isGenerated, !file.text.isTidy else { return [] }
+      let parts = file.path.split(separator: "/").map(String.init)
+      let folder = parts.first == "services" && parts.count > 1 ? parts[1] : nil
+      let own = Set(protos.filter { $0.folder == folder }.flatMap(\.rpcs).map(\.name))
       return file.text.lines.enumerated().flatMap { index, line -> [Finding] in
-        guard line.contains("clientele.") else { return [] }
-        var findings: [Finding] = []
-        var rest = line[...]
-        while let range = rest.range(of: form, options: .regularExpression) {
-          let name = String(rest[range])
-          if !known.contains(name) {
-            findings.append(file.text.finding(index, "no proto has the rpc \(name)"))
-          }
-          rest = rest[range.upperBound...]
-        }
-        return findings
+        let full = Self.matches(#"clientele\.[a-z_]+\.v[0-9]+\.[A-Za-z]+/[A-Za-z]+"#, in: line)
+        let short = Self.matches(#"\.calling\("[A-Za-z]+""#, in: line)
+          .compactMap { $0.split(separator: "\"").last.map(String.init) }
+        let unknown = full.filter { !known.contains($0) } + short.filter { !own.contains($0) }
+        return unknown.map { file.text.finding(index, "no proto has the rpc \($0)") }
       }
     }
+  }
+
+  private static func matches(_ pattern: String, in line: String) -> [String] {
+    // The regular expression costs far more than this look.
+    guard line.contains("clientele.") || line.contains(".calling(") else { return [] }
+    var found: [String] = []
+    var rest = line[...]
+    while let range = rest.range(of: pattern, options: .regularExpression) {
+      found.append(String(rest[range]))
+      rest = rest[range.upperBound...]
+    }
+    return found
   }
 }
