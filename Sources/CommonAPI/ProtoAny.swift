@@ -26,7 +26,7 @@ extension ProtoAny {
 
   /// Messages whose JSON is no object, which stands under "value" then.
   private static let wrapped: Set<String> = [
-    Timestamp.fullName, ProtoDuration.fullName, FieldMask.fullName, ProtoAny.fullName,
+    Timestamp.fullName, ProtoDuration.fullName, FieldMask.fullName,
   ]
 
   /// The message's fields beside "@type". Messages of other rooms are read from base64 "value".

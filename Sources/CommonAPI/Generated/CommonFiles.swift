@@ -6,7 +6,8 @@ public enum CommonFiles {
   /// A serialised `google.protobuf.FileDescriptorSet`.
   public static let descriptorSet: [UInt8] = Base64.decode(text) ?? []
 
-  /// Every message of this room.
+  /// Every message of this room that has no Any inside: Anys in Anys would nest
+  /// without a limit.
   static let messages: [any Protobuf.Message.Type] = [
     AccessRule.self,
     FieldMask.self,
@@ -31,8 +32,6 @@ public enum CommonFiles {
     ResourceInfo.self,
     Help.self,
     LocalizedMessage.self,
-    ProtoAny.self,
-    RPCStatusMessage.self,
     HealthCheckRequest.self,
     HealthCheckResponse.self,
     ServerReflectionRequest.self,

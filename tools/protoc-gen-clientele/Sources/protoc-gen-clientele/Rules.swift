@@ -39,6 +39,12 @@ enum Rules {
     for inner in message.messages { try check(inner, path: []) }
   }
 
+  /// Whether a google.protobuf.Any is the message or inside it.
+  static func holdsAny(_ message: Descriptor) -> Bool {
+    message.fullName == "google.protobuf.Any"
+      || message.fields.contains { $0.type == .message && holdsAny($0.messageType) }
+  }
+
   /// The modules whose types a file's messages name.
   static func modules(of file: FileDescriptor) -> Set<String> {
     Set(file.messages.flatMap(modules(of:)))
