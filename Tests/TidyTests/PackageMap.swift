@@ -67,7 +67,10 @@ struct PackageMap: Sendable {
     let description: String
   }
 
-  static func current() throws -> PackageMap { try PackageMap(dump: dump()) }
+  /// Read once for all tests.
+  private static let checkout = Result { try PackageMap(dump: dump()) }
+
+  static func current() throws -> PackageMap { try checkout.get() }
 
   /// A scratch path of its own: inside `swift test` the usual one is locked.
   private static func dump() throws -> Data {
