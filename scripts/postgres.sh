@@ -65,6 +65,8 @@ write_settings() {
   local user role
   {
     printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$socket"
+    # These two may not be relative; each start writes where the checkout is now.
+    printf "hba_file = '%s'\nident_file = '%s'\n" "$dir/pg_hba.conf" "$dir/pg_ident.conf"
     printf 'max_connections = 300\nlogging_collector = off\n'
     printf "timezone = 'UTC'\nlog_timezone = 'UTC'\nlc_messages = 'C'\n"
     # No personal data in the log.
@@ -93,8 +95,7 @@ make_cluster() {
   as_owner "$bin/initdb" -D "$made" -U postgres -E UTF8 --locale=C.UTF-8 --data-checksums \
     --auth=peer --no-instructions $([ "$durable" = --durable ] || echo --no-sync) >"$dir/initdb.log" \
     2>&1 || { cat "$dir/initdb.log" >&2; fail "initdb failed"; }
-  printf "include '../clientele.conf'\nhba_file = '../pg_hba.conf'\nident_file = '../%s'\n" \
-    pg_ident.conf >>"$made/postgresql.conf"
+  echo "include '../clientele.conf'" >>"$made/postgresql.conf"
   mv "$made" "$data"
 }
 

@@ -35,12 +35,13 @@ enum IOThread {
 
   /// Runs blocking work on a thread of its own and waits for it without blocking the caller's.
   static func run<Success: Sendable>(
-    named name: String, _ body: @escaping @Sendable () -> Result<Success, PostgresError>
-  ) async throws(PostgresError) -> Success {
+    named name: String, _ body: @escaping @Sendable () -> Result<Success, any Error>
+  ) async throws -> Success {
     let result = await withUnsafeContinuation {
-      (continuation: UnsafeContinuation<Result<Success, PostgresError>, Never>) in
+      (continuation: UnsafeContinuation<Result<Success, any Error>, Never>) in
       if !start(named: name, { continuation.resume(returning: body()) }) {
-        continuation.resume(returning: .failure(.unavailable("no thread could be made")))
+        continuation.resume(
+          returning: .failure(PostgresError.unavailable("no thread could be made")))
       }
     }
     return try result.get()

@@ -1,0 +1,151 @@
+import Glibc
+
+/// Brings one service's schema up to date, file by file, forward only.
+///
+/// Runners exclude each other by an advisory lock. Each file is one transaction, run as
+/// `<schema>_owner`; its checksum is kept in `<schema>.schema_migrations`, and a file that was edited
+/// afterwards is refused.
+public struct Migrator: Sendable {
+  /// Whether a file has been applied.
+  public enum State: Sendable, Hashable { case applied, pending }
+
+  /// One file and how it stands.
+  public struct Step: Sendable, Hashable {
+    /// From 1 up.
+    public let version: Int
+    /// `0001_accounts.sql`.
+    public let name: String
+    /// How it stands.
+    public let state: State
+  }
+
+  private let connection: String
+  private let directory: String
+  private let schema: String
+
+  /// How often a file is tried again when a lock was not to be had within two seconds.
+  static let lockAttemptsMax = 10
+
+  /// - Parameters:
+  ///   - connection: a libpq connection string as `<schema>_migrate` or a superuser.
+  ///   - directory: the folder of `NNNN_name.sql`.
+  ///   - schema: the service's schema, `client_directory` for instance.
+  public init(connection: String, directory: String, schema: String) {
+    self.connection = connection
+    self.directory = directory
+    self.schema = schema
+  }
+
+  /// Applies what is pending.
+  /// - Returns: the names of the applied files, in order.
+  /// - Throws: `MigrationError`, or `PostgresError.unavailable` when it does not connect.
+  @discardableResult
+  public func migrate() async throws -> [String] {
+    let files = try MigrationFile.all(in: directory)
+    return try await PlainConnection.withSession(connection) { session in
+      try prepare(session)
+      let pending = try pending(of: files, session)
+      for file in pending { try apply(file, session) }
+      return pending.map(\.name)
+    }
+  }
+
+  /// Every file and how it stands.
+  /// - Throws: as `migrate` does.
+  public func status() async throws -> [Step] {
+    let files = try MigrationFile.all(in: directory)
+    return try await PlainConnection.withSession(connection) { session in
+      try prepare(session)
+      let pending = Set(try pending(of: files, session).map(\.version))
+      return files.map { file in
+        Step(
+          version: file.version, name: file.name,
+          state: pending.contains(file.version) ? .pending : .applied)
+      }
+    }
+  }
+
+  private func prepare(_ session: PlainConnection) throws {
+    try Bootstrap.check(schema: schema)
+    try session.run("set role \(schema)_owner; set search_path = \(schema)")
+    // Another runner may be at work for long; the lock ends with the session.
+    try session.run("set statement_timeout = 0; set lock_timeout = 0")
+    try session.run("select pg_advisory_lock(hashtextextended('clientele.migrate.\(schema)', 0))")
+    try session.run(
+      """
+      create table if not exists schema_migrations (
+        version integer not null,
+        name text not null,
+        checksum text not null,
+        applied_at timestamptz not null default now(),
+        constraint schema_migrations_pkey primary key (version)
+      );
+      revoke all on schema_migrations from \(schema);
+      grant select on schema_migrations to \(schema), \(schema)_worker
+      """)
+  }
+
+  private func pending(of files: [MigrationFile], _ session: PlainConnection) throws
+    -> [MigrationFile]
+  {
+    let rows = try session.run("select version, checksum from schema_migrations order by version")
+    var applied: [Int: String] = [:]
+    for row in rows {
+      guard let version = row.first.flatMap({ $0 }).flatMap(Int.init) else { continue }
+      applied[version] = row.last.flatMap { $0 }
+    }
+    for file in files {
+      if let checksum = applied[file.version], checksum != file.checksum {
+        throw MigrationError.edited(file.name)
+      }
+    }
+    return files.filter { applied[$0.version] == nil }
+  }
+
+  private func apply(_ file: MigrationFile, _ session: PlainConnection) throws {
+    var attempt = 1
+    while true {
+      do throws(PostgresError) {
+        try applyOnce(file, session)
+        return
+      } catch {
+        _ = try? session.run("rollback")
+        guard error.sqlState == "55P03", attempt < Self.lockAttemptsMax else {
+          throw MigrationError.failed(file.name, error)
+        }
+        // Whoever held the lock goes first; a queue behind us would stop the service.
+        attempt += 1
+        usleep(UInt32.random(in: 50_000...250_000))
+      }
+    }
+  }
+
+  private func applyOnce(_ file: MigrationFile, _ session: PlainConnection) throws(PostgresError) {
+    let record =
+      "insert into schema_migrations (version, name, checksum) values ($1::integer, $2, $3)"
+    let parameters = ["\(file.version)", file.name, file.checksum]
+    if file.runsOutsideTransaction {
+      try session.run("set lock_timeout = '2s'")
+      try session.run(file.sql)
+      try session.run(record, parameters)
+      return
+    }
+    try session.run(
+      "begin; set local lock_timeout = '2s'; set local statement_timeout = '60s'")
+    try session.run(file.sql)
+    try session.run("set local role \(schema)_owner; set local search_path = \(schema)")
+    try session.run(record, parameters)
+    try session.run("commit")
+  }
+}
+
+extension Database {
+  private static let version = Statement<Int>(
+    "select coalesce(max(version), 0)::bigint from schema_migrations")
+
+  /// The newest migration of the role's own schema: a service refuses to start on an older schema
+  /// than it knows, and accepts a newer one.
+  public func schemaVersion() async throws(PostgresError) -> Int {
+    try await run(.none, Self.version()).first ?? 0
+  }
+}

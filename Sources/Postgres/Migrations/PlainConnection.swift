@@ -1,0 +1,85 @@
+import CLibPQ
+
+/// A blocking connection for what is no call: migrations, roles, databases, descriptions. It must not
+/// be used on an event loop or the cooperative pool; `withSession` gives it a thread of its own.
+public final class PlainConnection {
+  private let handle: OpaquePointer
+
+  private init(_ connection: String) throws(PostgresError) {
+    guard let handle = ConnectionString.connect(connection) else {
+      throw .unavailable("out of memory")
+    }
+    guard PQstatus(handle) == CONNECTION_OK else {
+      let message = String(cString: PQerrorMessage(handle)).trimmingNewlines
+      PQfinish(handle)
+      throw .unavailable(message)
+    }
+    self.handle = handle
+    // Notices such as "schema exists already" are no news here.
+    PQsetNoticeProcessor(handle, { _, _ in }, nil)
+  }
+
+  deinit { PQfinish(handle) }
+
+  /// Connects, runs blocking work on a thread of its own, closes.
+  /// - Parameter connection: a libpq connection string.
+  /// - Throws: `PostgresError.unavailable` when it does not connect; what `body` throws.
+  public static func withSession<Success: Sendable>(
+    _ connection: String, _ body: @escaping @Sendable (PlainConnection) throws -> Success
+  ) async throws -> Success {
+    try await IOThread.run(named: "postgres-plain") {
+      Result { try body(PlainConnection(connection)) }
+    }
+  }
+
+  /// Runs a script of one or more commands.
+  /// - Parameter script: SQL. It is sent as it stands: never assemble it from input.
+  /// - Returns: the last command's rows, as text.
+  /// - Throws: `PostgresError`.
+  @discardableResult
+  public func run(_ script: String) throws(PostgresError) -> [[String?]] {
+    try rows(of: PQexec(handle, script))
+  }
+
+  /// Runs one command with parameters, given and answered as text.
+  /// - Throws: `PostgresError`.
+  @discardableResult
+  public func run(_ sql: String, _ parameters: [String?]) throws(PostgresError) -> [[String?]] {
+    let copies = parameters.map { parameter in parameter.map { Array($0.utf8CString) } }
+    var buffer: [CChar] = []
+    for copy in copies { buffer += copy ?? [] }
+    let result = buffer.withUnsafeBufferPointer { buffer in
+      var offset = 0
+      let values = copies.map { copy -> UnsafePointer<CChar>? in
+        defer { offset += copy?.count ?? 0 }
+        return copy == nil ? nil : buffer.baseAddress.map { $0 + offset }
+      }
+      return PQexecParams(
+        handle, sql, Int32(truncatingIfNeeded: values.count), nil, values, nil, nil, 0)
+    }
+    return try rows(of: result)
+  }
+
+  /// The OIDs of a statement's columns, as PostgreSQL plans it now.
+  func columnTypes(of sql: String) throws(PostgresError) -> [UInt32] {
+    _ = try rows(of: PQprepare(handle, "", sql, 0, nil))
+    guard let result = PQdescribePrepared(handle, "") else { throw .unavailable("out of memory") }
+    defer { PQclear(result) }
+    return (0..<PQnfields(result)).map { PQftype(result, $0) }
+  }
+
+  private func rows(of result: OpaquePointer?) throws(PostgresError) -> [[String?]] {
+    guard let result else { throw .unavailable(String(cString: PQerrorMessage(handle))) }
+    defer { PQclear(result) }
+    switch Answer(result: result).status {
+    case .command, .rows: break
+    default: throw Answer(result: result).error
+    }
+    return (0..<PQntuples(result)).map { row in
+      (0..<PQnfields(result)).map { column in
+        PQgetisnull(result, row, column) == 1
+          ? nil : String(cString: PQgetvalue(result, row, column))
+      }
+    }
+  }
+}
