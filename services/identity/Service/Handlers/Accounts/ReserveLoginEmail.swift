@@ -1,0 +1,24 @@
+public import GRPC
+public import IdentityAPI
+import ServiceKit
+
+extension IdentityService {
+  /// Binds an address to a pending account (B6, B24, B29, B47).
+  public func reserveLoginEmail(
+    _ request: ReserveLoginEmailRequest, in call: CallContext
+  ) async throws -> Account {
+    var errors = FieldErrors()
+    let organization = Parse.uuid(request.organizationID, "organization_id", &errors)
+    let account = Parse.uuid(request.accountID, "account_id", &errors)
+    if request.requestID.isEmpty { errors.add("request_id", "is required") }
+    try errors.throwIfAny()
+    guard let organization, let account, let email = EmailAddress(request.loginEmail) else {
+      throw IdentityError.emailInvalid(field: "login_email")
+    }
+    let key = try RequestKey(
+      request.requestID, organization: organization, in: call, for: request)
+    return try await storage.accounts.reserveEmail(
+      email, for: account, organization: organization, request: key, at: clock.now(),
+      deadline: call.deadline)
+  }
+}

@@ -1,0 +1,127 @@
+import CArgon2
+import Dispatch
+import Foundation
+import GRPC
+import Synchronization
+
+/// Hashes and compares passwords on one thread of its own, so that no event loop waits 50 ms, and
+/// so that a storm of sign-ins takes the memory of one hash. Who would wait too long is refused.
+public final class PasswordHasher: Sendable {
+  /// argon2id: 19 MiB, 2 passes, 1 lane (the minimum OWASP advises).
+  static let memoryKiB: UInt32 = 19456
+  static let passes: UInt32 = 2
+  static let lanes: UInt32 = 1
+  static let saltBytes = 16
+  static let tagBytes = 32
+
+  /// How every stored hash of today's strength begins.
+  static let header = "$argon2id$v=19$m=\(memoryKiB),t=\(passes),p=\(lanes)$"
+  /// Compared with when there is no account: takes as long, and no password fits.
+  private static let nobody =
+    header + String(repeating: "A", count: 22) + "$" + String(repeating: "A", count: 43)
+
+  private let peppers: PepperKeys
+  private let rules: PasswordRules
+  private let random: Randomness
+  private let queueMax: Int
+  private let waitMax: Duration
+  private let queue = DispatchQueue(label: "clientele.passwords")
+  private let waiting = Mutex(0)
+  private let hashed = Mutex(0)
+
+  /// Starts without a thread; the first password makes it.
+  ///
+  /// - Parameter dictionary: the cracklib dictionary's path without ending.
+  public init(
+    peppers: PepperKeys, dictionary: String = "/var/cache/cracklib/cracklib_dict",
+    limits: IdentityLimits = IdentityLimits(), random: Randomness = .system
+  ) {
+    self.peppers = peppers
+    rules = PasswordRules(dictionary: dictionary)
+    self.random = random
+    queueMax = limits.hashQueue
+    waitMax = .milliseconds(limits.hashWaitMilliseconds)
+  }
+
+  /// Hashes computed so far, dummies included.
+  var hashCount: Int { hashed.withLock { $0 } }
+
+  /// Checks a password being chosen and hashes it.
+  /// Throws PASSWORD_TOO_COMMON, SIGN_IN_BUSY or INTERNAL.
+  ///
+  /// - Parameter context: texts about the person that the password must not consist of.
+  func hash(
+    choosing password: Password, context: [String], deadline: Deadline
+  ) async throws -> PasswordHash {
+    try await onThread(deadline) { [self] in
+      guard !rules.forbid(password, context: context) else {
+        throw IdentityError.passwordTooCommon
+      }
+      return try hashNow(password)
+    }
+  }
+
+  /// Whether the password is the one hashed; false for no hash, after the same time.
+  /// Throws SIGN_IN_BUSY.
+  func verify(
+    _ password: Password, against stored: PasswordHash?, deadline: Deadline
+  ) async throws -> Bool {
+    try await onThread(deadline) { [self] in
+      let mixed = peppers.mixed(password, keyID: stored?.pepperKeyID ?? peppers.current.id)
+      hashed.withLock { $0 += 1 }
+      let phc = mixed == nil ? Self.nobody : stored?.phc ?? Self.nobody
+      let bytes = mixed ?? [UInt8](repeating: 0, count: 32)
+      return argon2id_verify(phc, bytes, bytes.count) == ARGON2_OK.rawValue && stored != nil
+    }
+  }
+
+  /// A new hash of a password just found right, when the stored one is weaker than today's or made
+  /// with a former pepper; nil when it is not, or when the thread is busy.
+  func renewal(
+    of stored: PasswordHash, for password: Password, deadline: Deadline
+  ) async -> PasswordHash? {
+    guard !stored.phc.hasPrefix(Self.header) || stored.pepperKeyID != peppers.current.id else {
+      return nil
+    }
+    return try? await onThread(deadline) { [self] in try hashNow(password) }
+  }
+
+  private func hashNow(_ password: Password) throws -> PasswordHash {
+    let keyID = peppers.current.id
+    let salt = random.bytes(Self.saltBytes)
+    var encoded = [CChar](repeating: 0, count: 160)
+    guard let mixed = peppers.mixed(password, keyID: keyID) else { throw Failure() }
+    hashed.withLock { $0 += 1 }
+    let code = argon2id_hash_encoded(
+      Self.passes, Self.memoryKiB, Self.lanes, mixed, mixed.count, salt, salt.count,
+      Self.tagBytes, &encoded, encoded.count)
+    guard code == ARGON2_OK.rawValue else { throw Failure() }
+    let text = encoded.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return PasswordHash(phc: String(decoding: text, as: UTF8.self), pepperKeyID: keyID)
+  }
+
+  /// argon2 found no memory, or a key is gone: nothing a caller can mend.
+  private struct Failure: Error {}
+
+  /// Runs a body on the thread, unless too many wait already or its turn comes too late.
+  private func onThread<Result: Sendable>(
+    _ deadline: Deadline, _ body: @escaping @Sendable () throws -> Result
+  ) async throws -> Result {
+    let admitted = waiting.withLock { count in
+      guard count < queueMax else { return false }
+      count += 1
+      return true
+    }
+    guard admitted else { throw IdentityError.signInBusy }
+    let latest = min(Deadline.after(waitMax), deadline)
+    return try await withCheckedThrowingContinuation { continuation in
+      queue.async { [self] in
+        waiting.withLock { $0 -= 1 }
+        guard !latest.hasPassed else {
+          return continuation.resume(throwing: IdentityError.signInBusy)
+        }
+        continuation.resume(with: Swift.Result { try body() })
+      }
+    }
+  }
+}

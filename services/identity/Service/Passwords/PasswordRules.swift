@@ -1,0 +1,38 @@
+import CCrack
+import Foundation
+
+/// Which passwords nobody may choose: what is guessed first (Debian's cracklib list and its usual
+/// disguises) and what is little more than the person's own name.
+struct PasswordRules: Sendable {
+  /// Letters and digits that must be left once names are taken out.
+  static let ownLettersMin = 4
+
+  /// Path of the cracklib dictionary without ending.
+  let dictionary: String
+
+  /// True when the password may not be chosen. Cracklib keeps state in static variables: this is
+  /// called on the hashing queue alone.
+  ///
+  /// - Parameter context: texts about the person: names, the e-mail's local part, the username.
+  func forbid(_ password: Password, context: [String]) -> Bool {
+    isMostlyContext(password, context) || isGuessedFirst(password)
+  }
+
+  private func isGuessedFirst(_ password: Password) -> Bool {
+    let text = password.bytes.map { CChar(bitPattern: $0) } + [0]
+    return text.withUnsafeBufferPointer { text in
+      dictionary.withCString { FascistCheck(text.baseAddress, $0) != nil }
+    }
+  }
+
+  private func isMostlyContext(_ password: Password, _ context: [String]) -> Bool {
+    let typed = Username.words(String(decoding: password.bytes, as: UTF8.self)).joined()
+    let words = Set(context.flatMap(Username.words)).filter { $0.count >= 3 }
+    var rest = typed
+    for word in words.sorted(by: { ($0.count, $0) > ($1.count, $1) }) {
+      rest = rest.replacing(word, with: "")
+    }
+    guard rest.count < typed.count else { return false }
+    return rest.filter(\.isLetter).count < Self.ownLettersMin && rest.count < 2 * Self.ownLettersMin
+  }
+}

@@ -1,0 +1,32 @@
+import Foundation
+import Postgres
+import ServiceKit
+
+/// Removes what nobody needs any more, through the worker role and its own policies: sessions that
+/// ended a month ago, failures that no longer count.
+struct Housekeeping: Sendable {
+  let database: Database
+  let clock: ServiceClock
+  var pause = Duration.seconds(3600)
+
+  private static let sessions = Statement<NoRow>(
+    "delete from sessions where expires_at < $1")
+  private static let failures = Statement<NoRow>(
+    "delete from sign_in_failures where window_started_at < $1")
+
+  /// Sweeps once an hour until it is cancelled.
+  func run() async throws {
+    while !Task.isCancelled {
+      try await sweep()
+      try await Task.sleep(for: pause)
+    }
+  }
+
+  /// Sweeps once.
+  func sweep() async throws {
+    let now = clock.now()
+    _ = try await database.run(
+      .none, Self.sessions(now.addingTimeInterval(-31 * 24 * 3600)),
+      Self.failures(now.addingTimeInterval(-24 * 3600)))
+  }
+}
