@@ -22,6 +22,8 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency =
   .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency =
+  .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let context: Target.Dependency =
   .product(name: "ServiceContextModule", package: "swift-service-context")
 let arguments: Target.Dependency =
@@ -154,7 +156,10 @@ let package = Package(
     library("Feed", ["Postgres", "GRPC", "Protobuf", "CommonAPI", logging]),
     library(
       "ServiceKit",
-      ["GRPC", "CommonAPI", "Protobuf", "CIDN2", logging, crypto, lifecycle, configuration, context]),
+      [
+        "GRPC", "CommonAPI", "Protobuf", "CIDN2", logging, crypto, lifecycle, signals, configuration,
+        context,
+      ]),
     library(
       "ServiceStorage",
       ["Postgres", "Feed", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle, crypto]),
@@ -173,8 +178,8 @@ let package = Package(
     .target(
       name: "GatewayCore",
       dependencies: [
-        "GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, nio, lifecycle, crypto,
-        logging,
+        "GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, nio, lifecycle, signals,
+        crypto, logging,
       ] + everyAPI,
       path: "services/gateway/Service", resources: [.embedInCode("Pages")], swiftSettings: strict),
     executable("GatewayMain", path: "services/gateway/Main", ["GatewayCore", "ServiceKit"]),

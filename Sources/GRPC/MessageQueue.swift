@@ -1,0 +1,90 @@
+import Synchronization
+
+/// Messages on their way from a connection to the one task that reads them.
+final class MessageQueue: Sendable {
+  private struct State {
+    var messages: [[UInt8]] = []
+    var start = 0
+    var end: Result<Void, RPCError>?
+    var waiter: OneShot<[UInt8]?>?
+
+    var isEmpty: Bool { start == messages.count }
+
+    mutating func pop() -> [UInt8]? {
+      guard !isEmpty else { return nil }
+      let message = messages[start]
+      start += 1
+      if isEmpty || start > 64 {
+        messages.removeFirst(start)
+        start = 0
+      }
+      return message
+    }
+  }
+
+  private let state = Mutex(State())
+  private let onTake: @Sendable (Int) -> Void
+
+  /// - Parameter onTake: told the size of each message when its reader has it.
+  init(onTake: @escaping @Sendable (Int) -> Void = { _ in }) {
+    self.onTake = onTake
+  }
+
+  /// Adds a message.
+  func push(_ message: [UInt8]) {
+    let waiter = state.withLock { state -> OneShot<[UInt8]?>? in
+      guard state.end == nil else { return nil }
+      guard let waiter = state.waiter else {
+        state.messages.append(message)
+        return nil
+      }
+      state.waiter = nil
+      return waiter
+    }
+    guard let waiter else { return }
+    onTake(message.count)
+    waiter.give(.success(message))
+  }
+
+  /// Says that no more follow, or that the call failed. Only the first counts.
+  func finish(_ end: Result<Void, RPCError>) {
+    let waiter = state.withLock { state -> OneShot<[UInt8]?>? in
+      guard state.end == nil else { return nil }
+      state.end = end
+      if case .failure = end { state.messages.removeAll(); state.start = 0 }
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.give(end.map { nil }.mapError { $0 })
+  }
+
+  /// The next message; nil after the last.
+  func next() async throws -> [UInt8]? {
+    enum Step {
+      case message([UInt8])
+      case end(Result<Void, RPCError>)
+      case wait(OneShot<[UInt8]?>)
+    }
+    let step = state.withLock { state -> Step in
+      if let message = state.pop() { return .message(message) }
+      if let end = state.end { return .end(end) }
+      let waiter = OneShot<[UInt8]?>()
+      state.waiter = waiter
+      return .wait(waiter)
+    }
+    switch step {
+    case .message(let message):
+      onTake(message.count)
+      return message
+    case .end(let end):
+      try end.get()
+      return nil
+    case .wait(let waiter):
+      return try await withTaskCancellationHandler {
+        try await waiter.take()
+      } onCancel: {
+        waiter.give(.failure(RPCError(.cancelled, "the reader was cancelled")))
+      }
+    }
+  }
+}

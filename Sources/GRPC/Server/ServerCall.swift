@@ -1,0 +1,32 @@
+import HTTP2
+
+/// One call as its connection sees it.
+struct ServerCall {
+  enum Phase {
+    /// The request has not ended.
+    case receiving
+    /// The handler is at work.
+    case running
+    /// The answer is on its way; whatever the handler still does is of no use.
+    case answered
+  }
+
+  let stream: StreamHandle
+  let route: Int
+  let context: CallContext
+  var assembler: MessageAssembler
+  var phase = Phase.receiving
+  var task: Task<Void, Never>?
+  /// The request of a unary call that was complete before its stream ended.
+  var message: [UInt8]?
+  /// Of a call with streams.
+  var queue: MessageQueue?
+  var sentHead = false
+  /// A handler that waits for room in the answer.
+  var writer: OneShot<Void>?
+  /// Bytes of whole messages that the handler has not taken.
+  var untakenBytes = 0
+  /// Received bytes for which the peer has not been given new room.
+  var withheldBytes = 0
+  var lastByteAt: Int64
+}

@@ -1,0 +1,130 @@
+import HTTP2
+import NIOCore
+
+// Calls with streams of messages. What flows is bounded both ways: the caller may send ahead no
+// more than a window, the handler waits while the caller takes no more.
+extension ServerConnection {
+  /// With more than this waiting to be sent, the handler waits.
+  private static let waitingBytesMax = 64 << 10
+
+  func startStream(
+    _ stream: StreamHandle, _ context: CallContext, _ body: @escaping MethodHandler.Stream
+  ) {
+    let queue = MessageQueue { [weak self] count in
+      guard let self else { return }
+      loop.execute { self.taken(stream, count) }
+    }
+    calls[stream.index]?.queue = queue
+    let requests = RequestMessages { try await queue.next() }
+    let writer = ResponseWriter { message in
+      let room = OneShot<Void>()
+      self.write(stream, message, room)
+      try await withTaskCancellationHandler {
+        try await room.take()
+      } onCancel: {
+        room.give(.failure(RPCError(.cancelled, "the call was cancelled")))
+      }
+    }
+    let interceptors = core.interceptors
+    let task = Task.immediate(executorPreference: executor) {
+      do {
+        var call = context
+        for interceptor in interceptors { call = try await interceptor.admit(stream: call) }
+        try await body(requests, writer, call)
+        self.streamFinished(stream, nil, context.method)
+      } catch {
+        self.streamFinished(stream, error, context.method)
+      }
+    }
+    if let call = call(stream), call.phase != .answered { calls[stream.index]?.task = task }
+  }
+
+  func streamDataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {
+    var problem: RPCError?
+    let now = connection?.lastReadAt ?? 0
+    change(stream) { call in
+      call.lastByteAt = now
+      call.withheldBytes += bytes.count
+      var complete = 0
+      do throws(RPCError) {
+        let queue = call.queue
+        try call.assembler.add(bytes) { message in
+          complete += message.count
+          queue?.push(Array(message))
+        }
+      } catch {
+        problem = error
+      }
+      call.untakenBytes += complete
+    }
+    giveRoom(stream)
+    if let problem { return self.end(stream, problem) }
+    if end {
+      guard let call = call(stream) else { return }
+      call.queue?.finish(
+        call.assembler.isInsideMessage
+          ? .failure(RPCError(.internalError, "the request ended within a message"))
+          : .success(()))
+    }
+    connectionNeedsFlush()
+  }
+
+  /// The handler took a message.
+  private func taken(_ stream: StreamHandle, _ count: Int) {
+    change(stream) { $0.untakenBytes -= min(count, $0.untakenBytes) }
+    giveRoom(stream)
+    connectionNeedsFlush()
+  }
+
+  /// Lets the caller send on unless half a window of whole messages waits to be taken. A message
+  /// that has only begun is let in whatever its size.
+  private func giveRoom(_ stream: StreamHandle) {
+    guard let call = call(stream), call.untakenBytes <= Int(core.settings.streamWindow) / 2 else {
+      return
+    }
+    session.consume(stream, call.withheldBytes)
+    calls[stream.index]?.withheldBytes = 0
+  }
+
+  private func write(_ stream: StreamHandle, _ message: [UInt8], _ room: OneShot<Void>) {
+    guard loop.inEventLoop else {
+      return loop.execute { self.write(stream, message, room) }
+    }
+    guard let call = call(stream), call.phase != .answered else {
+      room.give(.failure(RPCError(.cancelled, "the call has ended")))
+      return
+    }
+    guard message.count <= core.settings.responseBytesMax else {
+      room.give(.failure(RPCError(.resourceExhausted, "the answer is too large")))
+      return
+    }
+    if !call.sentHead {
+      calls[stream.index]?.sentHead = true
+      session.respond(stream, headers: core.fields.head)
+    }
+    session.append(stream, head: MessageAssembler.head(of: message), headCount: 5, message)
+    connectionNeedsFlush()
+    if session.pendingBytes(stream) <= Self.waitingBytesMax {
+      room.give(.success(()))
+    } else {
+      calls[stream.index]?.writer = room
+      session.tellWhenDrained(stream)
+    }
+  }
+
+  func streamDrained(_ stream: StreamHandle) {
+    guard let call = call(stream) else { return }
+    calls[stream.index]?.writer = nil
+    call.writer?.give(.success(()))
+  }
+
+  private func streamFinished(
+    _ stream: StreamHandle, _ error: (any Error)?, _ method: MethodDescriptor
+  ) {
+    guard loop.inEventLoop else {
+      return loop.execute { self.streamFinished(stream, error, method) }
+    }
+    release()
+    close(stream, error.map { core.explain($0, method) })
+  }
+}

@@ -1,0 +1,87 @@
+import HTTP2
+
+/// What the headers of a call say.
+struct RequestHead {
+  /// Why a request is no gRPC call, as an HTTP status.
+  enum Refusal: Int {
+    case method = 405
+    case contentType = 415
+  }
+
+  var route: Int?
+  var timeout: Duration?
+  var metadata = Metadata()
+  var refusal: Refusal?
+  var problem: RPCError?
+  private var sawContentType = false
+
+  init(_ fields: ReceivedFields, router: Router) {
+    fields.forEach { name, value in read(name, value, router) }
+    if !sawContentType, refusal == nil { refusal = .contentType }
+  }
+
+  private mutating func read(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ router: Router
+  ) {
+    if name.first == UInt8(ascii: ":") { return readPseudo(name, value, router) }
+    if name.is("content-type") { return readContentType(value) }
+    if name.is("te") || name.is("user-agent") { return }
+    if name.starts(with: "grpc-") { return readProtocolField(name, value) }
+    MetadataReader.read(name, value, into: &metadata) { problem = problem ?? $0 }
+  }
+
+  private mutating func readPseudo(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, _ router: Router
+  ) {
+    if name.is(":path") {
+      route = router.route(value)
+      if route == nil {
+        problem = RPCError(.unimplemented, "there is no method \(value.text)")
+      }
+    } else if name.is(":method"), !value.is("POST") {
+      refusal = .method
+    }
+  }
+
+  private mutating func readContentType(_ value: UnsafeRawBufferPointer) {
+    sawContentType = true
+    if value.is("application/grpc") { return }
+    let isGRPC =
+      value.starts(with: "application/grpc+proto") || value.starts(with: "application/grpc;")
+    if !isGRPC { refusal = refusal ?? .contentType }
+  }
+
+  private mutating func readProtocolField(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) {
+    if name.is("grpc-timeout") {
+      timeout = WireTimeout.parse(value)
+      if timeout == nil { problem = RPCError(.invalidArgument, "grpc-timeout cannot be read") }
+    } else if name.is("grpc-encoding"), !value.is("identity") {
+      problem = RPCError(.unimplemented, "messages are taken in the encoding identity only")
+    }
+  }
+}
+
+/// Received fields as metadata.
+enum MetadataReader {
+  static func read(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer, into metadata: inout Metadata,
+    orFail: (RPCError) -> Void
+  ) {
+    let key = name.text
+    guard !Metadata.reserved.contains(key) else { return }
+    guard name.ends(with: "-bin") else {
+      metadata.append(received: Metadata.Entry(key: key, value: .text(value.text)))
+      return
+    }
+    // Some peers join the values of a repeated key with commas.
+    for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
+      let trimmed = part.drop { $0 == 0x20 }
+      guard let bytes = WireBase64.decode(trimmed) else {
+        return orFail(RPCError(.invalidArgument, "the metadata \(key) is not base64"))
+      }
+      metadata.append(received: Metadata.Entry(key: key, value: .binary(bytes)))
+    }
+  }
+}

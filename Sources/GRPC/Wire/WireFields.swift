@@ -1,0 +1,57 @@
+import HTTP2
+
+/// The fields that every answer shares, made once.
+struct WireFields: Sendable {
+  /// Before the first message of an answer.
+  let head = FieldBlock([
+    (":status", "200"), ("content-type", "application/grpc"),
+    ("grpc-accept-encoding", "identity"),
+  ])
+  /// After the last message of a call that went well.
+  let ok = FieldBlock([("grpc-status", "0")])
+
+  /// Details above this size are left out rather than sent to a peer that refuses them.
+  private static let detailBytesMax = 6 << 10
+  private static let messageBytesMax = 1 << 10
+
+  /// Fields that say how a call ended, with the metadata that follows the answer.
+  static func status(_ error: RPCError?, trailers: Metadata, into block: inout FieldBlock) {
+    guard let error else {
+      block.append("grpc-status", "0")
+      return append(trailers, to: &block)
+    }
+    block.append("grpc-status", "\(error.code.rawValue)")
+    if !error.message.isEmpty {
+      block.append("grpc-message", bytes: PercentText.encode(short(error.message)))
+    }
+    if !error.details.isEmpty {
+      let encoded = WireBase64.encode(StatusDetails.status(of: error))
+      if encoded.count <= detailBytesMax {
+        block.append("grpc-status-details-bin", bytes: encoded)
+      }
+    }
+    append(trailers, to: &block)
+  }
+
+  static func append(_ metadata: Metadata, to block: inout FieldBlock) {
+    for entry in metadata.entries {
+      switch entry.value {
+      case .text(let text): block.append(entry.key, text)
+      case .binary(let bytes): block.append(entry.key, bytes: WireBase64.encode(bytes))
+      }
+    }
+  }
+
+  private static func short(_ message: String) -> String {
+    message.utf8.count <= messageBytesMax
+      ? message : String(decoding: message.utf8.prefix(messageBytesMax), as: UTF8.self)
+  }
+
+  /// An answer that is an error and nothing else.
+  static func trailersOnly(_ error: RPCError, trailers: Metadata) -> FieldBlock {
+    var block = FieldBlock([(":status", "200"), ("content-type", "application/grpc")])
+    if error.code == .unimplemented { block.append("grpc-accept-encoding", "identity") }
+    status(error, trailers: trailers, into: &block)
+    return block
+  }
+}
