@@ -40,6 +40,7 @@ public final class Database: Sendable {
   ///   - scope: whose rows the queries may see and write.
   ///   - deadline: when to give up; nil means `settings.callTimeout` from now.
   /// - Returns: each query's rows, in order; a query of `NoRow` answers one per affected row.
+  @discardableResult
   public nonisolated(nonsending) func run<each Row: PostgresRow>(
     _ scope: Scope, deadline: ContinuousClock.Instant? = nil, _ query: repeat Query<each Row>
   ) async throws(PostgresError) -> (repeat [each Row]) {

@@ -23,6 +23,7 @@ public struct Transaction: Sendable {
   }
 
   /// Runs queries in one round trip. A refusal dooms the transaction: throw it on.
+  @discardableResult
   public nonisolated(nonsending) func run<each Row: PostgresRow>(
     _ query: repeat Query<each Row>
   ) async throws(PostgresError) -> (repeat [each Row]) {
