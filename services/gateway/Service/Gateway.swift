@@ -1,6 +1,6 @@
 import CommonAPI
 import Foundation
-public import GRPC
+import GRPC
 import IdentityAPI
 public import Logging
 import Protobuf

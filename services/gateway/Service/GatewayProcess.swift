@@ -7,6 +7,7 @@ import MessagingAPI
 import OrganizationAPI
 import ServiceKit
 import ServiceLifecycle
+import UnixSignals
 
 /// The life of the gateway's process: settings, channels, server, drain. It answers no gRPC itself,
 /// which is what sets it apart from `ServiceProcess`.

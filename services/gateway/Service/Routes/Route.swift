@@ -1,5 +1,6 @@
 import CommonAPI
 import GRPC
+import Protobuf
 
 /// One way to call a method over HTTP.
 struct Route: Sendable {

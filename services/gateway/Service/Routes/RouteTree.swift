@@ -1,3 +1,5 @@
+import GRPC
+
 /// Finds the route of a path. A literal goes before a variable, a verb before a value with a colon.
 struct RouteTree: Sendable {
   /// Parts of a path; a longer one has no route.

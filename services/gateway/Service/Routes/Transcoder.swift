@@ -38,7 +38,7 @@ struct Transcoder {
     try errors.throwIfAny()
     do {
       return try route.method.requestType.init(json: .object(object))
-    } catch let error as JSONMappingError {
+    } catch {
       throw GatewayError.fieldInvalid(error.path, error.reason)
     }
   }

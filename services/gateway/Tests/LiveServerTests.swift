@@ -1,0 +1,178 @@
+import ClientDirectoryAPI
+import CommonAPI
+import Foundation
+import GRPC
+import Logging
+import NIOCore
+import NIOPosix
+import Protobuf
+import Synchronization
+import Testing
+
+@testable import GatewayCore
+
+/// The gateway behind a real socket.
+@Suite struct LiveServerTests {
+  private let services = ScriptedServices()
+
+  /// Serves on any port for as long as the body runs.
+  private func served(
+    _ settings: GatewaySettings = GatewaySettings(),
+    _ body: (Int) async throws -> Void
+  ) async throws {
+    var settings = settings
+    settings.port = 0
+    let gateway = try services.gateway(settings)
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let (ports, port) = AsyncStream<Int>.makeStream()
+    let server = GatewayServer(gateway, logger: logger) { port.yield($0) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await server.run() }
+      for await number in ports {
+        try await body(number)
+        break
+      }
+      group.cancelAll()
+    }
+  }
+
+  /// Sends bytes and reads until the server closes or `until` holds.
+  private func exchange(
+    _ port: Int, _ text: String, until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }
+  ) async throws -> String {
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: "127.0.0.1", port: port) { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+        }
+      }
+    return try await channel.executeThenClose { inbound, outbound in
+      try await outbound.write(ByteBuffer(string: text))
+      var answer = ""
+      do {
+        for try await chunk in inbound {
+          answer += String(buffer: chunk)
+          if isEnough(answer) { break }
+        }
+      } catch {
+        // A reset after the answer.
+      }
+      return answer
+    }
+  }
+
+  private func get(_ path: String, _ headers: String = "") -> String {
+    "GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\(headers)\r\n"
+  }
+
+  @Test func answersOverTheWire() async throws {
+    services.answer(ClientDirectoryServiceMethods.listClients) { (_: ListClientsRequest, _) in
+      ListClientsResponse(nextPageToken: "more")
+    }
+    try await served { port in
+      let answer = try await exchange(
+        port,
+        get("\(Sample.clients)?pageSize=3", "Authorization: Bearer \(Sample.token)\r\n"))
+      #expect(answer.hasPrefix("HTTP/1.1 200"))
+      #expect(answer.contains("{\"nextPageToken\":\"more\"}\n"))
+      #expect(answer.lowercased().contains("x-request-id: "))
+    }
+  }
+
+  @Test func keepsAConnectionForTheNextCall() async throws {
+    try await served { port in
+      let one = "GET /openapi.json HTTP/1.1\r\nHost: x\r\nIf-None-Match: x\r\n\r\n"
+      let answer = try await exchange(port, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + one + get("/nothing"))
+      #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 4)
+      #expect(answer.contains("ROUTE_NOT_FOUND"))
+    }
+  }
+
+  @Test func aBodyOverTheLimitEndsTheConnection() async throws {
+    var settings = GatewaySettings()
+    settings.bodyBytesMax = 100
+    try await served(settings) { port in
+      let head =
+        "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+      let declared = try await exchange(port, head + "Content-Length: 4294967296\r\n\r\n{")
+      #expect(declared.hasPrefix("HTTP/1.1 413"))
+      #expect(declared.lowercased().contains("connection: close"))
+      let chunk = "40\r\n" + String(repeating: " ", count: 64) + "\r\n"
+      let chunked = try await exchange(
+        port, head + "Transfer-Encoding: chunked\r\n\r\n" + chunk + chunk)
+      #expect(chunked.hasPrefix("HTTP/1.1 413"))
+    }
+  }
+
+  @Test func aSlowBodyIsRefused() async throws {
+    var settings = GatewaySettings()
+    settings.bodyTimeout = .milliseconds(200)
+    try await served(settings) { port in
+      let answer = try await exchange(
+        port,
+        "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+          + "Content-Length: 10\r\n\r\n{")
+      #expect(answer.hasPrefix("HTTP/1.1 408"))
+    }
+  }
+
+  @Test func hostileHeadsAreRefused() async throws {
+    try await served { port in
+      for hostile in [
+        get("/", "X: " + String(repeating: "a", count: 40_000) + "\r\n"),
+        get("/", (0..<200).map { "X-\($0): a\r\n" }.joined()),
+        "GET / HTTP/1.1\r\nHost x\r\n\r\n", "\u{0}\u{1}\u{2}\r\n\r\n",
+      ] {
+        let answer = try await exchange(port, hostile)
+        #expect(answer.hasPrefix("HTTP/1.1 4") || answer.isEmpty)
+      }
+      #expect(try await exchange(port, get("/")).hasPrefix("HTTP/1.1 200"))
+    }
+  }
+
+  @Test func aClientThatLeavesCancelsItsCall() async throws {
+    let (events, event) = AsyncStream<String>.makeStream()
+    services.answer(ClientDirectoryServiceMethods.listClients) { (_: ListClientsRequest, _) in
+      event.yield("begun")
+      do {
+        try await Task.sleep(for: .seconds(4))
+      } catch {
+        event.yield("cancelled")
+        throw error
+      }
+      event.yield("ended")
+      return ListClientsResponse()
+    }
+    try await served { port in
+      let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
+      let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .connect(to: address).get()
+      let call = get(Sample.clients, "Authorization: Bearer \(Sample.token)\r\n")
+      try await client.writeAndFlush(ByteBuffer(string: call))
+      var iterator = events.makeAsyncIterator()
+      #expect(await iterator.next() == "begun")
+      try await client.close()
+      #expect(await iterator.next() == "cancelled")
+    }
+  }
+
+  @Test func oneAddressHasSoManyConnections() async throws {
+    var settings = GatewaySettings()
+    settings.connectionsPerAddressMax = 2
+    try await served(settings) { port in
+      let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
+      let held = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .connect(to: address).get()
+      #expect(try await exchange(port, get("/")).hasPrefix("HTTP/1.1 200"))
+      let second = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .connect(to: address).get()
+      try await Task.sleep(for: .milliseconds(50))
+      #expect(try await exchange(port, get("/")).isEmpty)
+      try await held.close()
+      try await second.close()
+      try await Task.sleep(for: .milliseconds(50))
+      #expect(try await exchange(port, get("/")).hasPrefix("HTTP/1.1 200"))
+    }
+  }
+}

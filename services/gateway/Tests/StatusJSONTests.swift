@@ -1,0 +1,236 @@
+import ClientDirectoryAPI
+import CommonAPI
+import Foundation
+import GRPC
+import IdentityAPI
+import Protobuf
+import Testing
+
+@testable import GatewayCore
+
+@Suite struct StatusJSONTests {
+  private let services = ScriptedServices()
+
+  private func refused(
+    _ error: RPCError, language: String = "en"
+  ) async throws -> EdgeResponse {
+    services.answer(ClientDirectoryServiceMethods.createClient) {
+      (_: CreateClientRequest, _) -> Client in throw error
+    }
+    return try await services.gateway().respond(
+      to: .sample(
+        "POST", Sample.clients, json: "{}", bearer: Sample.token,
+        headers: ["accept-language": language]))
+  }
+
+  @Test func tellsReasonFieldsAndWaysOut() async throws {
+    let error = RPCError(
+      .alreadyExists, reason: "EMAIL_ON_PLATFORM", "taken", metadata: ["email": "a***@x.example"],
+      violations: [FieldViolation(field: "contact_points[0].postal_code", description: "taken")],
+      resolutions: [
+        Resolution(
+          rpc: "clientele.client_directory.v1.ClientDirectoryService/CreateClient",
+          labelKey: "resolution.use_username_only",
+          fields: ["existingEmailResolution": "EXISTING_EMAIL_RESOLUTION_USERNAME_ONLY"]),
+        Resolution(
+          rpc: "clientele.client_directory.v1.ClientDirectoryService/GetClient",
+          labelKey: "resolution.open_client"),
+        Resolution(
+          rpc: "clientele.identity.v1.IdentityService/CheckIdentifier", labelKey: "none"),
+      ])
+    let answer = try await refused(error, language: "fr-CA,fr;q=0.9,en;q=0.5")
+    #expect(answer.status == 409)
+    #expect(answer.header("content-type") == "application/json")
+    #expect(answer.json["error"]?["code"] == 409)
+    #expect(answer.json["error"]?["status"] == "ALREADY_EXISTS")
+    #expect(answer.json["error"]?["message"] == "taken")
+    #expect(
+      answer.detail("ErrorInfo") == [
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "EMAIL_ON_PLATFORM",
+        "domain": "clientele", "metadata": ["email": "a***@x.example"],
+      ])
+    #expect(answer.fields == ["contactPoints[0].postalCode"])
+    #expect(answer.detail("LocalizedMessage")?["locale"] == "fr")
+    let text = answer.detail("LocalizedMessage")?["message"]?.string ?? ""
+    #expect(text == Texts.frenchReasons["EMAIL_ON_PLATFORM"])
+    let ways = answer.detail("Resolutions")?["resolutions"]?.array ?? []
+    #expect(
+      ways.first == [
+        "rpc": "clientele.client_directory.v1.ClientDirectoryService/CreateClient",
+        "labelKey": "resolution.use_username_only",
+        "label": .string(Texts.frenchLabels["resolution.use_username_only"] ?? ""),
+        "fields": ["existingEmailResolution": "EXISTING_EMAIL_RESOLUTION_USERNAME_ONLY"],
+        "method": "POST", "path": .string(Sample.clients),
+      ])
+    #expect(ways.dropFirst().first?["path"]?.string == "\(Sample.clients)/{client_id}")
+    #expect(ways.last?["path"] == nil)
+  }
+
+  @Test(arguments: StatusCode.allCases.filter { $0 != .ok })
+  func everyCodeHasAStatus(_ code: StatusCode) async throws {
+    let answer = try await refused(RPCError(code, "secret of the database"))
+    #expect((400...599).contains(answer.status))
+    let isOurs = [.internalError, .unknown, .dataLoss].contains(code)
+    #expect(answer.json["error"]?["message"]?.string?.contains("secret") == !isOurs)
+    #expect(answer.reason == (isOurs ? "INTERNAL" : code.name))
+    #expect(answer.detail("LocalizedMessage")?["message"]?.string?.isEmpty == false)
+  }
+
+  @Test func toldDelaysBecomeRetryAfter() async throws {
+    let delay = RetryInfo(retryDelay: ProtoDuration(seconds: 59, nanos: 1))
+    let answer = try await refused(
+      RPCError(.resourceExhausted, "QUOTA", details: [ProtoAny(delay)]))
+    #expect(answer.status == 429)
+    #expect(answer.header("retry-after") == "60")
+  }
+
+  @Test func unknownDetailsKeepTheirBytes() async throws {
+    let detail = ProtoAny(typeURL: "type.googleapis.com/x.Y", value: [1, 2, 3])
+    let answer = try await refused(RPCError(.aborted, "x", details: [detail]))
+    #expect(answer.detail("x.Y") == ["@type": "type.googleapis.com/x.Y", "value": "AQID"])
+  }
+
+  @Test(arguments: [
+    (nil, Language.english), ("", .english), ("nl-BE", .dutch), ("de,fr;q=0.3", .french),
+    ("fr;q=0,nl;q=0.1", .dutch), ("en;q=0.5, NL;q=0.6", .dutch), ("*", .english),
+    ("fr;q=nonsense", .english), (String(repeating: ",", count: 10_000), .english),
+  ])
+  func speaksTheCallersLanguage(_ header: String?, _ expected: Language) {
+    #expect(Language(acceptLanguage: header) == expected)
+  }
+}
+
+@Suite struct GatewayAnswerTests {
+  private let services = ScriptedServices()
+
+  @Test func unknownPathsAndMethods() async throws {
+    let gateway = try services.gateway()
+    let nothing = await gateway.respond(to: .sample("GET", "/v2/x"))
+    #expect(nothing.status == 404)
+    #expect(nothing.reason == "ROUTE_NOT_FOUND")
+    let wrong = await gateway.respond(to: .sample("PUT", Sample.clients, json: "{}"))
+    #expect(wrong.status == 405)
+    #expect(wrong.header("allow") == "GET, POST")
+    #expect(await gateway.respond(to: .sample("POST", "/healthz")).status == 405)
+  }
+
+  @Test func everyAnswerIsGuarded() async throws {
+    let gateway = try services.gateway()
+    for path in ["/", "/v1/x", Sample.clients, "/openapi.json", "/invitation", "/healthz"] {
+      let answer = await gateway.respond(to: .sample("GET", path))
+      #expect(answer.header("x-content-type-options") == "nosniff")
+      #expect(answer.header("referrer-policy") == "no-referrer")
+      #expect(answer.header("content-security-policy")?.contains("frame-ancestors 'none'") == true)
+      #expect(answer.header("content-security-policy")?.contains("unsafe") == false)
+      #expect(UUID(uuidString: answer.header("x-request-id") ?? "") != nil)
+    }
+    let refused = await gateway.respond(to: .sample("GET", Sample.clients))
+    #expect(refused.header("cache-control") == "no-store")
+  }
+
+  @Test func servesItsPages() async throws {
+    let gateway = try services.gateway()
+    for (language, word) in [("fr", "passerelle"), ("en", "gateway"), ("nl", "gateway")] {
+      let home = await gateway.respond(
+        to: .sample("GET", "/", headers: ["accept-language": language]))
+      let text = String(decoding: home.body, as: UTF8.self)
+      #expect(home.status == 200)
+      #expect(text.contains(word) && text.contains("lang=\"\(language)\""))
+      #expect(text.contains("/openapi.json") && text.contains("/healthz"))
+    }
+    let page = await gateway.respond(to: .sample("GET", "/invitation"))
+    let html = String(decoding: page.body, as: UTF8.self)
+    #expect(page.header("content-type") == "text/html; charset=utf-8")
+    #expect(html.contains("src=\"/pages/invitation.js\"") && !html.contains("<script>"))
+    let script = await gateway.respond(to: .sample("GET", "/pages/invitation.js"))
+    #expect(script.header("content-type")?.hasPrefix("text/javascript") == true)
+    let tag = try #require(script.header("etag"))
+    let again = await gateway.respond(
+      to: .sample("GET", "/pages/invitation.js", headers: ["if-none-match": tag]))
+    #expect(again.status == 304 && again.body.isEmpty)
+    let head = await gateway.respond(to: .sample("HEAD", "/invitation"))
+    #expect(head.status == 200 && head.body.isEmpty)
+  }
+
+  @Test func showsTheDocumentOfItsRoutes() async throws {
+    let gateway = try services.gateway()
+    let answer = await gateway.respond(to: .sample("GET", "/openapi.json"))
+    let paths = try #require(answer.json["paths"])
+    for route in gateway.routes.byRPC.values {
+      let path = paths[route.pattern.text]
+      #expect(path?[route.rule.method.lowercased()] != nil, "\(route.pattern.text)")
+    }
+  }
+
+  @Test func tellsTheHealthOfEveryService() async throws {
+    let gateway = try services.gateway()
+    let answer = await gateway.respond(to: .sample("GET", "/healthz"))
+    #expect(answer.status == 503)
+    #expect(answer.json["status"] == "NOT_SERVING")
+    for name in ["identity", "organization", "client-directory", "messaging"] {
+      #expect(answer.json["services"]?[name]?.string?.isEmpty == false)
+    }
+  }
+}
+
+@Suite struct TextsTests {
+  /// Reasons that the comments of the protos promise: `CODE/REASON, REASON or REASON`.
+  private func promised() throws -> Set<String> {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../../protos/clientele").standardized
+    let files = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil)
+    var reasons: Set<String> = []
+    for case let file as URL in files ?? .init() where file.pathExtension == "proto" {
+      let text = try String(contentsOf: file, encoding: .utf8)
+        .replacing("\n  //", with: "").replacing("\n//", with: "")
+      for match in text.matches(of: /[A-Z_]+\/([A-Z][A-Z_]+(?:(?:, | or )[A-Z][A-Z_]+)*)/) {
+        let named = String(match.output.1).replacing(" or ", with: ", ")
+        reasons.formUnion(named.split(separator: ", ").map(String.init))
+      }
+    }
+    return reasons
+  }
+
+  /// Reasons and label keys that the services write in their code.
+  private func written(_ pattern: Regex<(Substring, Substring)>) throws -> Set<String> {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../..").standardized
+    var found: Set<String> = []
+    for folder in ["services", "Sources"] {
+      let files = FileManager.default.enumerator(
+        at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil)
+      for case let file as URL in files ?? .init() where file.pathExtension == "swift" {
+        guard !file.path.contains("/Tests/") else { continue }
+        let text = try String(contentsOf: file, encoding: .utf8)
+        found.formUnion(text.matches(of: pattern).map { String($0.output.1) })
+      }
+    }
+    return found
+  }
+
+  @Test(arguments: Language.allCases)
+  func everyReasonHasASentence(_ language: Language) throws {
+    let reasons = try promised().union(written(/reason: "([A-Z][A-Z_]+)"/))
+    #expect(reasons.count > 30)
+    #expect(reasons.subtracting(Texts.reasons(language).keys).sorted() == [])
+  }
+
+  @Test(arguments: Language.allCases)
+  func everyWayOutHasALabel(_ language: Language) throws {
+    let keys = try written(/"(resolution\.[a-z_]+)"/)
+    #expect(keys.subtracting(Texts.labels(language).keys).sorted() == [])
+  }
+
+  @Test func theLanguagesSayTheSame() {
+    let reasons = Set(Texts.englishReasons.keys)
+    let labels = Set(Texts.englishLabels.keys)
+    for language in Language.allCases {
+      #expect(Set(Texts.reasons(language).keys) == reasons)
+      #expect(Set(Texts.labels(language).keys) == labels)
+      #expect(!Texts.reasons(language).values.contains(""))
+    }
+    for code in StatusCode.allCases where code != .ok {
+      #expect(reasons.contains(code.name))
+    }
+  }
+}
