@@ -24,6 +24,7 @@ let lifecycle: Target.Dependency =
   .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency =
   .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let context: Target.Dependency =
   .product(name: "ServiceContextModule", package: "swift-service-context")
 let arguments: Target.Dependency =
@@ -172,7 +173,7 @@ let package = Package(
     executable(
       "Operator",
       ["GRPC", "Protobuf", "CommonAPI", "Postgres", "Feed", "ServiceKit", logging, arguments,
-        lifecycle] + everyAPI),
+        lifecycle, signals] + everyAPI),
 
     // The edge.
     .target(
