@@ -24,7 +24,6 @@ let lifecycle: Target.Dependency =
   .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency =
   .product(name: "UnixSignals", package: "swift-service-lifecycle")
-let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let context: Target.Dependency =
   .product(name: "ServiceContextModule", package: "swift-service-context")
 let arguments: Target.Dependency =

@@ -1,3 +1,4 @@
+import CommonAPI
 public import GRPC
 
 /// Refusals of the access rules.

@@ -1,7 +1,7 @@
 public import CommonAPI
 public import Foundation
 public import GRPC
-public import ServiceContextModule
+import ServiceContextModule
 
 /// Who is calling, as identity vouched for it: parsed claims of a verified context token.
 public struct Caller: Sendable, Hashable {

@@ -1,6 +1,7 @@
 public import CommonAPI
 public import Crypto
 public import Foundation
+import Protobuf
 
 /// Bytes that the signature covers before the key id and the claims, so that a signature made for
 /// anything else can never pass as a context token.

@@ -1,5 +1,5 @@
-public import Crypto
-public import Foundation
+import Crypto
+import Foundation
 
 /// Secrets live in files of their own, never in the environment: a name such as `context-1.key`
 /// gives the key id, the content is base64 or hexadecimal of at least 32 bytes.

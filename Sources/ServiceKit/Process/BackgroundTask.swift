@@ -1,5 +1,5 @@
 import Logging
-public import ServiceLifecycle
+import ServiceLifecycle
 
 /// A follower or a worker: runs until the process stops. What it throws is logged, and it starts
 /// again after a pause that grows from 0.1 s to 5 s while it keeps failing at once.

@@ -1,4 +1,4 @@
-public import GRPC
+import GRPC
 public import Logging
 
 /// Work that waits in a table until it is done; what a storage offers to a `JobRunner`.

@@ -1,8 +1,8 @@
-import CommonAPI
 import Foundation
-public import GRPC
+import GRPC
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 #if canImport(Glibc)
   import Glibc
@@ -89,7 +89,7 @@ struct ServedAssembly: ServiceLifecycle.Service {
   /// Says SERVING or NOT_SERVING as the service is ready or not, until the process stops.
   private func watchReadiness() async {
     while !Task.isCancelled {
-      await server.setServing(assembly.isReady())
+      server.health.setServing(await assembly.isReady())
       try? await Task.sleep(for: .milliseconds(500))
     }
   }
