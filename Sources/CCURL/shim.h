@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 // curl_easy_setopt and curl_easy_getinfo are variadic, which Swift cannot call. One function for
 // each type of argument in use.
@@ -48,6 +49,14 @@ static inline CURLcode clientele_curl_set_upload(CURL *handle,
   if (code == CURLE_OK) code = curl_easy_setopt(handle, CURLOPT_READFUNCTION, clientele_curl_read);
   if (code == CURLE_OK) code = curl_easy_setopt(handle, CURLOPT_READDATA, upload);
   return code;
+}
+
+// Cuts the connection that is still open, so that curl_easy_cleanup does not wait two minutes for a
+// server that hangs to answer its QUIT.
+static inline void clientele_curl_cut(CURL *handle) {
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  if (curl_easy_getinfo(handle, CURLINFO_ACTIVESOCKET, &socket) != CURLE_OK) return;
+  if (socket != CURL_SOCKET_BAD) shutdown(socket, SHUT_RDWR);
 }
 
 static inline CURLcode clientele_curl_global_init(void) {

@@ -46,9 +46,10 @@ public struct DeliverySettings: Sendable {
     }
     let seconds = settings.int("CLIENTELE_SMTP_TIMEOUT_SECONDS", default: 20, in: 1...600)
     smtp.timeoutMilliseconds = seconds * 1000
-    if lease < seconds + 5 {
+    // The mail, the good-bye, and the call for the link.
+    if lease < 2 * seconds + 5 {
       settings.note(
-        "CLIENTELE_MAIL_LEASE_SECONDS must be at least 5 more than CLIENTELE_SMTP_TIMEOUT_SECONDS")
+        "CLIENTELE_MAIL_LEASE_SECONDS must be at least 5 more than twice CLIENTELE_SMTP_TIMEOUT_SECONDS")
     }
     return smtp
   }

@@ -29,6 +29,7 @@ struct SMTPCarrier: MailCarrier {
     }
     var reply = 0
     _ = clientele_curl_response_code(handle, &reply)
+    clientele_curl_cut(handle)
     return Self.outcome(code, reply: reply)
   }
 
@@ -50,6 +51,10 @@ struct SMTPCarrier: MailCarrier {
       clientele_curl_set_long(
         handle, CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeoutMilliseconds),
       clientele_curl_set_long(handle, CURLOPT_TIMEOUT_MS, settings.timeoutMilliseconds),
+      // QUIT is answered within the same time, and not left to the clean-up, which knows no limit.
+      clientele_curl_set_long(
+        handle, CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, settings.timeoutMilliseconds / 1000)),
+      clientele_curl_set_long(handle, CURLOPT_FORBID_REUSE, 1),
       // Signals are the process's own business.
       clientele_curl_set_long(handle, CURLOPT_NOSIGNAL, 1),
     ]

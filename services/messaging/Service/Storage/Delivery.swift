@@ -22,7 +22,7 @@ public struct Delivery: Sendable {
   /// - Throws: when a template cannot be parsed.
   public init(
     settings: DeliverySettings, database: Database, identity: any RPCChannel, clock: ServiceClock,
-    log: Logger
+    log: Logger = Logger(label: "messaging")
   ) throws {
     let writer = try InvitationWriter(
       publicURL: settings.publicURL, senderAddress: settings.senderAddress,

@@ -62,7 +62,7 @@ struct MessageRow: PostgresRow, Hashable {
 }
 
 /// A message that a worker has taken, with all it takes to write it.
-struct QueuedInvitation: PostgresRow, Hashable {
+struct QueuedInvitation: Sendable, Hashable {
   let messageID: UUID
   let organizationID: UUID
   let purpose: MessagePurpose
@@ -83,7 +83,9 @@ struct QueuedInvitation: PostgresRow, Hashable {
   let fence: Int64
   /// True when a newer sending of the same invitation is known.
   let superseded: Bool
+}
 
+extension QueuedInvitation: PostgresRow {
   init(from columns: inout ColumnReader) throws(PostgresError) {
     messageID = try columns.next()
     organizationID = try columns.next()

@@ -7,7 +7,7 @@ extension MessagingService {
   /// One message, if the caller may see what it is about.
   public func getMessage(
     _ request: GetMessageRequest, in call: CallContext
-  ) async throws -> MessagingAPI.Message {
+  ) async throws -> OutboundMessage {
     let organization = try call.organization()
     var errors = FieldErrors()
     let parsed = Parse.uuid(request.messageID, "message_id", &errors)

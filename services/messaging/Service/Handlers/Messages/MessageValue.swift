@@ -2,7 +2,7 @@ import CommonAPI
 import MessagingAPI
 import ServiceKit
 
-extension MessagingAPI.Message {
+extension OutboundMessage {
   /// A row as it goes over the wire.
   init(_ row: MessageRow) {
     self.init(

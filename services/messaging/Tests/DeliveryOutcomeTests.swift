@@ -1,0 +1,34 @@
+import GRPC
+import Testing
+
+@testable import MessagingCore
+
+@Suite struct DeliveryOutcomeTests {
+  private func state(
+    _ outcome: DeliveryOutcome, refusals: Int32 = 0, waited: Double = 0
+  ) -> MessageState {
+    outcome.verdict(refusals: refusals, waited: waited).state
+  }
+
+  @Test("a refusal for now is tried again, eight times at most")
+  func refusals() {
+    #expect(state(.refusedForNow("x"), refusals: 6) == .queued)
+    #expect(state(.refusedForNow("x"), refusals: 7) == .failed)
+  }
+
+  @Test("a server that cannot be reached uses up no tries, but patience")
+  func unreachable() {
+    #expect(state(.unreachable("x"), refusals: 7) == .queued)
+    #expect(state(.unreachable("x"), waited: DeliveryWorker.patienceSeconds - 1) == .queued)
+    #expect(state(.unreachable("x"), waited: DeliveryWorker.patienceSeconds) == .failed)
+  }
+
+  @Test("without a link there is nothing to send, or nothing yet")
+  func noLink() {
+    #expect(state(.init(noLink: RPCError(.failedPrecondition, "superseded"))) == .cancelled)
+    #expect(state(.init(noLink: RPCError(.notFound, "gone"))) == .cancelled)
+    #expect(state(.init(noLink: RPCError(.permissionDenied, "no"))) == .failed)
+    #expect(state(.init(noLink: RPCError(.unavailable, "down"))) == .queued)
+    #expect(state(.init(noLink: RPCError(.deadlineExceeded, "slow"))) == .queued)
+  }
+}
