@@ -1,6 +1,6 @@
 import CommonAPI
 import Foundation
-public import GRPC
+import GRPC
 
 /// Everything identity refuses. Codes are for machines, reasons for clients, texts for developers.
 enum IdentityError: RPCErrorConvertible, Hashable {

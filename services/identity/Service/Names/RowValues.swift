@@ -1,7 +1,7 @@
-import IdentityAPI
 import CommonAPI
+import IdentityAPI
 
-/// Words of the schema and what they are called on the wire.
+// Words of the schema and what they are called on the wire.
 
 enum IdentifierKind: String, Sendable {
   case email = "EMAIL"

@@ -16,7 +16,8 @@ enum Username {
     let capital = first.prefix(1).uppercased() + first.dropFirst()
     let joined = [capital, last].filter { !$0.isEmpty }.joined(separator: "_")
     let stem = String(joined.prefix(stemMax))
-    return stem.count >= 3 ? stem : ([nameless, stem].filter { !$0.isEmpty }.joined(separator: "_"))
+    if stem.count >= 3 { return stem }
+    return stem.isEmpty ? nameless : "\(nameless)_\(stem)"
   }
 
   /// A name as it is compared: accents folded, lower case. Nil when it can be nobody's.

@@ -61,7 +61,8 @@ public struct PepperKeys: Sendable {
   ///   - former: for hashes made before; they are renewed at the next sign-in.
   public init(current: Key, former: [Key] = []) {
     self.current = current
-    byID = Dictionary(([current] + former).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    let pairs = ([current] + former).map { ($0.id, $0) }
+    byID = Dictionary(pairs, uniquingKeysWith: { first, _ in first })
   }
 
   /// The password mixed with a key; nil when that key is gone.

@@ -14,6 +14,9 @@ struct Accounts: Sendable {
   /// How often a name or an address is looked up anew after somebody else was faster.
   private static let attemptsMax = 5
 
+  /// Refuses a second holder of an e-mail or a username.
+  private static let taken = "login_identifiers_normalized_key"
+
   static let byID = Statement<AccountRow>(
     """
     select a.account_id, a.state, a.given_name, a.family_name, a.display_name, a.language,
@@ -51,8 +54,9 @@ struct Accounts: Sendable {
       for attempt in 1...Self.attemptsMax {
         do {
           return try await create(draft, attempt, request: request, at: now, deadline: deadline)
-        } catch let error as PostgresError
-        where error.constraint == LoginIdentifiers.takenConstraint {}
+        } catch let error as PostgresError where error.constraint == Self.taken {
+          continue
+        }
       }
       throw IdentityError.usernameTaken
     }
@@ -109,8 +113,9 @@ struct Accounts: Sendable {
           return try await reserve(
             email, for: id, organization: organization, request: request, at: now,
             deadline: deadline)
-        } catch let error as PostgresError
-        where error.constraint == LoginIdentifiers.takenConstraint {}
+        } catch let error as PostgresError where error.constraint == Self.taken {
+          continue
+        }
       }
       throw IdentityError.emailOnPlatform
     }

@@ -1,6 +1,7 @@
 import Feed
 import GRPC
 import IdentityAPI
+import Postgres
 public import ServiceKit
 import ServiceStorage
 
@@ -8,10 +9,12 @@ extension IdentityService {
   /// Puts identity together from the process's settings.
   public static func assemble(_ rig: inout Rig) async throws -> Assembly {
     let limits = IdentityLimits(&rig.settings)
-    let secrets = IdentitySecrets(&rig.settings)
+    guard let secrets = IdentitySecrets(&rig.settings) else {
+      try rig.settings.check()
+      throw MissingKeys()
+    }
     let database = try rig.database(.service)
     let worker = try rig.database(.worker)
-    guard let secrets else { throw ServiceSettings.Invalid(problems: ["keys are missing"]) }
     let service = IdentityService(
       storage: IdentityStorage(database: database),
       passwords: PasswordHasher(
@@ -29,4 +32,7 @@ extension IdentityService {
         await worker.close()
       })
   }
+
+  /// A key file that holds nothing; the settings list it.
+  private struct MissingKeys: Error {}
 }

@@ -4,9 +4,6 @@ import ServiceKit
 
 /// What signs in: statements over `login_identifiers`.
 enum LoginIdentifiers {
-  /// Refuses a second holder of an e-mail or a username.
-  static let takenConstraint = "login_identifiers_normalized_key"
-
   /// Who holds an identifier; before that person is known, hence a function of the owner's.
   static let holder = Statement<HolderRow>(
     """

@@ -38,7 +38,8 @@ public struct InvitationKeys: Sendable {
     else { return nil }
     let body = [UInt8](bytes.prefix(36)), code = bytes.suffix(32)
     let genuine = accepted.contains { key in
-      HMAC<SHA256>.isValidAuthenticationCode(code, authenticating: Self.separator + body, using: key)
+      HMAC<SHA256>.isValidAuthenticationCode(
+        code, authenticating: Self.separator + body, using: key)
     }
     guard genuine else { return nil }
     return InvitationLink(

@@ -1,5 +1,6 @@
 public import GRPC
 public import IdentityAPI
+import ServiceKit
 
 extension IdentityService {
   /// Makes an account that nobody has proved anything about yet (B1, B6, B8, B9).

@@ -1,5 +1,6 @@
 public import GRPC
 public import IdentityAPI
+import ServiceKit
 
 extension IdentityService {
   /// Whom a session token stands for. Counts as use of the session.

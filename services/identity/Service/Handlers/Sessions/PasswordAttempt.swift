@@ -1,5 +1,6 @@
 import Foundation
 import GRPC
+import ServiceKit
 
 extension IdentityService {
   /// Compares a password. Every path that does goes through here: the attempt is counted before
