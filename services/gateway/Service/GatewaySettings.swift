@@ -43,7 +43,7 @@ public struct GatewaySettings: Sendable {
   public init(_ settings: inout ServiceSettings) {
     host = settings.string("CLIENTELE_HOST", default: host)
     port = settings.int("CLIENTELE_PORT", default: port, in: 0...65535)
-    publicURL = settings.string("CLIENTELE_PUBLIC_URL", default: "http://\(host):\(port)")
+    publicURL = settings.string("CLIENTELE_PUBLIC_URL", default: "http://127.0.0.1:\(port)")
     trustedProxies = settings.string("CLIENTELE_TRUSTED_PROXIES", default: "")
       .split(separator: ",").map { $0.trimmed }
     deadline = .milliseconds(

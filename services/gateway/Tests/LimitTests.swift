@@ -154,7 +154,8 @@ final class TestClock: Sendable {
 @Suite struct RetryTests {
   private let services = ScriptedServices()
 
-  private func fail(_ times: Int, _ code: StatusCode = .unavailable) -> @Sendable () throws -> Void {
+  private func fail(_ times: Int, _ code: StatusCode = .unavailable) -> @Sendable () throws -> Void
+  {
     let left = Counter(times)
     return { if left.next() { throw RPCError(code, "later") } }
   }

@@ -39,7 +39,8 @@ import Testing
 
   /// Sends bytes and reads until the server closes or `until` holds.
   private func exchange(
-    _ port: Int, _ text: String, until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }
+    _ port: Int, _ text: String,
+    until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }
   ) async throws -> String {
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .connect(host: "127.0.0.1", port: port) { channel in
@@ -83,7 +84,8 @@ import Testing
   @Test func keepsAConnectionForTheNextCall() async throws {
     try await served { port in
       let one = "GET /openapi.json HTTP/1.1\r\nHost: x\r\nIf-None-Match: x\r\n\r\n"
-      let answer = try await exchange(port, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + one + get("/nothing"))
+      let answer = try await exchange(
+        port, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + one + get("/nothing"))
       #expect(answer.components(separatedBy: "HTTP/1.1 ").count == 4)
       #expect(answer.contains("ROUTE_NOT_FOUND"))
     }

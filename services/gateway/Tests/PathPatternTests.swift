@@ -1,3 +1,4 @@
+import CommonAPI
 import GRPC
 import IdentityAPI
 import Testing
@@ -9,7 +10,10 @@ import Testing
     let pattern = try PathPattern("/v1/organizations/{organization_id}/clients/{client.id}:resend")
     #expect(pattern.verb == "resend")
     #expect(pattern.variables == [["organization_id"], ["client", "id"]])
-    #expect(try PathPattern("/v1/invitations:lookup").segments == [.literal("v1"), .literal("invitations")])
+    #expect(
+      try PathPattern("/v1/invitations:lookup").segments == [
+        .literal("v1"), .literal("invitations"),
+      ])
     #expect(try PathPattern("/v1/x/{id=*}").variables == [["id"]])
   }
 

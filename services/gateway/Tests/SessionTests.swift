@@ -54,7 +54,9 @@ import Testing
     #expect(issued.map(\.organizationID) == [""])
   }
 
-  @Test(arguments: [nil, "", "nonsense", "clientele_s_a b", "clientele_s_" + String(repeating: "a", count: 300)])
+  @Test(arguments: [
+    nil, "", "nonsense", "clientele_s_a b", "clientele_s_" + String(repeating: "a", count: 300),
+  ])
   func refusesWithoutASession(_ token: String?) async throws {
     let answer = try await services.gateway().respond(to: .sample("GET", clients, bearer: token))
     #expect(answer.status == 401)
@@ -116,9 +118,10 @@ import Testing
         ]))
     #expect(answer.status == 200)
     #expect(answer.json == [:])
-    #expect(answer.headers("set-cookie") == [
-      "clientele_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
-    ])
+    #expect(
+      answer.headers("set-cookie") == [
+        "clientele_session=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"
+      ])
   }
 
   @Test(arguments: [

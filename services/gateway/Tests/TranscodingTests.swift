@@ -68,7 +68,8 @@ import Testing
   }
 
   @Test func readsTheWholeBody() async throws {
-    services.answer(ClientDirectoryServiceMethods.updateClient) { (request: UpdateClientRequest, _) in
+    services.answer(ClientDirectoryServiceMethods.updateClient) {
+      (request: UpdateClientRequest, _) in
       request.client ?? Client()
     }
     let path = "\(Sample.clients)/\(Sample.client)"
@@ -105,7 +106,9 @@ import Testing
     #expect(services.seen(ClientDirectoryServiceMethods.createClient).isEmpty)
   }
 
-  @Test(arguments: ["[]", "7", "{", "{\"a\":1,\"a\":2}", "\u{0}", String(repeating: "[", count: 40)])
+  @Test(arguments: [
+    "[]", "7", "{", "{\"a\":1,\"a\":2}", "\u{0}", String(repeating: "[", count: 40),
+  ])
   func refusesWhatIsNoObject(_ body: String) async throws {
     let answer = try await services.gateway().respond(
       to: .sample("POST", Sample.clients, json: body, bearer: Sample.token))
@@ -133,10 +136,13 @@ import Testing
 
   @Test func refusesOtherContentTypes() async throws {
     let gateway = try services.gateway()
-    for type in ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"] {
+    for type in [
+      "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1",
+    ] {
       let answer = await gateway.respond(
         to: .sample(
-          "POST", Sample.clients, json: "{}", bearer: Sample.token, headers: ["content-type": type]))
+          "POST", Sample.clients, json: "{}", bearer: Sample.token, headers: ["content-type": type])
+      )
       #expect(answer.status == 415)
       #expect(answer.reason == "CONTENT_TYPE_UNSUPPORTED")
     }
@@ -185,7 +191,9 @@ import Testing
     }
     let answer = try await services.gateway().respond(
       to: .sample("POST", Sample.clients, json: body, bearer: Sample.token, headers: headers))
-    return (answer, services.requests(ClientDirectoryServiceMethods.createClient).last)
+    let requests = services.requests(
+      ClientDirectoryServiceMethods.createClient, as: CreateClientRequest.self)
+    return (answer, requests.last)
   }
 
   @Test func fillsTheRequestID() async throws {

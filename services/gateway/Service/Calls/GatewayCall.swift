@@ -57,7 +57,8 @@ extension Gateway {
     _ route: Route, _ message: any Message, as credential: Credential, metadata: Metadata,
     deadline: Deadline
   ) async throws -> [UInt8] {
-    let organization = route.needsOrganization
+    let organization =
+      route.needsOrganization
       ? (message as? any OrganizationScoped)?.organizationID ?? "" : ""
     if route.needsOrganization, UUID(uuidString: organization) == nil {
       throw GatewayError.fieldInvalid("organizationId", "must be a UUID")

@@ -144,7 +144,8 @@ struct EdgeResponder: HTTPResponder {
       headers.append(HTTPField(name: name, value: header.value))
     }
     if answer.endsConnection { headers[.connection] = "close" }
-    let body = answer.body.isEmpty
+    let body =
+      answer.body.isEmpty
       ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
     return Response(
       status: HTTPResponse.Status(code: answer.status), headers: headers, body: body)

@@ -59,9 +59,10 @@ struct PathPattern: Sendable, Hashable {
   }
 
   private static func isName(_ text: String) -> Bool {
-    !text.isEmpty && text.utf8.allSatisfy { byte in
-      (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5f
-    }
+    !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5f
+      }
   }
 
   /// The paths of the fields it fills.

@@ -66,7 +66,8 @@ struct RevocationFollower: Sendable {
       }
       return [
         .membership(
-          account: changed.accountID.lowercased(), organization: changed.organizationID.lowercased())
+          account: changed.accountID.lowercased(), organization: changed.organizationID.lowercased()
+        )
       ]
     default: return []
     }
