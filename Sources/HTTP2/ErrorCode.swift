@@ -22,6 +22,8 @@ public struct ErrorCode: RawRepresentable, Sendable, Hashable {
   public static let refusedStream = ErrorCode(NGHTTP2_REFUSED_STREAM)
   /// The stream is not wanted any more.
   public static let cancel = ErrorCode(NGHTTP2_CANCEL)
+  /// No code of the wire: the connection was lost under the stream.
+  public static let connectionLost = ErrorCode(rawValue: .max)
   /// The peer does too much of something.
   public static let enhanceYourCalm = ErrorCode(NGHTTP2_ENHANCE_YOUR_CALM)
 }

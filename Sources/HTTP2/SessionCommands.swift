@@ -120,7 +120,7 @@ extension Session {
       guard let state = streams.remove(stream) else { continue }
       nghttp2_session_set_stream_user_data(raw, state.id, nil)
       let unprocessed = settings.role == .client && !state.sentHeaders
-      turn.events.append(.closed(stream, .cancel, unprocessed: unprocessed))
+      turn.events.append(.closed(stream, .connectionLost, unprocessed: unprocessed))
     }
   }
 }

@@ -1,8 +1,52 @@
+import CommonAPI
+import Protobuf
+
 /// What every server answers beside its own services.
 enum BuiltInServices {
   static func bindings(
     _ settings: ServerSettings, services: [ServiceBinding], health: HealthStatus
   ) -> [ServiceBinding] {
-    []
+    var bindings: [ServiceBinding] = []
+    if settings.servesHealth {
+      bindings.append(ServiceBinding(HealthMethods.service, [healthCheck(health)]))
+    }
+    if settings.servesReflection {
+      let shown =
+        services.map(\.descriptor) + (settings.servesHealth ? [HealthMethods.service] : [])
+        + [ServerReflectionMethods.service, V1AlphaServerReflectionMethods.service]
+      let catalogue = FileCatalogue(shown)
+      for service in [ServerReflectionMethods.service, V1AlphaServerReflectionMethods.service] {
+        bindings.append(
+          ServiceBinding(service, service.methods.map { reflection($0, catalogue) }))
+      }
+    }
+    return bindings
+  }
+
+  private static func healthCheck(_ health: HealthStatus) -> MethodHandler {
+    .unary(HealthMethods.check) { (request: HealthCheckRequest, _) -> HealthCheckResponse in
+      guard let isServing = health.isServing(request.service) else {
+        throw RPCError(.notFound, "there is no service \(request.service)")
+      }
+      return HealthCheckResponse(status: isServing ? .serving : .notServing)
+    }
+  }
+
+  /// Both versions of reflection have the same bytes on the wire, so one reader serves both.
+  private static func reflection(
+    _ method: MethodDescriptor, _ catalogue: FileCatalogue
+  ) -> MethodHandler {
+    .stream(method) { requests, answers, _ in
+      var told: Set<Int> = []
+      while let bytes = try await requests.next() {
+        let request: ServerReflectionRequest
+        do {
+          request = try bytes.withUnsafeBytes { try ServerReflectionRequest(serialized: $0) }
+        } catch {
+          throw RPCError(.invalidArgument, "the request cannot be read: \(error)")
+        }
+        try await answers.write(catalogue.answer(request, told: &told).serialized())
+      }
+    }
   }
 }

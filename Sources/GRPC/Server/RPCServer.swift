@@ -39,7 +39,8 @@ public final class RPCServer: Sendable {
     health = HealthStatus(services: services.map(\.descriptor.fullName))
     self.tls = tls
     core = ServerCore(
-      services: services + BuiltInServices.bindings(settings, services: services, health: health),
+      services: services,
+      builtIn: BuiltInServices.bindings(settings, services: services, health: health),
       interceptors: interceptors, settings: settings, health: health, logger: logger)
   }
 

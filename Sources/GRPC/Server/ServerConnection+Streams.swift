@@ -8,7 +8,8 @@ extension ServerConnection {
   private static let waitingBytesMax = 64 << 10
 
   func startStream(
-    _ stream: StreamHandle, _ context: CallContext, _ body: @escaping MethodHandler.Stream
+    _ stream: StreamHandle, _ context: CallContext, route: Int,
+    _ body: @escaping MethodHandler.Stream
   ) {
     let queue = MessageQueue { [weak self] count in
       guard let self else { return }
@@ -25,7 +26,7 @@ extension ServerConnection {
         room.give(.failure(RPCError(.cancelled, "the call was cancelled")))
       }
     }
-    let interceptors = core.interceptors
+    let interceptors = core.interceptors(route: route)
     let task = Task.immediate(executorPreference: executor) {
       do {
         var call = context

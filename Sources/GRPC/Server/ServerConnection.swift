@@ -99,7 +99,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     lastCallAt = now
     look(at: deadline.nanoseconds)
     look(at: now &+ core.settings.bodyIdleTimeout.clampedNanoseconds)
-    if case .stream(let body) = handler.kind { startStream(stream, context, body) }
+    if case .stream(let body) = handler.kind { startStream(stream, context, route: route, body) }
     if end { requestEnded(stream, UnsafeRawBufferPointer(start: nil, count: 0)) }
   }
 
@@ -166,7 +166,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     let context = call.context
     let body: @Sendable (CallContext) async throws -> [UInt8]
     do throws(RPCError) {
-      body = try unary(bytes, core.interceptors)
+      body = try unary(bytes, core.interceptors(route: call.route))
     } catch {
       return end(stream, error)
     }

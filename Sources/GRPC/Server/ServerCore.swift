@@ -7,23 +7,26 @@ import Synchronization
 final class ServerCore: Sendable {
   let settings: ServerSettings
   let router: Router
-  let interceptors: [any ServerInterceptor]
+  private let interceptors: [any ServerInterceptor]
   let fields = WireFields()
   let logger: Logger
   let health: HealthStatus
   /// For each method, whether it is answered even when the server is full.
-  let isAlwaysAdmitted: [Bool]
+  private let isAlwaysAdmitted: [Bool]
+  /// Methods from this one on belong to the server itself: whoever may connect may call them.
+  private let firstBuiltIn: Int
   private let inFlight = Atomic(0)
 
   init(
-    services: [ServiceBinding], interceptors: [any ServerInterceptor], settings: ServerSettings,
-    health: HealthStatus, logger: Logger
+    services: [ServiceBinding], builtIn: [ServiceBinding], interceptors: [any ServerInterceptor],
+    settings: ServerSettings, health: HealthStatus, logger: Logger
   ) {
     self.settings = settings
     self.interceptors = interceptors
     self.health = health
     self.logger = logger
-    router = Router(services)
+    router = Router(services + builtIn)
+    firstBuiltIn = services.reduce(0) { $0 + $1.handlers.count }
     isAlwaysAdmitted = router.handlers.map { $0.method.service == HealthStatus.serviceName }
   }
 
@@ -36,6 +39,10 @@ final class ServerCore: Sendable {
     if before < settings.inFlightMax || isAlwaysAdmitted[route] { return true }
     release()
     return false
+  }
+
+  func interceptors(route: Int) -> [any ServerInterceptor] {
+    route < firstBuiltIn ? interceptors : []
   }
 
   /// Gives a place back, once the handler has really ended.

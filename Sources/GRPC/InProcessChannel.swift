@@ -1,0 +1,136 @@
+public import Logging
+
+/// Calls services without a socket: for tests. Requests and answers are encoded and decoded as on
+/// the wire, errors lose what the wire would lose, interceptors and deadlines do their work.
+public struct InProcessChannel: RPCChannel {
+  private let core: ServerCore
+  private let peer: Peer
+
+  /// - Parameters:
+  ///   - peer: who the services see as their caller.
+  public init(
+    services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
+    peer: Peer = .inProcess, settings: ServerSettings = ServerSettings(),
+    logger: Logger = Logger(label: "grpc.in-process")
+  ) {
+    let health = HealthStatus(services: services.map(\.descriptor.fullName))
+    health.setServing(true)
+    core = ServerCore(
+      services: services,
+      builtIn: BuiltInServices.bindings(settings, services: services, health: health),
+      interceptors: interceptors, settings: settings, health: health, logger: logger)
+    self.peer = peer
+  }
+
+  /// See `RPCChannel`.
+  public func unary(
+    path: String, request: [UInt8], options: CallOptions
+  ) async throws -> RPCResponse {
+    let route = try route(path)
+    guard case .unary(let unary) = core.router.handlers[route].kind else {
+      throw RPCError(.unimplemented, "\(path) is a call with streams")
+    }
+    guard request.count <= core.settings.requestBytesMax else {
+      throw RPCError(.resourceExhausted, "the request is too large")
+    }
+    guard core.admit(route: route) else {
+      throw RPCError(.resourceExhausted, reason: "OVERLOADED", "server is full")
+    }
+    let call = context(route, options, streaming: false)
+    let body: @Sendable (CallContext) async throws -> [UInt8]
+    do {
+      body = try request.withUnsafeBytes { try unary($0, core.interceptors(route: route)) }
+    } catch {
+      core.release()
+      throw Self.told(core.explain(error, call.method))
+    }
+    let result = OneShot<[UInt8]>()
+    let core = core
+    let work = Task {
+      do {
+        result.give(.success(try await body(call)))
+      } catch {
+        result.give(.failure(Self.told(core.explain(error, call.method))))
+      }
+      core.release()
+    }
+    let answer = try await Self.wait(for: result, until: call.deadline, of: work)
+    return RPCResponse(message: answer, trailers: call.trailers)
+  }
+
+  /// See `RPCChannel`.
+  public func stream(path: String, options: CallOptions) async throws -> RPCStream {
+    let route = try route(path)
+    guard case .stream(let body) = core.router.handlers[route].kind else {
+      throw RPCError(.unimplemented, "\(path) is a unary call")
+    }
+    let call = context(route, options, streaming: true)
+    let requests = MessageQueue()
+    let answers = MessageQueue()
+    let core = core
+    let work = Task {
+      do {
+        var call = call
+        for interceptor in core.interceptors(route: route) {
+          call = try await interceptor.admit(stream: call)
+        }
+        try await body(
+          RequestMessages { try await requests.next() }, ResponseWriter { answers.push($0) }, call)
+        answers.finish(.success(()))
+      } catch {
+        answers.finish(.failure(Self.told(core.explain(error, call.method))))
+      }
+    }
+    return RPCStream(
+      sendMessage: { requests.push($0) }, endSending: { requests.finish(.success(())) },
+      nextMessage: { try await answers.next() },
+      cancelCall: {
+        work.cancel()
+        answers.finish(.failure(RPCError(.cancelled, "the caller gave up")))
+      })
+  }
+
+  private func route(_ path: String) throws -> Int {
+    let bytes = Array(path.utf8)
+    guard let route = bytes.withUnsafeBytes({ core.router.route($0) }) else {
+      throw RPCError(.unimplemented, "there is no method \(path)")
+    }
+    return route
+  }
+
+  private func context(_ route: Int, _ options: CallOptions, streaming: Bool) -> CallContext {
+    var deadline = core.deadline(nil, streaming: streaming)
+    if options.timeout != nil || options.deadline != nil {
+      let asked = options.deadline(orAfter: core.settings.defaultDeadline)
+      deadline = core.deadline(asked.remaining, streaming: streaming)
+    }
+    return CallContext(
+      method: core.router.handlers[route].method, metadata: options.metadata, deadline: deadline,
+      peer: peer)
+  }
+
+  private static func wait(
+    for result: OneShot<[UInt8]>, until deadline: Deadline, of work: Task<Void, Never>
+  ) async throws -> [UInt8] {
+    let timer = Task {
+      try await Task.sleep(for: deadline.remaining)
+      result.give(.failure(RPCError(.deadlineExceeded, "the deadline has passed")))
+      work.cancel()
+    }
+    defer { timer.cancel() }
+    return try await withTaskCancellationHandler {
+      try await result.take()
+    } onCancel: {
+      result.give(.failure(RPCError(.cancelled, "the caller gave up")))
+      work.cancel()
+    }
+  }
+
+  /// The error as it would come off the wire.
+  private static func told(_ error: RPCError) -> RPCError {
+    RPCError(
+      error.code, error.message,
+      details: error.details.isEmpty
+        ? [] : StatusDetails.details(ofStatus: StatusDetails.status(of: error)))
+  }
+}
