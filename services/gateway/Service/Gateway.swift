@@ -106,7 +106,7 @@ public struct Gateway: Sendable {
     case .route(let route, let variables):
       exchange.route = route
       exchange.variables = variables
-      return try await call(route, &exchange)
+      return try await call(route, exchange)
     }
   }
 
@@ -157,7 +157,8 @@ public struct Gateway: Sendable {
       httpStatus: own?.httpStatus)
     response.headers += own?.headers ?? []
     response.endsConnection = own?.endsConnection ?? false
-    if told.code == .unauthenticated, exchange.credential?.carrier == .cookie {
+    let sent = Credential(exchange.request, cookie: cookie)
+    if told.reason == "SESSION_INVALID", sent?.carrier == .cookie {
       response.headers.append(cookie.clearing)
     }
     return response
@@ -188,5 +189,4 @@ struct Exchange: Sendable {
   let address: String
   var route: Route?
   var variables: [[String]: String] = [:]
-  var credential: Credential?
 }

@@ -7,10 +7,9 @@ import ServiceKit
 
 /// A call of an rpc on behalf of an HTTP request.
 extension Gateway {
-  func call(_ route: Route, _ exchange: inout Exchange) async throws -> EdgeResponse {
+  func call(_ route: Route, _ exchange: Exchange) async throws -> EdgeResponse {
     let deadline = Deadline.after(settings.deadline)
     let credential = try admit(route, exchange)
-    exchange.credential = credential
     let message = try await request(for: route, exchange)
     var metadata = Metadata()
     metadata.append(exchange.requestID, for: "x-request-id")
