@@ -136,7 +136,10 @@ public enum JSONMapping {
   /// A double field.
   public static func json(_ value: Double) -> JSONValue { real(value) }
   /// A float field.
-  public static func json(_ value: Float) -> JSONValue { real(value) }
+  public static func json(_ value: Float) -> JSONValue {
+    // The shortest spelling of the largest float is past it, and refused by other readers.
+    abs(value) == .greatestFiniteMagnitude ? real(Double(value)) : real(value)
+  }
   /// A message or enum field.
   public static func json(_ value: some JSONMappable) -> JSONValue { value.json }
 
@@ -147,7 +150,8 @@ public enum JSONMapping {
     if value.isInfinite { return .string(value < 0 ? "-Infinity" : "Infinity") }
     // Swift spells the shortest decimal that reads back the same.
     let text = value.description
-    return .number(text.hasSuffix(".0") ? String(text.dropLast(2)) : text)
+    // A whole number needs no ".0", but "-0" is a whole number without a sign to some.
+    return .number(text.hasSuffix(".0") && value != 0 ? String(text.dropLast(2)) : text)
   }
 
   /// A map field, in the order of its keys.

@@ -4,7 +4,8 @@ public enum StructFields {
   /// A string field.
   @inlinable
   public static func string(_ length: Int, _ data: UnsafeMutablePointer<UInt8>?) -> String {
-    String(decoding: UnsafeBufferPointer(start: data, count: data == nil ? 0 : length), as: UTF8.self)
+    String(
+      decoding: UnsafeBufferPointer(start: data, count: data == nil ? 0 : length), as: UTF8.self)
   }
 
   /// A bytes field.

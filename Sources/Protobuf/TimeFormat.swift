@@ -29,7 +29,8 @@ public enum TimeFormat {
     let sinceYear1 = Int(seconds) + 62_135_596_800
     let (year, month, day) = date(sinceYear1 / 86_400)
     let second = sinceYear1 % 86_400
-    return pad(year, 4) + "-" + pad(month, 2) + "-" + pad(day, 2) + "T" + pad(second / 3600, 2) + ":"
+    return pad(year, 4) + "-" + pad(month, 2) + "-" + pad(day, 2) + "T" + pad(second / 3600, 2)
+      + ":"
       + pad(second / 60 % 60, 2) + ":" + pad(second % 60, 2) + fraction(nanos) + "Z"
   }
 

@@ -71,12 +71,11 @@ extension DynamicMessage {
   private func mapKey(
     _ text: String, _ field: DescriptorPool.Field
   ) throws(JSONMappingError) -> Value {
-    switch field.kind {
-    case .bool:
-      guard let key = Bool(mapKey: text) else { throw JSONMappingError("is not a valid key") }
-      return .bool(key)
-    default: return try single(.string(text), field)
+    if field.kind == .bool, let key = Bool(mapKey: text) { return .bool(key) }
+    guard field.kind != .bool, let key = try? single(.string(text), field) else {
+      throw JSONMappingError("is not a valid key")
     }
+    return key
   }
 
   private func single(

@@ -21,10 +21,14 @@ enum EnumEmitter {
       text.line()
       text.line("public init() { self = .\(bare(values[0])) }")
       text.line()
-      table(&text, "public init(rawValue: Int32) {", "rawValue", "default: self = .unrecognized(rawValue)") {
+      table(
+        &text, "public init(rawValue: Int32) {", "rawValue",
+        "default: self = .unrecognized(rawValue)"
+      ) {
         values.map { "case \($0.number): self = .\(bare($0))" }
       }
-      table(&text, "public var rawValue: Int32 {", "self", "case .unrecognized(let number): number") {
+      table(&text, "public var rawValue: Int32 {", "self", "case .unrecognized(let number): number")
+      {
         values.map { "case .\(bare($0)): \($0.number)" }
       }
       table(&text, "public init?(protoName: String) {", "protoName", "default: return nil") {

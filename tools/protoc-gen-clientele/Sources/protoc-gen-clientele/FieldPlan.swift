@@ -164,7 +164,7 @@ struct FieldPlan {
       }
       text.line("\(place) = arena.\(function)(\(access))")
     case .map:
-      let entry = field.messageType!.fullName
+      let entry = field.messageType?.fullName ?? ""
       text.line("c.pointee.\(count) = \(access).count")
       text.block("\(place) = arena.entries(\(access)) {") { text in
         text.line("(key, value, entry: UnsafeMutablePointer<\(Names.cType(entry))>) in")
@@ -203,14 +203,16 @@ struct FieldPlan {
     switch shape {
     case .map:
       text.line(
-        "  if let value: \(type) = try reader.map(\(number), \(jsonReader(value))) { \(access) = value }")
+        "  if let value: \(type) = try reader.map(\(number), \(jsonReader(value))) { \(access) = value }"
+      )
     case .repeated:
       text.line(
         "  if let value = try reader.list(\(number), \(jsonReader(field))) { \(access) = value }")
     case .oneof(let oneof):
       let property = Names.member(Names.lowerCamel(oneof.name))
       text.line("  if let value = try reader.one(\(number), \(jsonReader(field))) {")
-      text.line("    guard self.\(property) == nil else { throw reader.second(of: \"\(oneof.name)\") }")
+      text.line(
+        "    guard self.\(property) == nil else { throw reader.second(of: \"\(oneof.name)\") }")
       text.line("    self.\(property) = .\(Names.property(field))(value)")
       text.line("  }")
     default:

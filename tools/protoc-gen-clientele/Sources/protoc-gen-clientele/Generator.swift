@@ -51,7 +51,9 @@ struct Generator {
     }
     for descriptor in file.enums { EnumEmitter.emit(descriptor, into: &text) }
     for descriptor in file.messages { MessageEmitter(descriptor).emit(into: &text) }
-    return [("\(Layout.folder(ofModule: module))/\(Layout.swiftFile(of: file)).swift", text.content)]
+    return [
+      ("\(Layout.folder(ofModule: module))/\(Layout.swiftFile(of: file)).swift", text.content)
+    ]
   }
 
   private func services(of file: FileDescriptor) throws -> [Output] {

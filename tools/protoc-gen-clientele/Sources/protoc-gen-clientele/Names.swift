@@ -52,7 +52,8 @@ enum Names {
     var words = name.split(separator: "_").map { $0.lowercased() }
     guard !words.isEmpty else { return name }
     for index in words.indices.dropFirst() {
-      words[index] = abbreviations[words[index]] ?? words[index].prefix(1).uppercased()
+      words[index] =
+        abbreviations[words[index]] ?? words[index].prefix(1).uppercased()
         + words[index].dropFirst()
     }
     return words.joined()

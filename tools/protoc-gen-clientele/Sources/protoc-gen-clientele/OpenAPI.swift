@@ -11,7 +11,8 @@ struct OpenAPI {
     schemas = OpenAPISchemas()
     let paths = try paths()
     for file in files where file.package == "google.rpc" {
-      for message in file.messages where ["Status", "ErrorInfo", "BadRequest"].contains(message.name) {
+      for message in file.messages
+      where ["Status", "ErrorInfo", "BadRequest"].contains(message.name) {
         _ = schemas.reference(message)
       }
     }
@@ -56,7 +57,9 @@ struct OpenAPI {
         .object([
           (
             "application/json",
-            .object([("schema", .object([("$ref", .string("#/components/schemas/google.rpc.Status"))]))])
+            .object([
+              ("schema", .object([("$ref", .string("#/components/schemas/google.rpc.Status"))]))
+            ])
           )
         ])
       ),
@@ -77,9 +80,12 @@ struct OpenAPI {
         .object([
           ("type", .string("apiKey")), ("in", .string("cookie")),
           ("name", .string("clientele_session")),
-          ("description", .string(
+          (
+            "description",
+            .string(
               "The same token, set by signing in from a browser; over TLS its name is "
-                + "__Host-clientele.")),
+                + "__Host-clientele.")
+          ),
         ])
       ),
     ])
@@ -132,10 +138,13 @@ struct OpenAPI {
       (
         "responses",
         .object([
-          ("200", .object([
-            ("description", .string("Done.")),
-            ("content", content(schemas.reference(method.outputType))),
-          ])),
+          (
+            "200",
+            .object([
+              ("description", .string("Done.")),
+              ("content", content(schemas.reference(method.outputType))),
+            ])
+          ),
           ("default", .object([("$ref", .string("#/components/responses/Refusal"))])),
         ])
       ))
@@ -148,7 +157,8 @@ struct OpenAPI {
     return .object(operation)
   }
 
-  private mutating func parameter(_ field: FieldDescriptor, _ name: String, _ place: String) -> JSON {
+  private mutating func parameter(_ field: FieldDescriptor, _ name: String, _ place: String) -> JSON
+  {
     .object([
       ("name", .string(name)),
       ("in", .string(place)),
@@ -236,9 +246,13 @@ struct OpenAPISchemas {
 
   mutating func object(_ fields: [FieldDescriptor], comment: [String]) -> JSON {
     var members: [(String, JSON)] = [("type", .string("object"))]
-    if !comment.isEmpty { members.append(("description", .string(comment.joined(separator: "\n")))) }
+    if !comment.isEmpty {
+      members.append(("description", .string(comment.joined(separator: "\n"))))
+    }
     let properties = fields.map { field -> (String, JSON) in
-      guard case .object(var schema) = schema(of: field) else { return (Names.json(field), .object([])) }
+      guard case .object(var schema) = schema(of: field) else {
+        return (Names.json(field), .object([]))
+      }
       let comment = Text.comment(field)
       if !comment.isEmpty {
         schema.append(("description", .string(comment.joined(separator: "\n"))))
