@@ -1,0 +1,18 @@
+import ClientDirectoryCore
+import ServiceKit
+import ServiceStorage
+
+/// The process of the service `client-directory`.
+@main enum ClientDirectoryProcess {
+  static func main() async {
+    await ServiceProcess.main("client-directory") { rig in
+      let database = try rig.database(.service)
+      let worker = try rig.database(.worker)
+      let identity = rig.channel(to: "identity")
+      let organization = rig.channel(to: "organization")
+      return ClientDirectoryService.assembly(
+        database: database, worker: worker, identity: identity, organization: organization,
+        logger: rig.logger, clock: rig.clock)
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import ClientDirectoryAPI
+import CommonAPI
+import Feed
+public import GRPC
+public import Logging
+public import Postgres
+public import ServiceKit
+
+extension ClientDirectoryService {
+  /// The service with its feed, its worker and its follower.
+  ///
+  /// - Parameters:
+  ///   - database: connected as the role `client_directory`.
+  ///   - worker: connected as the role `client_directory_worker`.
+  ///   - identity: the way to identity.
+  ///   - organization: the way to organization.
+  public static func assembly(
+    database: Database, worker: Database, identity: any RPCChannel, organization: any RPCChannel,
+    logger: Logger, clock: ServiceClock
+  ) -> Assembly {
+    let signal = WakeSignal()
+    let service = ClientDirectoryService(
+      storage: ClientDirectoryStorage(database: database), identity: identity,
+      organization: organization, invitations: signal, clock: clock)
+    let runner = JobRunner(
+      "invitations", queue: InvitationJobs(database: worker), signal: signal, logger: logger,
+      perform: Invitations(identity: service.identity).perform)
+    let follower = IdentityFollower(
+      clients: service.clients, identity: service.identity, channel: identity, logger: logger,
+      clock: clock)
+    return Assembly(
+      services: [
+        .clientDirectoryService(service), .feedService(FeedServer(database: worker)),
+      ],
+      background: [runner.task, follower.task],
+      isReady: { database.isAvailable && worker.isAvailable },
+      close: {
+        await database.close()
+        await worker.close()
+      })
+  }
+}

@@ -1,0 +1,160 @@
+import ClientDirectoryAPI
+import Feed
+import Foundation
+import Postgres
+
+/// What else a changed file brings with it.
+enum ClientEffect: Sendable, Hashable {
+  /// The labels are others.
+  case relabel
+  /// The primary contact point of a kind is one no more; before another becomes it.
+  case demote(ContactKind)
+  /// A contact point is new.
+  case insert(ContactPointRow)
+  /// A contact point becomes the primary one.
+  case promote(ContactPointRow)
+  /// What was still to be sent is not to be sent any more.
+  case dropInvitationJob
+}
+
+/// The statements that write a file.
+enum ClientWrites {
+  static let insert = Statement<NoRow>(
+    """
+    with file as (
+      insert into clients (organization_id, client_id, branch_id, account_id, case_manager_id,
+        version, created_at, updated_at, access_state, email_signs_in, username, invitation_email,
+        given_name, family_name, preferred_name, language, company_name, street, house_number, box,
+        postal_code, city, province, country, case_manager_name, labels)
+      values ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
+        $18, $19, $20, $21, $22, $23, $24)
+      returning organization_id, client_id, sort_key, created_at
+    ), people as (
+      insert into stakeholders (organization_id, client_id, employee_id, sort_key, created_at)
+      select f.organization_id, f.client_id, e.employee_id, f.sort_key, f.created_at
+      from file f cross join unnest($25::uuid[]) as e (employee_id)
+    ), tags as (
+      insert into client_labels (organization_id, label, sort_key, client_id)
+      select f.organization_id, l.label, f.sort_key, f.client_id
+      from file f cross join unnest($24::text[]) as l (label)
+    )
+    insert into contact_points (organization_id, client_id, contact_point_id, kind, rank,
+      phone_type, value, normalized, created_at)
+    select f.organization_id, f.client_id, p.id, p.kind, p.rank, p.phone_type, p.value,
+      p.normalized, f.created_at
+    from file f cross join unnest($26::uuid[], $27::int2[], $28::int2[], $29::int2[], $30::text[],
+      $31::text[]) as p (id, kind, rank, phone_type, value, normalized)
+    """)
+  static let update = Statement<NoRow>(
+    """
+    with file as (
+      update clients set version = version + 1, updated_at = $4, branch_id = $5, account_id = $6,
+        case_manager_id = $7, access_state = $8, email_signs_in = $9, username = $10,
+        invitation_email = $11, given_name = $12, family_name = $13, preferred_name = $14,
+        language = $15, company_name = $16, street = $17, house_number = $18, box = $19,
+        postal_code = $20, city = $21, province = $22, country = $23, case_manager_name = $24,
+        labels = $25
+      where organization_id = $1 and client_id = $2 and version = $3
+      returning client_id
+    )
+    select demand_change((select count(*) from file))
+    """)
+  static let relabel = Statement<NoRow>(
+    """
+    with gone as (
+      delete from client_labels
+      where organization_id = $1 and client_id = $2 and label <> all ($3::text[])
+    )
+    insert into client_labels (organization_id, label, sort_key, client_id)
+    select c.organization_id, l.label, c.sort_key, c.client_id
+    from clients c cross join unnest($3::text[]) as l (label)
+    where c.organization_id = $1 and c.client_id = $2
+    on conflict on constraint client_labels_pkey do nothing
+    """)
+  static let demote = Statement<NoRow>(
+    """
+    update contact_points set rank = 2
+    where organization_id = $1 and client_id = $2 and kind = $3 and rank = 1
+    """)
+  static let promote = Statement<NoRow>(
+    """
+    update contact_points set rank = 1
+    where organization_id = $1 and client_id = $2 and contact_point_id = $3
+    """)
+  static let insertPoint = Statement<NoRow>(
+    """
+    insert into contact_points (organization_id, client_id, contact_point_id, kind, rank,
+      phone_type, value, normalized, created_at)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    """)
+
+  /// Stores a new file whole.
+  static func inserting(_ row: ClientRow) -> Query<NoRow> {
+    let points = row.contactPoints
+    return insert(
+      row.organizationID, row.clientID, row.branchID, row.accountID, row.caseManagerID,
+      row.createdAt, Int16(row.accessState.rawValue), row.emailSignsIn, row.username,
+      row.invitationEmail, row.givenName, row.familyName, row.preferredName, row.language,
+      row.companyName, row.address.street, row.address.number, row.address.box,
+      row.address.postalCode, row.address.city, row.address.province, row.address.country,
+      row.caseManagerName, row.labels, row.stakeholderIDs, points.map(\.contactPointID),
+      points.map { Int16($0.kind.rawValue) }, points.map { Int16($0.rank.rawValue) },
+      points.map { Int16($0.phoneType.rawValue) }, points.map(\.value), points.map(\.normalized))
+  }
+
+  /// Stores a changed file with what the change brings, and its news.
+  static func changing(_ row: ClientRow, _ effects: [ClientEffect]) -> [AnyQuery] {
+    var queries = [AnyQuery(updating(row))]
+    queries += effects.map { effect($0, of: row) }
+    let changed = Client(row.next)
+    queries.append(
+      AnyQuery(
+        Events.append(
+          kind: "client.updated", organization: row.organizationID, aggregate: row.clientID,
+          payload: ClientChanged(client: changed).serialized())))
+    for case .promote(let point) in effects { queries.append(news(of: point, in: row)) }
+    for case .insert(let point) in effects where point.rank == .primary {
+      queries.append(news(of: point, in: row))
+    }
+    return queries
+  }
+
+  private static func updating(_ row: ClientRow) -> Query<NoRow> {
+    update(
+      row.organizationID, row.clientID, row.version, row.updatedAt, row.branchID, row.accountID,
+      row.caseManagerID, Int16(row.accessState.rawValue), row.emailSignsIn, row.username,
+      row.invitationEmail, row.givenName, row.familyName, row.preferredName, row.language,
+      row.companyName, row.address.street, row.address.number, row.address.box,
+      row.address.postalCode, row.address.city, row.address.province, row.address.country,
+      row.caseManagerName, row.labels)
+  }
+
+  private static func effect(_ effect: ClientEffect, of row: ClientRow) -> AnyQuery {
+    switch effect {
+    case .relabel:
+      AnyQuery(relabel(row.organizationID, row.clientID, row.labels))
+    case .demote(let kind):
+      AnyQuery(demote(row.organizationID, row.clientID, Int16(kind.rawValue)))
+    case .insert(let point):
+      AnyQuery(
+        insertPoint(
+          row.organizationID, row.clientID, point.contactPointID, Int16(point.kind.rawValue),
+          Int16(point.rank.rawValue), Int16(point.phoneType.rawValue), point.value,
+          point.normalized, row.updatedAt))
+    case .promote(let point):
+      AnyQuery(promote(row.organizationID, row.clientID, point.contactPointID))
+    case .dropInvitationJob:
+      AnyQuery(InvitationJobs.drop(row.organizationID, row.clientID))
+    }
+  }
+
+  private static func news(of point: ContactPointRow, in row: ClientRow) -> AnyQuery {
+    AnyQuery(
+      Events.append(
+        kind: "contact_point.primary_changed", organization: row.organizationID,
+        aggregate: row.clientID,
+        payload: PrimaryContactPointChanged(
+          clientID: row.clientID.uuidString.lowercased(), contactPoint: ContactPoint(point)
+        ).serialized()))
+  }
+}

@@ -1,0 +1,47 @@
+import CommonAPI
+import Feed
+import Foundation
+import GRPC
+import IdentityAPI
+import Logging
+import Postgres
+import ServiceKit
+
+/// Follows identity's feed: a client who accepted the invitation is ACTIVE.
+struct IdentityFollower: Sendable {
+  let clients: Clients
+  let identity: IdentityPeer
+  let channel: any RPCChannel
+  let logger: Logger
+  let clock: ServiceClock
+
+  var task: BackgroundTask {
+    BackgroundTask("follow-identity") {
+      let follower = FeedFollower(
+        source: "identity", channel: channel, database: clients.database,
+        kinds: ["invitation.accepted"], logger: logger)
+      await follower.run(apply: apply)
+    }
+  }
+
+  /// What an event changes here. A file changed meanwhile fails the write, and the follower tries
+  /// the event again.
+  @Sendable func apply(_ event: FeedEvent) async throws -> [AnyQuery] {
+    let accepted = try InvitationAccepted(serialized: event.payload)
+    guard accepted.purpose == .activate,
+      let organization = UUID(uuidString: accepted.organizationID),
+      let client = UUID(uuidString: accepted.recordID),
+      let account = UUID(uuidString: accepted.accountID),
+      var row = try await clients.find(
+        client, of: organization, deadline: .after(.seconds(5))),
+      row.accessState != .active
+    else { return [] }
+    let login = try await identity.loginEmail(of: account)
+    row.accountID = account
+    row.accessState = .active
+    // Until now blind organisations were not told; the holder has made it known.
+    row.emailSignsIn = login != nil && row.primary(.email)?.normalized == login?.normalized
+    row.touch(at: clock.now())
+    return ClientWrites.changing(row, [.dropInvitationJob])
+  }
+}

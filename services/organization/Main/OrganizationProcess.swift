@@ -1,0 +1,17 @@
+import OrganizationCore
+import ServiceKit
+import ServiceStorage
+
+/// The process of the service `organization`.
+@main enum OrganizationProcess {
+  static func main() async {
+    await ServiceProcess.main("organization") { rig in
+      let database = try rig.database(.service)
+      let worker = try rig.database(.worker)
+      let identity = rig.channel(to: "identity")
+      return OrganizationService.assembly(
+        database: database, worker: worker, identity: identity, logger: rig.logger,
+        clock: rig.clock)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import CommonAPI
+public import GRPC
+import IdentityAPI
+public import OrganizationAPI
+public import ServiceKit
+
+/// Answers the rpcs of organisations, branches, employees and policies; one handler a file.
+public struct OrganizationService: OrganizationServiceProtocol {
+  let organizations: Organizations
+  let branches: Branches
+  let employees: Employees
+  let identity: IdentityServiceClient
+  let onboarding: WakeSignal
+  let clock: ServiceClock
+
+  /// - Parameters:
+  ///   - storage: the service's tables.
+  ///   - identity: the way to identity.
+  ///   - onboarding: wakes the worker that tells identity about new employees.
+  public init(
+    storage: OrganizationStorage, identity: any RPCChannel, onboarding: WakeSignal = WakeSignal(),
+    clock: ServiceClock = .system
+  ) {
+    organizations = storage.organizations
+    branches = storage.branches
+    employees = storage.employees
+    self.identity = IdentityServiceClient(identity)
+    self.onboarding = onboarding
+    self.clock = clock
+  }
+}

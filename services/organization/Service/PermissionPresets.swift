@@ -1,0 +1,22 @@
+import CommonAPI
+
+/// What each profile permits; written into the memberships that identity keeps. The only place that
+/// says so.
+enum PermissionPresets {
+  /// The permissions of a profile, sorted.
+  static func permissions(of profile: Profile) -> [String] {
+    switch profile {
+    case .superAdmin: (administrator + ["organization.manage"]).sorted()
+    case .branchAdmin: administrator
+    case .manager: ["clients.create", "clients.read_branch", "clients.update", "messages.read"]
+    case .employee: ["clients.create", "clients.update"]
+    case .readOnly, .unspecified, .unrecognized: []
+    }
+  }
+
+  /// What both kinds of administrator may do; a branch administrator within own branches.
+  private static let administrator = [
+    "clients.assign", "clients.create", "clients.read_all", "clients.update", "employees.manage",
+    "messages.read",
+  ]
+}

@@ -1,0 +1,34 @@
+import CommonAPI
+import Feed
+import Foundation
+import GRPC
+import IdentityAPI
+import Logging
+import Postgres
+import ServiceKit
+
+/// Follows identity's feed: who accepted the invitation to join the staff is ACTIVE.
+struct IdentityFollower: Sendable {
+  let database: Database
+  let channel: any RPCChannel
+  let logger: Logger
+
+  var task: BackgroundTask {
+    BackgroundTask("follow-identity") {
+      let follower = FeedFollower(
+        source: "identity", channel: channel, database: database, kinds: ["invitation.accepted"],
+        logger: logger)
+      await follower.run(apply: Self.apply)
+    }
+  }
+
+  /// What an event changes here.
+  static func apply(_ event: FeedEvent) async throws -> [AnyQuery] {
+    let accepted = try InvitationAccepted(serialized: event.payload)
+    guard accepted.purpose == .joinStaff,
+      let organization = UUID(uuidString: accepted.organizationID),
+      let employee = UUID(uuidString: accepted.recordID)
+    else { return [] }
+    return [AnyQuery(Employees.activate(organization, employee))]
+  }
+}

@@ -1,0 +1,41 @@
+import CommonAPI
+import Feed
+public import GRPC
+import IdentityAPI
+public import Logging
+import OrganizationAPI
+public import Postgres
+public import ServiceKit
+
+extension OrganizationService {
+  /// The service with its feed, its worker and its follower.
+  ///
+  /// - Parameters:
+  ///   - database: connected as the role `organization`.
+  ///   - worker: connected as the role `organization_worker`.
+  ///   - identity: the way to identity.
+  public static func assembly(
+    database: Database, worker: Database, identity: any RPCChannel, logger: Logger,
+    clock: ServiceClock
+  ) -> Assembly {
+    let signal = WakeSignal()
+    let service = OrganizationService(
+      storage: OrganizationStorage(database: database), identity: identity, onboarding: signal,
+      clock: clock)
+    let onboarding = EmployeeOnboarding(identity: service.identity)
+    let runner = JobRunner(
+      "employee-onboarding", queue: EmployeeJobs(database: worker), signal: signal, logger: logger,
+      perform: onboarding.perform)
+    let follower = IdentityFollower(database: database, channel: identity, logger: logger)
+    return Assembly(
+      services: [
+        .organizationService(service), .feedService(FeedServer(database: worker)),
+      ],
+      background: [runner.task, follower.task],
+      isReady: { database.isAvailable && worker.isAvailable },
+      close: {
+        await database.close()
+        await worker.close()
+      })
+  }
+}
