@@ -1,0 +1,25 @@
+import CommonAPI
+import Postgres
+
+/// The order of a feed: by the transaction that wrote an event, then by the event's number. Ids are
+/// taken before commits, so numbers alone would let a follower step over an event whose transaction
+/// commits late.
+extension FeedPosition {
+  /// Before the first event.
+  static let start = FeedPosition(transactionID: 0, eventID: 0)
+
+  /// Everything that transactions below this one wrote.
+  static func end(before transaction: TransactionID) -> FeedPosition {
+    let last = transaction.rawValue == 0 ? 0 : transaction.rawValue - 1
+    return FeedPosition(transactionID: last, eventID: UInt64(Int64.max))
+  }
+
+  func isBefore(_ other: FeedPosition) -> Bool {
+    (transactionID, eventID) < (other.transactionID, other.eventID)
+  }
+
+  var transaction: TransactionID { TransactionID(transactionID) }
+
+  /// Numbers come from a bigint; a larger one from outside is as far as there is.
+  var event: Int64 { Int64(clamping: eventID) }
+}
