@@ -1,5 +1,5 @@
 import ClientDirectoryAPI
-public import GRPC
+import GRPC
 public import MessagingAPI
 
 /// What an organisation sends, and what became of it. The handlers are in Handlers/, one rpc a file.
@@ -10,7 +10,7 @@ public struct MessagingService: MessagingServiceProtocol {
   /// - Parameters:
   ///   - messages: what was sent.
   ///   - clientDirectory: the channel to the service that knows who may see which client.
-  public init(messages: Messages, clientDirectory: any RPCChannel) {
+  init(messages: Messages, clientDirectory: any RPCChannel) {
     self.messages = messages
     sight = ClientSight(clients: ClientDirectoryServiceClient(clientDirectory))
   }

@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 
 #if canImport(Glibc)
   import Glibc
@@ -16,16 +17,14 @@ final class SMTPSink {
 
   /// - Parameter script: an answer a mail, such as `["451", "ok"]`; `ok` once they are used up.
   init(_ script: [String] = []) throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
     folder = FileManager.default.temporaryDirectory.appending(path: "sink-\(UUID().uuidString)")
     let python =
       ProcessInfo.processInfo.environment["CLIENTELE_PYTHON"]
-      ?? root.appending(path: ".venv/bin/python").path
+      ?? Checkout.root.appending(path: ".venv/bin/python").path
     process = Process()
     process.executableURL = URL(filePath: python)
     process.arguments = [
-      root.appending(path: "scripts/smtp-sink.py").path, folder.path, script.joined(separator: ","),
+      Checkout.root.appending(path: "scripts/smtp-sink.py").path, folder.path, script.joined(separator: ","),
     ]
     process.standardInput = FileHandle.nullDevice
     let output = Pipe()

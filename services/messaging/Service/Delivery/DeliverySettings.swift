@@ -1,24 +1,24 @@
-public import ServiceKit
+import ServiceKit
 
 /// How mails leave: what is read from `CLIENTELE_*`.
-public struct DeliverySettings: Sendable {
+struct DeliverySettings: Sendable {
   /// Where people reach the gateway, without a slash at the end.
-  public var publicURL: String
+  var publicURL: String
   /// What mails come from, header and envelope.
-  public var senderAddress: String
+  var senderAddress: String
   /// BCP 47 tag for readers whose language we do not write.
-  public var standardLanguage: String
+  var standardLanguage: String
   /// The mail server; nil puts mails into the outbox.
-  public var smtp: SMTPSettings?
+  var smtp: SMTPSettings?
   /// The folder for mails without a mail server.
-  public var outbox: String
+  var outbox: String
   /// How many mails are handed over at once.
-  public var lanes: Int
+  var lanes: Int
   /// How long a message stays with a worker that says nothing, seconds.
-  public var leaseSeconds: Int
+  var leaseSeconds: Int
 
   /// Reads the settings; notes in `settings` what cannot be used.
-  public init(_ settings: inout ServiceSettings) {
+  init(_ settings: inout ServiceSettings) {
     var url = settings.string("CLIENTELE_PUBLIC_URL", default: "http://127.0.0.1:8080")
     while url.hasSuffix("/") { url.removeLast() }
     publicURL = url

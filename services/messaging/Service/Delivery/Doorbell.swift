@@ -1,13 +1,13 @@
 /// Wakes the delivery worker. However often it is rung while nobody listens, it is heard once.
-public struct Doorbell: Sendable {
+struct Doorbell: Sendable {
   let rings: AsyncStream<Void>
   private let continuation: AsyncStream<Void>.Continuation
 
   /// A bell for one listener.
-  public init() {
+  init() {
     (rings, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
   }
 
   /// Says that there may be something to do.
-  public func ring() { continuation.yield() }
+  func ring() { continuation.yield() }
 }

@@ -2,36 +2,36 @@ import Foundation
 
 /// A mail server, from `CLIENTELE_SMTP_URL`:
 /// `smtp://user@mail.example:587?starttls=required` or `smtps://mail.example`.
-public struct SMTPSettings: Sendable, Hashable {
+struct SMTPSettings: Sendable, Hashable {
   /// When a connection that starts in the clear must become a private one.
-  public enum StartTLS: String, Sendable, CaseIterable {
+  enum StartTLS: String, Sendable, CaseIterable {
     case required, optional, off
   }
 
   /// What a URL may say wrong.
-  public struct Invalid: Error, CustomStringConvertible {
+  struct Invalid: Error, CustomStringConvertible {
     /// A line for the operator.
-    public let description: String
+    let description: String
   }
 
   /// `smtp://host:port` or `smtps://host:port`.
-  public let server: String
+  let server: String
   /// Required unless the URL says otherwise or the server is this machine.
-  public let startTLS: StartTLS
+  let startTLS: StartTLS
   /// For AUTH; nil without one.
-  public let user: String?
+  let user: String?
   /// For AUTH.
-  public var password: String?
+  var password: String?
   /// PEM file of the authorities the server's certificate may come from; nil means the system's.
-  public var authorityPath: String?
+  var authorityPath: String?
   /// Time to connect, milliseconds.
-  public var connectTimeoutMilliseconds = 5_000
+  var connectTimeoutMilliseconds = 5_000
   /// Time for one mail, connecting included, milliseconds; less than the lease of a message.
-  public var timeoutMilliseconds = 20_000
+  var timeoutMilliseconds = 20_000
 
   /// Reads a URL.
   /// - Throws: `Invalid`.
-  public init(url text: String) throws(Invalid) {
+  init(url text: String) throws(Invalid) {
     guard let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty,
       let scheme = parts.scheme, scheme == "smtp" || scheme == "smtps"
     else { throw Invalid(description: "CLIENTELE_SMTP_URL must be smtp://… or smtps://…") }

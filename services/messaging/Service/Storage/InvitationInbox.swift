@@ -3,6 +3,7 @@ import Feed
 import Foundation
 import IdentityAPI
 import Postgres
+import Protobuf
 import ServiceKit
 
 /// Turns news of invitations into queued messages, in the transaction that also stores how far the
@@ -25,7 +26,7 @@ struct InvitationInbox: Sendable {
       email_signs_in, expires_at)
     VALUES ($1, $2, 'EMAIL', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     ON CONFLICT ON CONSTRAINT messages_invitation_key DO NOTHING
-    """)
+    """, announces: true)
 
   static let cancelOlder = Statement<NoRow>(
     """

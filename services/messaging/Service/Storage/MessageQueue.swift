@@ -1,19 +1,13 @@
 import Foundation
-public import Postgres
+import Postgres
 
 /// The unsent messages of every organisation, as the delivery worker takes them. A claim is a lease:
 /// when it runs out the message is taken again, and word of the late worker is not taken any more.
-public struct MessageQueue: Sendable {
+struct MessageQueue: Sendable {
+  /// As the worker's role.
   let database: Database
-  let leaseSeconds: Double
-
-  /// - Parameters:
-  ///   - database: as the worker's role.
-  ///   - leaseSeconds: how long a claim holds; more than a handover may take.
-  public init(database: Database, leaseSeconds: Double = 60) {
-    self.database = database
-    self.leaseSeconds = leaseSeconds
-  }
+  /// How long a claim holds; more than a handover may take.
+  var leaseSeconds = 60.0
 
   /// How often a worker may stop while it sends a message: the message may be what stops it.
   static let abandonedMax: Int32 = 3
@@ -94,7 +88,8 @@ public struct MessageQueue: Sendable {
   ///   - pause: until the next try, seconds.
   /// - Returns: false when the claim had run out and somebody else holds the message.
   func settle(
-    _ claimed: QueuedInvitation, _ state: MessageState, error: String = "", refused: Bool = false,
+    _ claimed: QueuedInvitation, _ state: MessageState, error: String = "",
+    refused: Bool = false,
     pause: Double = 0
   ) async throws -> Bool {
     let rows = try await database.run(

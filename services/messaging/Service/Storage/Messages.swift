@@ -1,14 +1,12 @@
 import Foundation
-public import Postgres
+import GRPC
+import Postgres
+import ServiceStorage
 
 /// The messages of an organisation, as its staff read them.
-public struct Messages: Sendable {
+struct Messages: Sendable {
+  /// As the service's role.
   let database: Database
-
-  /// - Parameter database: as the service's role.
-  public init(database: Database) {
-    self.database = database
-  }
 
   static let selectOne = Statement<MessageRow>(
     """
@@ -17,9 +15,12 @@ public struct Messages: Sendable {
     """)
 
   /// A message of the organisation.
-  func find(_ messageID: UUID, of organization: UUID) async throws -> MessageRow? {
+  func find(
+    _ messageID: UUID, of organization: UUID, deadline: Deadline
+  ) async throws -> MessageRow? {
     try await database.run(
-      .organization(organization), Self.selectOne(organization, messageID)
+      .organization(organization), deadline: deadline.instant,
+      Self.selectOne(organization, messageID)
     ).first
   }
 
@@ -44,15 +45,17 @@ public struct Messages: Sendable {
   ///   - record: the client or employee they are about; nil for all.
   ///   - limit: most rows to answer.
   func page(
-    of organization: UUID, before: UUID?, record: UUID?, limit: Int
+    of organization: UUID, before: UUID?, record: UUID?, limit: Int, deadline: Deadline
   ) async throws -> [MessageRow] {
     let before = before ?? Self.afterAll
     let scope = Scope.organization(organization)
     if let record {
       return try await database.run(
-        scope, Self.selectPageOfRecord(organization, before, limit, record))
+        scope, deadline: deadline.instant,
+        Self.selectPageOfRecord(organization, before, limit, record))
     }
-    return try await database.run(scope, Self.selectPage(organization, before, limit))
+    return try await database.run(
+      scope, deadline: deadline.instant, Self.selectPage(organization, before, limit))
   }
 
   /// Greater than every id.

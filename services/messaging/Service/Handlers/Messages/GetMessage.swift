@@ -13,7 +13,8 @@ extension MessagingService {
     let parsed = Parse.uuid(request.messageID, "message_id", &errors)
     try errors.throwIfAny()
     guard let messageID = parsed,
-      let row = try await messages.find(messageID, of: organization)
+      let row = try await messages.find(
+        messageID, of: organization, deadline: call.deadline)
     else { throw MessagingError.messageNotFound }
     if try !call.caller().may("messages.read") {
       guard try await sight.covers(row.recordID, in: call) else {

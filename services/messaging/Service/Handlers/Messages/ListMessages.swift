@@ -18,7 +18,8 @@ extension MessagingService {
     try await allowReading(record, in: call)
 
     let rows = try await messages.page(
-      of: organization, before: before, record: record, limit: size + 1)
+      of: organization, before: before, record: record, limit: size + 1,
+      deadline: call.deadline)
 
     let page = rows.prefix(size)
     let next = rows.count > size ? page.last.map { PageToken(keys: [$0.messageID.text]) } : nil

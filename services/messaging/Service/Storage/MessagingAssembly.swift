@@ -1,0 +1,90 @@
+import Feed
+import GRPC
+import IdentityAPI
+import Logging
+import MessagingAPI
+import Postgres
+public import ServiceKit
+import ServiceStorage
+
+extension MessagingService {
+  /// Puts messaging together from the process's settings.
+  public static func assemble(_ rig: inout Rig) throws -> Assembly {
+    let settings = DeliverySettings(&rig.settings)
+    let identity = try rig.channel(to: "identity")
+    let clientDirectory = try rig.channel(to: "client-directory")
+    let database = try rig.database(.service)
+    let worker = try rig.database(.worker)
+    let delivery = try Delivery(
+      settings: settings, database: worker, identity: identity, clock: rig.clock,
+      logger: rig.logger)
+    let service = MessagingService(
+      messages: Messages(database: database), clientDirectory: clientDirectory)
+    return Assembly(
+      services: [.messagingService(service), .feedService(FeedServer(database: worker))],
+      background: [
+        BackgroundTask("follow identity") { await delivery.follow() },
+        BackgroundTask("send mail") { try await delivery.send() },
+      ],
+      isReady: { database.isAvailable && worker.isAvailable },
+      close: {
+        await database.close()
+        await worker.close()
+      })
+  }
+}
+
+/// From the news of an invitation to a mail that the next server has: the follower of identity's
+/// feed, and the worker that sends.
+struct Delivery: Sendable {
+  let inbox: InvitationInbox
+  let worker: DeliveryWorker
+  private let database: Database
+  private let identity: any RPCChannel
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - database: as the worker's role.
+  ///   - identity: the channel whose feed is followed, and which gives the links.
+  ///   - carrier: the way mails go, when it is not the one of the settings.
+  /// - Throws: when a template cannot be parsed.
+  init(
+    settings: DeliverySettings, database: Database, identity: any RPCChannel,
+    carrier: (any MailCarrier)? = nil, clock: ServiceClock = .system,
+    logger: Logger = Logger(label: "messaging")
+  ) throws {
+    let writer = try InvitationWriter(
+      publicURL: settings.publicURL, senderAddress: settings.senderAddress,
+      standardLanguage: settings.standardLanguage)
+    inbox = InvitationInbox(writer: writer)
+    worker = DeliveryWorker(
+      queue: MessageQueue(database: database, leaseSeconds: Double(settings.leaseSeconds)),
+      identity: IdentityServiceClient(identity), writer: writer, carrier: carrier ?? settings.carrier,
+      threads: HandoverThreads(lanes: settings.lanes), senderAddress: settings.senderAddress,
+      clock: clock, log: logger)
+    self.database = database
+    self.identity = identity
+    self.logger = logger
+  }
+
+  /// Follows the feed until it is cancelled.
+  func follow() async {
+    let follower = FeedFollower(
+      source: "identity", channel: identity, database: database, kinds: InvitationInbox.kinds,
+      logger: logger)
+    await follower.run { event in try inbox.queries(for: event) }
+  }
+
+  /// Sends until it is cancelled. The pool announces what the follower stored, whichever process
+  /// did, under the name that every service's news has.
+  func send() async throws {
+    let bell = Doorbell()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for await _ in database.notifications(channel: "messaging_events") { bell.ring() }
+      }
+      defer { group.cancelAll() }
+      try await worker.run(bell)
+    }
+  }
+}
