@@ -122,10 +122,12 @@ struct LayerRules {
     return findings
   }
 
-  /// A type named as a module cannot be told from it.
+  /// Where a module is imported, a type of the same name hides it. Nobody imports programs and
+  /// tests.
   func names(of file: SwiftFile) -> [Finding] {
     file.declaredTypes.compactMap { name, index in
-      map.targets[name] == nil ? nil : file.text.finding(index, "type \(name) is named as a module")
+      guard map.targets[name]?.kind == "regular" else { return nil }
+      return file.text.finding(index, "type \(name) is named as a module")
     }
   }
 }

@@ -85,7 +85,7 @@ enum TextRules {
         else { continue }
         findings.append(file.finding(index, "\(mark) without an issue number, as in TODO(#12)"))
       }
-      if isSQL, line.range(of: #"(?i)\bselect\s+(\w+\.)?\*"#, options: .regularExpression) != nil {
+      if isSQL, selectsAll(line), !opensSubselect(file.lines[..<index], line) {
         findings.append(file.finding(index, "SELECT * breaks when a column is added; name them"))
       }
       let isComment = line.drop(while: \.isWhitespace).hasPrefix("//")
@@ -96,6 +96,17 @@ enum TextRules {
       }
       return findings
     }
+  }
+
+  private static func selectsAll(_ line: String) -> Bool {
+    line.range(of: #"(?i)\bselect\s+\*"#, options: .regularExpression) != nil
+  }
+
+  /// A select in parentheses may take all: the query around it names what it uses.
+  private static func opensSubselect(_ before: ArraySlice<String>, _ line: String) -> Bool {
+    let start = line.range(of: "select", options: .caseInsensitive)?.lowerBound ?? line.startIndex
+    let text = before.suffix(1).joined() + line[..<start]
+    return text.last { !$0.isWhitespace } == "("
   }
 
   private static let lastWords = ["Manager", "Helper", "Helpers", "Util", "Utils", "V2", "Impl"]
