@@ -37,10 +37,9 @@ public enum GatewayProcess {
       let own = GatewaySettings(&settings)
       let addresses = shown.map { settings.address(of: $0.name) }
       try settings.check()
-      let channels = zip(shown, addresses).map { service, address in
-        ClientChannel(
-          host: address.host, port: address.port, tls: tls, expectedPeer: service.name,
-          logger: logger)
+      let channels = try zip(shown, addresses).map { service, address in
+        try ClientChannel(
+          host: address.host, port: address.port, tls: tls, expectedPeer: service.name)
       }
       let backends = zip(shown, channels).map { service, channel in
         Backend(name: service.name, services: service.services, channel: channel)

@@ -165,11 +165,27 @@ import Testing
   @Test func tellsTheHealthOfEveryService() async throws {
     let gateway = try services.gateway()
     let answer = await gateway.respond(to: .sample("GET", "/healthz"))
-    #expect(answer.status == 503)
-    #expect(answer.json["status"] == "NOT_SERVING")
+    #expect(answer.status == 200)
+    #expect(answer.json["status"] == "SERVING")
     for name in ["identity", "organization", "client-directory", "messaging"] {
-      #expect(answer.json["services"]?[name]?.string?.isEmpty == false)
+      #expect(answer.json["services"]?[name] == "SERVING")
     }
+    let empty = Backend(
+      name: "messaging", services: [], channel: InProcessChannel(services: [], settings: .silent))
+    let board = HealthBoard(services.backends.dropLast() + [empty])
+    let one = await board.response()
+    #expect(one.status == 503)
+    #expect(one.json["services"]?["messaging"] == "UNREACHABLE")
+    #expect(one.json["services"]?["identity"] == "SERVING")
+  }
+}
+
+extension ServerSettings {
+  /// A server that does not tell its health.
+  static var silent: ServerSettings {
+    var settings = ServerSettings()
+    settings.servesHealth = false
+    return settings
   }
 }
 
