@@ -18,7 +18,7 @@ struct CertificateOptions: ParsableArguments {
   @Flag(help: "Speak without TLS.")
   var plaintext = false
 
-  @Option(help: "Name of the service expected at the address, such as identity; any when left out.")
+  @Option(help: "Name of the service expected at the address; known for the ports of `make run`.")
   var expect: String?
 
   /// A channel to `host:port`.
@@ -27,15 +27,18 @@ struct CertificateOptions: ParsableArguments {
       let port = Int(address[address.index(after: colon)...]), (1...65535).contains(port)
     else { throw ValidationError("\(address) is not host:port") }
     let tls = plaintext ? nil : settings
+    let peer = expect ?? DevLayout.standardPorts.first { $0.1 == port }?.0
     if !plaintext {
+      guard peer != nil else {
+        throw ValidationError("name the service at \(address) with --expect, such as --expect identity")
+      }
       for path in [cert, key, ca] where !FileManager.default.isReadableFile(atPath: path) {
         throw ValidationError(
           "\(path) cannot be read: run from the checkout of a running `make run`, or name --cert, --key and --ca")
       }
     }
-    return ClientChannel(
-      host: String(address[..<colon]), port: port, tls: tls, expectedPeer: expect,
-      logger: Self.quiet)
+    return try ClientChannel(
+      host: String(address[..<colon]), port: port, tls: tls, expectedPeer: plaintext ? nil : peer)
   }
 
   /// The files, as the runtime wants them.

@@ -4,7 +4,6 @@ import CommonAPI
 import Foundation
 import GRPC
 import IdentityAPI
-import Logging
 import ServiceKit
 import Synchronization
 
@@ -82,27 +81,25 @@ struct ServiceBench: AsyncParsableCommand {
     guard let colon = address.lastIndex(of: ":"),
       let port = Int(address[address.index(after: colon)...])
     else { throw ValidationError("\(address) is not host:port") }
-    var logger = Logger(label: "service-bench")
-    logger.logLevel = .critical
-    return ClientChannel(
+    return try ClientChannel(
       host: String(address[..<colon]), port: port,
       tls: TLSSettings(
         certificatePath: "\(pki)/gateway.pem", keyPath: "\(pki)/gateway.key",
         authorityPath: "\(pki)/ca.pem", trustDomain: ServiceSettings.trustDomain),
-      expectedPeer: service, logger: logger)
+      expectedPeer: service)
   }
 
   /// Makes the calls; answers the seconds they took.
   private func measure(
     _ clients: [ClientDirectoryServiceClient], _ ids: [String], _ access: Access, calls: Int
   ) async throws -> Double {
-    let next = Atomic<Int>(0)
+    let counter = CallCounter()
     let begun = ContinuousClock.now
     try await withThrowingTaskGroup(of: Void.self) { group in
       for worker in 0..<inFlight {
         let client = clients[worker % clients.count]
         group.addTask {
-          while case let index = next.add(1, ordering: .relaxed).oldValue, index < calls {
+          while case let index = counter.next(), index < calls {
             try await call(client, index, ids, access)
           }
         }
@@ -133,6 +130,13 @@ struct ServiceBench: AsyncParsableCommand {
         options: access.options)
     }
   }
+}
+
+/// Hands out the numbers of the calls.
+final class CallCounter: Sendable {
+  private let issued = Atomic<Int>(0)
+
+  func next() -> Int { issued.wrappingAdd(1, ordering: .relaxed).oldValue }
 }
 
 /// The demo administrator's right to call; the token is renewed well before its minute is over.

@@ -9,7 +9,6 @@ usage: services.py [--rounds N] [--json FILE]
 """
 
 import argparse
-import glob
 import json
 import os
 import re
@@ -31,7 +30,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 
 
 def socket_folder():
-    return os.path.abspath(f"{RUN}/postgres/socket")
+    command = ["scripts/postgres.sh", "host", f"{RUN}/postgres"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def psql(statement, user="postgres"):
@@ -107,8 +107,7 @@ def logged_pipeline(stack, work):
     psql("alter role client_directory set log_statement = 'all'")
     psql("alter role client_directory set log_parameter_max_length = -1")
     stack.restart("client-directory")
-    log = max(glob.glob(f"{RUN}/postgres/*log*"), key=os.path.getmtime)
-    log = log if os.path.isfile(log) else max(glob.glob(f"{log}/*"), key=os.path.getmtime)
+    log = f"{RUN}/postgres/postgres.log"
     # The statement is prepared by the first call; the last one counts.
     begun = os.path.getsize(log)
     service(work, 3, "--in-flight", "1", "--connections", "1")

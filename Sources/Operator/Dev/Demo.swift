@@ -6,6 +6,7 @@ import GRPC
 import IdentityAPI
 import Logging
 import OrganizationAPI
+import Protobuf
 import ServiceKit
 
 /// Two organisations to try things with, made through the same rpcs that everybody uses.
@@ -30,14 +31,13 @@ struct Demo: Sendable {
     let tls = TLSSettings(
       certificatePath: layout.pki("operator.pem"), keyPath: layout.pki("operator.key"),
       authorityPath: layout.pki("ca.pem"), trustDomain: ServiceSettings.trustDomain)
-    func channel(_ service: String) -> ClientChannel {
-      ClientChannel(
-        host: "127.0.0.1", port: layout.ports[service] ?? 0, tls: tls, expectedPeer: service,
-        logger: CertificateOptions.quiet)
+    func channel(_ service: String) throws -> ClientChannel {
+      try ClientChannel(
+        host: "127.0.0.1", port: layout.ports[service] ?? 0, tls: tls, expectedPeer: service)
     }
-    let identity = channel("identity")
-    let organization = channel("organization")
-    let directory = channel("client-directory")
+    let identity = try channel("identity")
+    let organization = try channel("organization")
+    let directory = try channel("client-directory")
     channels = [identity, organization, directory]
     self.identity = IdentityServiceClient(identity)
     self.organization = OrganizationServiceClient(organization)

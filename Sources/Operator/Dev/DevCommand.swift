@@ -3,6 +3,7 @@ import Foundation
 import GRPC
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// `clientele dev`: everything up from nothing, what `make run` ends in.
 struct DevCommand: AsyncParsableCommand {

@@ -29,6 +29,17 @@ struct DevLayout: Sendable {
   /// `host:port` of a service.
   func address(_ service: String) -> String { "127.0.0.1:\(ports[service] ?? 0)" }
 
+  /// The services' ports unless said otherwise.
+  static let standardPorts = [
+    ("identity", 50051), ("organization", 50052), ("client-directory", 50053), ("messaging", 50054),
+  ]
+
+  /// The folder of a private cluster's socket, libpq's `host`.
+  static func socket(of cluster: URL, root: URL) throws -> String {
+    try Shell.run(["scripts/postgres.sh", "host", cluster.path], in: root, quiet: true)
+      .trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
   /// A libpq connection string as one of the project's roles.
   /// - Parameter socket: the folder of the cluster's socket.
   static func connection(socket: String, user: String) -> String {

@@ -41,7 +41,7 @@ struct DevRun: ServiceLifecycle.Service {
   }
 
   private func serve(_ supervisor: Supervisor) async throws {
-    let socket = layout.postgres.appending(path: "socket").path
+    let socket = try DevLayout.socket(of: layout.postgres, root: layout.root)
     let applied = try await Migrations.apply(
       root: layout.root, superuser: Migrations.superuser(socket: socket), services: DevLayout.services)
     Self.say(applied == 0 ? "schemas are up to date" : "schemas migrated: \(applied) steps")

@@ -73,7 +73,7 @@ actor Supervisor {
 
   private static func logHandle(_ url: URL) throws -> FileHandle {
     if !FileManager.default.fileExists(atPath: url.path) {
-      FileManager.default.createFile(atPath: url.path, contents: nil)
+      try Data().write(to: url)
     }
     let handle = try FileHandle(forWritingTo: url)
     try handle.seekToEnd()

@@ -28,10 +28,12 @@ public struct Rig: Sendable {
   public var schema: String { name.split(separator: "-").joined(separator: "_") }
 
   /// A channel to a peer, which must show that service's certificate. Closed with the process.
-  public mutating func channel(to service: String) -> ClientChannel {
+  /// Throws `ServiceSettings.Invalid` once a setting is bad, `RPCError` for unusable certificates.
+  public mutating func channel(to service: String) throws -> ClientChannel {
     let address = settings.address(of: service)
-    let channel = ClientChannel(
-      host: address.host, port: address.port, tls: tls, expectedPeer: service, logger: logger)
+    try settings.check()
+    let channel = try ClientChannel(
+      host: address.host, port: address.port, tls: tls, expectedPeer: service)
     channels.add(channel)
     return channel
   }

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+import Postgres
+
+/// `clientele migrate`: makes roles and schemas, and applies what is pending.
+struct MigrateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "migrate", abstract: "Brings the database's schemas up to date; forward only.")
+
+  @Option(
+    help: """
+      libpq connection string of a superuser, without dbname. Default: CLIENTELE_SUPERUSER, else the \
+      cluster of `make run`.
+      """)
+  var superuser: String?
+
+  @Option(help: "Folder that holds services/*/migrations.")
+  var root = "."
+
+  @Flag(help: "Say what is applied and what is pending; change nothing but what is missing to ask.")
+  var status = false
+
+  func run() async throws {
+    let folder = URL(fileURLWithPath: root)
+    let superuser = try self.superuser ?? Self.standard(folder)
+    if status {
+      try await tell(folder, superuser)
+      return
+    }
+    let applied = try await Migrations.apply(
+      root: folder, superuser: superuser, services: DevLayout.services)
+    print(applied == 0 ? "up to date" : "\(applied) migrations applied")
+  }
+
+  private func tell(_ folder: URL, _ superuser: String) async throws {
+    for service in DevLayout.services {
+      for step in try await Migrations.migrator(folder, superuser, service).status() {
+        print("\(step.state == .applied ? "applied" : "pending")  \(service)/\(step.name)")
+      }
+    }
+  }
+
+  static func standard(_ folder: URL) throws -> String {
+    if let named = ProcessInfo.processInfo.environment["CLIENTELE_SUPERUSER"] { return named }
+    return Migrations.superuser(
+      socket: try DevLayout.socket(of: folder.appending(path: ".run/postgres"), root: folder))
+  }
+}
