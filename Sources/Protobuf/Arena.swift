@@ -8,29 +8,18 @@ public struct Arena {
   /// Lives at the start of the first block.
   private let state: UnsafeMutablePointer<ArenaState>
 
-  /// Lends an arena to `body` and frees everything it handed out afterwards.
+  /// Lends an arena to `body` and frees everything it handed out afterwards. Not generic, so that
+  /// no type has to be looked up at run time.
   /// - Parameter budget: bytes that `allocator` may hand out before it answers NULL.
-  static func lend<Answer, Failure: Error>(
-    budget: Int, _ body: (Arena) throws(Failure) -> Answer
-  ) throws(Failure) -> Answer {
+  static func lend(budget: Int, _ body: (Arena) -> Void) {
     // 1024 bytes is the most that Swift still places on the stack.
-    try withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) {
-      (first: UnsafeMutableRawBufferPointer) throws(Failure) -> Answer in
-      guard let start = first.baseAddress else { return try onHeap(budget: budget, body) }
-      let arena = Arena(start: start, byteCount: 1024, budget: budget)
-      defer { arena.release() }
-      return try body(arena)
+    withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 16) { first in
+      if let start = first.baseAddress {
+        let arena = Arena(start: start, byteCount: 1024, budget: budget)
+        body(arena)
+        arena.release()
+      }
     }
-  }
-
-  private static func onHeap<Answer, Failure: Error>(
-    budget: Int, _ body: (Arena) throws(Failure) -> Answer
-  ) throws(Failure) -> Answer {
-    let start = UnsafeMutableRawPointer.allocate(byteCount: 1024, alignment: 16)
-    defer { start.deallocate() }
-    let arena = Arena(start: start, byteCount: 1024, budget: budget)
-    defer { arena.release() }
-    return try body(arena)
   }
 
   private init(start: UnsafeMutableRawPointer, byteCount: Int, budget: Int) {

@@ -33,15 +33,21 @@ extension Message {
     serialized bytes: UnsafeRawBufferPointer, limits: DecodingLimits = .standard
   ) throws(DecodeError) {
     try Self.wireTable.check(bytes, limits: limits)
-    self = try Arena.lend(budget: limits.arenaBytes) { (arena) throws(DecodeError) -> Self in
+    self.init()
+    var failure: DecodeError.Kind?
+    Arena.lend(budget: limits.arenaBytes) { arena in
       let blank = Self.blankStructure(in: arena).assumingMemoryBound(to: ProtobufCMessage.self)
       guard
         let message = protobuf_c_message_unpack(
           blank.pointee.descriptor, arena.allocator, bytes.count,
           bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
-      else { throw DecodeError(kind: arena.isSpent ? .budgetExceeded : .refused, offset: 0) }
-      return Self(structure: UnsafeRawPointer(message))
+      else {
+        failure = arena.isSpent ? .budgetExceeded : .refused
+        return
+      }
+      self = Self(structure: UnsafeRawPointer(message))
     }
+    if let failure { throw DecodeError(kind: failure, offset: 0) }
   }
 
   /// Reads a message from an array.
@@ -68,11 +74,11 @@ extension Message {
   /// The message's bytes behind a gap of zeroes, for a frame header to be written into.
   /// - Parameter gap: bytes to leave in front.
   public func serialized(after gap: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
     Arena.lend(budget: 0) { arena in
-      let message = UnsafeMutableRawPointer(structure(in: arena))
-        .assumingMemoryBound(to: ProtobufCMessage.self)
+      let message = structure(in: arena).assumingMemoryBound(to: ProtobufCMessage.self)
       let size = protobuf_c_message_get_packed_size(message)
-      return [UInt8](unsafeUninitializedCapacity: gap + size) { buffer, count in
+      bytes = [UInt8](unsafeUninitializedCapacity: gap + size) { buffer, count in
         buffer.prefix(gap).initialize(repeating: 0)
         if size > 0, let start = buffer.baseAddress {
           protobuf_c_message_pack(message, start + gap)
@@ -80,6 +86,7 @@ extension Message {
         count = gap + size
       }
     }
+    return bytes
   }
 
   /// Reads proto3 JSON.

@@ -1,6 +1,6 @@
 /// What may stand in a message's bytes: the fields of the message and of every message inside it.
 /// Generated, one per message, so that the pre-scan needs no other knowledge.
-public struct WireTable: Sendable {
+public final class WireTable: Sendable {
   /// How a field is written.
   public enum Kind: UInt8, Sendable {
     /// A varint.
@@ -61,8 +61,6 @@ public struct WireTable: Sendable {
     _ bytes: UnsafeRawBufferPointer, limits: DecodingLimits
   ) throws(DecodeError) {
     guard let start = bytes.baseAddress else { return }
-    let fields = self.fields
-    let starts = self.starts
     try fields.withUnsafeBufferPointer { (fields) throws(DecodeError) in
       try starts.withUnsafeBufferPointer { (starts) throws(DecodeError) in
         try withUnsafeTemporaryAllocation(of: WireScan.Frame.self, capacity: 16) {
