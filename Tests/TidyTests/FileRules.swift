@@ -34,6 +34,18 @@ enum FileRules {
     }
   }
 
+  // MARK: Services
+
+  /// Each service has its page, its assembly, its handlers' room and its tests.
+  static func services(_ paths: Set<String>) -> [Finding] {
+    PackageMap.order.map(PackageMap.folder).flatMap { folder in
+      ["README.md", "Main", "Service", "Tests"].compactMap { part in
+        let path = "services/\(folder)/\(part)"
+        return paths.contains(path) ? nil : Finding(path: path, line: 1, message: "is missing")
+      }
+    }
+  }
+
   // MARK: Links
 
   /// Links of Markdown files lead to files of the checkout, and to headings that are there.

@@ -291,6 +291,17 @@ import Testing
     #expect(FileRules.migrations(["\(folder)0007_a.sql"]).count == 1)
   }
 
+  @Test("a service without its page is found")
+  func services() {
+    let parts = ["README.md", "Main", "Service", "Tests"]
+    let all = PackageMap.order.map(PackageMap.folder).flatMap { folder in
+      parts.map { "services/\(folder)/\($0)" }
+    }
+    #expect(FileRules.services(Set(all)).isEmpty)
+    let findings = FileRules.services(Set(all).subtracting(["services/identity/README.md"]))
+    #expect(findings.map(\.path) == ["services/identity/README.md"])
+  }
+
   @Test("dead links are found")
   func links() {
     let repository = Repository(texts: [

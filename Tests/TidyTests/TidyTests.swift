@@ -78,6 +78,9 @@ import Testing
   @Test("migrations are numbered without a gap")
   func migrations() { expectTidy(FileRules.migrations(repository.paths)) }
 
+  @Test("every service has its page and its parts")
+  func services() { expectTidy(FileRules.services(repository.paths)) }
+
   @Test("links lead somewhere")
   func links() { expectTidy(FileRules.links(repository)) }
 }
