@@ -76,8 +76,10 @@ struct Service {
         [.init(stringLiteral: "\(room)Core"), "ServiceKit", "ServiceStorage"]),
       tests(
         "\(room)Tests", path: "services/\(folder)/Tests",
-        [.init(stringLiteral: "\(room)Core"), "TestKit", "GRPC", "Protobuf", "CommonAPI", "ServiceKit"]
-          + apis + storage),
+        [
+          .init(stringLiteral: "\(room)Core"), "TestKit", "GRPC", "Protobuf", "CommonAPI",
+          "ServiceKit", crypto, logging,
+        ] + apis + storage),
     ]
   }
 }
@@ -143,7 +145,8 @@ let package = Package(
     library("HTTP2", ["CNGHTTP2", nio]),
     library("CommonAPI", ["Protobuf", "CProtos", "CProtobufC"]),
     library(
-      "GRPC", [
+      "GRPC",
+      [
         "HTTP2", "Protobuf", "CommonAPI", nio, nioPosix, nioTLS, nioSSL, logging, metrics,
         context,
       ]),
@@ -157,12 +160,16 @@ let package = Package(
     library(
       "ServiceKit",
       [
-        "GRPC", "CommonAPI", "Protobuf", "CIDN2", logging, crypto, lifecycle, signals, configuration,
+        "GRPC", "CommonAPI", "Protobuf", "CIDN2", logging, crypto, lifecycle, signals,
+        configuration,
         context,
       ]),
     library(
       "ServiceStorage",
-      ["Postgres", "Feed", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle, crypto]),
+      [
+        "Postgres", "Feed", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle,
+        crypto,
+      ]),
 
     // Tools.
     executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
@@ -171,8 +178,10 @@ let package = Package(
       ["GRPC", "CommonAPI", "IdentityAPI", "ClientDirectoryAPI", "ServiceKit", logging, arguments]),
     executable(
       "Operator",
-      ["GRPC", "Protobuf", "CommonAPI", "Postgres", "Feed", "ServiceKit", logging, arguments,
-        lifecycle, signals] + everyAPI),
+      [
+        "GRPC", "Protobuf", "CommonAPI", "Postgres", "Feed", "ServiceKit", logging, arguments,
+        lifecycle, signals,
+      ] + everyAPI),
 
     // The edge.
     .target(
@@ -191,19 +200,27 @@ let package = Package(
     // Tests of the rooms.
     .target(
       name: "TestKit",
-      dependencies: ["GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit", "ServiceStorage", logging, crypto],
+      dependencies: [
+        "GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit", "ServiceStorage", logging,
+        crypto,
+      ],
       path: "Tests/TestKit", swiftSettings: strict),
-    .target(name: "CTestProtos", dependencies: ["CProtos", "CProtobufC"], path: "Tests/CTestProtos"),
+    .target(
+      name: "CTestProtos", dependencies: ["CProtos", "CProtobufC"], path: "Tests/CTestProtos"),
     .target(
       name: "TestProtosAPI",
       dependencies: ["Protobuf", "CommonAPI", "CTestProtos", "CProtos", "CProtobufC"],
       path: "Tests/TestProtosAPI", swiftSettings: strict),
     tests("ProtobufTests", ["Protobuf", "CommonAPI", "TestProtosAPI"]),
     tests("HTTP2Tests", ["HTTP2", nio, "CNGHTTP2"]),
-    tests("GRPCTests", ["GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", nio, nioPosix, nioSSL, logging]),
+    tests(
+      "GRPCTests",
+      ["GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", nio, nioPosix, nioSSL, logging]),
     tests("PostgresTests", ["Postgres", "TestKit", logging]),
     tests("FeedTests", ["Feed", "Postgres", "GRPC", "CommonAPI", "Protobuf", "TestKit", logging]),
-    tests("ServiceKitTests", ["ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging]),
+    tests(
+      "ServiceKitTests",
+      ["ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging]),
     tests("ConformanceTests", ["TestKit"]),
     tests("SystemTests", ["TestKit"]),
     tests("TidyTests", []),
