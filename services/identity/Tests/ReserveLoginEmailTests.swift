@@ -1,0 +1,139 @@
+import CommonAPI
+import Foundation
+import GRPC
+import IdentityAPI
+import ServiceKit
+import TestKit
+import Testing
+
+@testable import IdentityCore
+
+@Suite struct ReserveLoginEmailTests {
+  private func reserve(
+    _ identity: TestIdentity, _ account: Account, _ email: String, organization: String,
+    request: String = TestIdentity.id()
+  ) async throws -> Account {
+    try await identity.client.reserveLoginEmail(
+      ReserveLoginEmailRequest(
+        requestID: request, organizationID: organization, accountID: account.accountID,
+        loginEmail: email))
+  }
+
+  @Test("a pending account gets an address, and may get another", arguments: Depth.allCases)
+  func reserved(depth: Depth) async throws {
+    try await withIdentity(at: depth) { identity in
+      let organization = TestIdentity.id()
+      let account = try await identity.pending(organization: organization)
+      let first = try await reserve(
+        identity, account, "ada@example.org", organization: organization)
+      #expect(first.accountID == account.accountID)
+      #expect(first.loginEmail == "ada@example.org")
+      let second = try await reserve(
+        identity, account, "lovelace@example.org", organization: organization)
+      #expect(second.loginEmail == "lovelace@example.org")
+      // The first one is free again.
+      let other = try await identity.pending("ada@example.org")
+      #expect(other.accountID != account.accountID)
+    }
+  }
+
+  @Test("links sent to the former address open no more; a resend opens the new one")
+  func linksClosed() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id(), record = TestIdentity.id()
+      let account = try await identity.pending("wrong@example.org", organization: organization)
+      let invitation = try await identity.invite(
+        account, organization: organization, record: record)
+      let token = try await identity.token(invitation)
+      _ = try await reserve(identity, account, "right@example.org", organization: organization)
+      let closed = await refusal { try await identity.accept(token) }
+      #expect(closed?.reason == "INVITATION_EXPIRED")
+      identity.clock.advance(61)
+      let again = try await identity.client.resendInvitation(
+        ResendInvitationRequest(
+          requestID: TestIdentity.id(), organizationID: organization, recordID: record,
+          email: "right@example.org"))
+      _ = try await identity.accept(try await identity.token(again))
+      _ = try await identity.signIn("right@example.org")
+    }
+  }
+
+  @Test("once the holder activated the account, the address is theirs (B47)")
+  func ownedByHolder() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id()
+      let account = try await identity.active("ada@example.org", organization: organization)
+      let refused = await refusal {
+        try await reserve(identity, account, "new@example.org", organization: organization)
+      }
+      #expect(refused?.reason == "LOGIN_EMAIL_OWNED_BY_HOLDER")
+      #expect(refused?.code == .failedPrecondition)
+    }
+  }
+
+  @Test("an organisation cannot move an account that another one invited too")
+  func shared() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id()
+      let account = try await identity.pending("ada@example.org", organization: organization)
+      _ = try await identity.invite(account)
+      let refused = await refusal {
+        try await reserve(identity, account, "mine@example.org", organization: organization)
+      }
+      #expect(refused?.reason == "LOGIN_EMAIL_OWNED_BY_HOLDER")
+    }
+  }
+
+  @Test("an address that is taken is refused, a reserved one leads to its account")
+  func taken() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id()
+      let account = try await identity.pending(organization: organization)
+      _ = try await identity.active("ada@example.org")
+      let refused = await refusal {
+        try await reserve(identity, account, "ada@example.org", organization: organization)
+      }
+      #expect(refused?.reason == "EMAIL_ON_PLATFORM")
+      let holder = try await identity.pending("bob@example.org")
+      let answered = try await reserve(
+        identity, account, "bob@example.org", organization: organization)
+      #expect(answered.accountID == holder.accountID)
+    }
+  }
+
+  @Test("two reservations of one address at once: one account holds it")
+  func raced() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id()
+      let accounts = [
+        try await identity.pending(organization: organization),
+        try await identity.pending(organization: organization),
+      ]
+      let answers = try await withThrowingTaskGroup(of: String.self) { group in
+        for account in accounts {
+          group.addTask {
+            try await reserve(identity, account, "ada@example.org", organization: organization)
+              .accountID
+          }
+        }
+        return try await group.reduce(into: Set<String>()) { $0.insert($1) }
+      }
+      #expect(answers.count == 1)
+      let rows = try await identity.database.sql(
+        "select count(*) from identity.login_identifiers where kind = 'EMAIL'")
+      #expect(rows == [["1"]])
+    }
+  }
+
+  @Test("an unknown account is not found")
+  func unknown() async throws {
+    try await withIdentity { identity in
+      let refused = await refusal {
+        try await reserve(
+          identity, Account(accountID: TestIdentity.id()), "a@example.org",
+          organization: TestIdentity.id())
+      }
+      #expect(refused?.reason == "ACCOUNT_NOT_FOUND")
+    }
+  }
+}
