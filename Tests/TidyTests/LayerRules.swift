@@ -22,6 +22,7 @@ struct LayerRules {
     "CArgon2": ["IdentityCore"],
     "CCrack": ["IdentityCore"],
     "CCURL": ["MessagingCore"],
+    "CIDN2": ["ServiceKit"],
     // And the API rooms, whose generated code turns C structs into Swift values.
     "CProtobufC": ["Protobuf", "CommonAPI"],
     "CProtos": ["CommonAPI"],
@@ -51,6 +52,9 @@ struct LayerRules {
     let isGenerated = Self.generatedC.contains(module) && target.name.hasSuffix("API")
     if let rooms = Self.cRooms[module], !rooms.contains(target.name), !isGenerated {
       problems.append("imports \(module); only \(rooms.sorted().joined(separator: ", ")) may")
+    }
+    if map.targets[module]?.kind == "system", Self.cRooms[module] == nil {
+      problems.append("imports \(module), which has no room yet: name it in LayerRules")
     }
     if line.isPublic, module.hasPrefix("C"), Self.cRooms[module] != nil,
       !Self.generatedC.contains(module)
