@@ -1,3 +1,4 @@
+import CommonAPI
 import Foundation
 import GRPC
 import OrganizationAPI

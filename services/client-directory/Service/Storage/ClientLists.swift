@@ -81,7 +81,7 @@ enum ClientLists {
 
   private static func direct(_ shape: ClientListShape) -> String {
     """
-      select f.* from clients f
+      select \(ClientRow.fileColumns(of: "f")) from clients f
       where f.organization_id = $1 and \(filter(shape, "f")) and \(sight(shape, "f"))
         and \(after(shape, "f"))
       order by \(order(shape, "f")) limit $4
@@ -94,9 +94,9 @@ enum ClientLists {
     -> String
   {
     """
-      select k.* from \(table) l
+      select \(ClientRow.fileColumns(of: "k")) from \(table) l
       cross join lateral (
-        select f.* from clients f
+        select \(ClientRow.fileColumns(of: "f")) from clients f
         where f.organization_id = $1 and f.client_id = l.client_id offset 0
       ) as k
       where l.organization_id = $1 and l.\(match) and \(linkedFilter(shape)) and
@@ -108,9 +108,9 @@ enum ClientLists {
   /// A page of each branch, merged.
   private static func branchwise(_ shape: ClientListShape) -> String {
     """
-      select k.* from unnest($6::uuid[]) as b (branch_id)
+      select \(ClientRow.fileColumns(of: "k")) from unnest($6::uuid[]) as b (branch_id)
       cross join lateral (
-        select f.* from clients f
+        select \(ClientRow.fileColumns(of: "f")) from clients f
         where f.organization_id = $1 and f.branch_id = b.branch_id and \(after(shape, "f"))
         order by \(order(shape, "f")) limit $4
       ) as k

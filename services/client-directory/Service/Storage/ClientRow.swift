@@ -33,13 +33,24 @@ struct ClientRow: PostgresRow, Hashable {
   var contactPoints: [ContactPointRow]
   var stakeholderIDs: [UUID]
 
-  /// The columns of `clients c` that `init(from:)` reads, in its order.
+  /// The columns of `clients`, in the order in which `init(from:)` reads them.
+  private static let fileColumns = [
+    "organization_id", "client_id", "branch_id", "account_id", "case_manager_id", "version",
+    "created_at", "updated_at", "access_state", "email_signs_in", "username", "invitation_email",
+    "given_name", "family_name", "preferred_name", "language", "company_name", "street",
+    "house_number", "box", "postal_code", "city", "province", "country", "case_manager_name",
+    "labels", "sort_key",
+  ]
+
+  /// The columns of `clients` under an alias.
+  static func fileColumns(of alias: String) -> String {
+    fileColumns.map { "\(alias).\($0)" }.joined(separator: ", ")
+  }
+
+  /// Everything that `init(from:)` reads, of `clients c` and of `joins`.
   static let columns = """
-    c.organization_id, c.client_id, c.branch_id, c.account_id, c.case_manager_id, c.version,
-    c.created_at, c.updated_at, c.access_state, c.email_signs_in, c.username, c.invitation_email,
-    c.given_name, c.family_name, c.preferred_name, c.language, c.company_name, c.street,
-    c.house_number, c.box, c.postal_code, c.city, c.province, c.country, c.case_manager_name,
-    c.labels, c.sort_key, p.ids, p.kinds, p.ranks, p.phone_types, p.contents, s.employee_ids
+    \(fileColumns(of: "c")),
+    p.ids, p.kinds, p.ranks, p.phone_types, p.contents, s.employee_ids
     """
 
   /// What `columns` needs beside `clients c`.

@@ -2,6 +2,7 @@ import ClientDirectoryAPI
 import Feed
 import Foundation
 import Postgres
+import Protobuf
 
 /// What else a changed file brings with it.
 enum ClientEffect: Sendable, Hashable {

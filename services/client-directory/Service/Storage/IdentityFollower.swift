@@ -1,3 +1,4 @@
+import ClientDirectoryAPI
 import CommonAPI
 import Feed
 import Foundation
@@ -5,6 +6,7 @@ import GRPC
 import IdentityAPI
 import Logging
 import Postgres
+import Protobuf
 import ServiceKit
 
 /// Follows identity's feed: a client who accepted the invitation is ACTIVE.

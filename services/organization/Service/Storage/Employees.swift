@@ -4,6 +4,8 @@ import Foundation
 import GRPC
 import OrganizationAPI
 import Postgres
+import Protobuf
+import ServiceKit
 import ServiceStorage
 
 /// An employee with the ids of their branches.

@@ -5,6 +5,7 @@ import GRPC
 import IdentityAPI
 import Logging
 import Postgres
+import Protobuf
 import ServiceKit
 
 /// Follows identity's feed: who accepted the invitation to join the staff is ACTIVE.

@@ -4,6 +4,7 @@ import Foundation
 import GRPC
 import OrganizationAPI
 import Postgres
+import Protobuf
 import ServiceKit
 import ServiceStorage
 

@@ -1,6 +1,7 @@
 public import ClientDirectoryAPI
 import Foundation
 public import GRPC
+import IdentityAPI
 import OrganizationAPI
 import ServiceKit
 

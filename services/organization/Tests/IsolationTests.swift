@@ -1,0 +1,57 @@
+import Foundation
+import Postgres
+import ServiceKit
+import TestKit
+import Testing
+
+@testable import OrganizationCore
+
+@Suite struct IsolationTests {
+  @Test("the catalogue keeps tenants apart")
+  func catalogue() async throws {
+    try await withDatabase("organization") { database in
+      try await assertTenantTablesAreGuarded(schema: "organization", in: database)
+    }
+  }
+
+  @Test("the service's role sees and writes one organisation's rows, and none without one")
+  func rows() async throws {
+    try await withOrganization { harness in
+      let (first, _) = try await harness.open()
+      let (second, _) = try await harness.open("Other", email: "eve@example.org")
+      let mine = try #require(UUID(uuidString: first.organizationID))
+      let theirs = try #require(UUID(uuidString: second.organizationID))
+      for table in ["organizations", "branches", "employees", "employee_jobs"] {
+        let all = Statement<UUID>("select organization_id from \(table)")
+        #expect(try await harness.service.run(.organization(mine), all()) == [mine])
+        #expect(try await harness.service.run(.none, all()).isEmpty)
+      }
+      let stolen = Statement<NoRow>("update branches set name = 'x' where organization_id = $1")
+      #expect(try await harness.service.run(.organization(mine), stolen(theirs)).isEmpty)
+      let planted = Statement<NoRow>(
+        "insert into branches (organization_id, branch_id, name, created_at) values ($1, $1, 'x', now())"
+      )
+      await #expect(throws: PostgresError.self) {
+        try await harness.service.run(.organization(mine), planted(theirs))
+      }
+    }
+  }
+
+  @Test("every statement fits the tables and the rows it is read into")
+  func statements() async throws {
+    try await withDatabase("organization") { database in
+      let service = try database.database()
+      let worker = try database.database(role: "organization_worker")
+      #expect(
+        try await service.describe([
+          Organizations.select, Organizations.insert, Branches.page, Branches.insert,
+          Employees.select, Employees.page, Employees.insert, Employees.place, Employees.activate,
+          EmployeeJobs.insert,
+        ]) == [])
+      #expect(
+        try await worker.describe([
+          EmployeeJobs.claim, EmployeeJobs.delete, EmployeeJobs.postpone, EmployeeJobs.setAside,
+        ]) == [])
+    }
+  }
+}
