@@ -4,10 +4,11 @@ import Testing
 /// What the generator refuses, tried through protoc.
 @Suite("The generator refuses what must not be")
 struct GeneratorTests {
-  private let root = URL(filePath: #filePath).deletingLastPathComponent()
+  private static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
+  private static let package = "tools/protoc-gen-clientele"
 
-  private func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
+  private static func run(_ arguments: [String]) throws -> (status: Int32, output: String) {
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = arguments
@@ -21,17 +22,17 @@ struct GeneratorTests {
     return (process.terminationStatus, String(decoding: output, as: UTF8.self))
   }
 
+  /// Builds the plugin, once; it is a package of its own with a build folder of its own.
+  private static let built = Result {
+    try run([
+      "swift", "build", "--quiet", "--package-path", package, "--product", "protoc-gen-clientele",
+    ])
+  }
+
   /// Runs the generator over a proto.
   private func generate(_ body: String) throws -> (status: Int32, output: String) {
-    let package = "tools/protoc-gen-clientele"
-    let plugin = package + "/.build/debug/protoc-gen-clientele"
-    if !FileManager.default.fileExists(atPath: root.appending(path: plugin).path) {
-      let built = try run([
-        "swift", "build", "--quiet", "--package-path", package, "--product",
-        "protoc-gen-clientele",
-      ])
-      #expect(built.status == 0, "\(built.output)")
-    }
+    let built = try Self.built.get()
+    #expect(built.status == 0, "\(built.output)")
     let folder = FileManager.default.temporaryDirectory
       .appending(path: "clientele-generator-\(UUID().uuidString)")
     let protos = folder.appending(path: "clientele/trial/v1")
@@ -45,10 +46,11 @@ struct GeneratorTests {
       \(body)
       """
     try Data(text.utf8).write(to: protos.appending(path: "trial.proto"))
-    return try run([
+    return try Self.run([
       "protoc", "-I\(folder.path)", "-Iprotos",
       "-I" + (ProcessInfo.processInfo.environment["CLIENTELE_PROTO_INCLUDE"] ?? "/usr/include"),
-      "--plugin=protoc-gen-clientele=\(plugin)", "--clientele_out=\(folder.path)",
+      "--plugin=protoc-gen-clientele=\(Self.package)/.build/debug/protoc-gen-clientele",
+      "--clientele_out=\(folder.path)",
       "clientele/trial/v1/trial.proto",
     ])
   }
