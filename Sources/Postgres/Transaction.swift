@@ -87,6 +87,7 @@ extension Database {
   /// - Parameters:
   ///   - scope: whose rows it may see and write.
   ///   - deadline: when to give up; nil means `settings.callTimeout` from now.
+  @discardableResult
   public nonisolated(nonsending) func transaction<Result>(
     _ scope: Scope, deadline: ContinuousClock.Instant? = nil,
     _ body: (Transaction) async throws -> Result

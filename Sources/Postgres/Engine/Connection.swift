@@ -186,6 +186,11 @@ final class Connection {
     if prepared.indices.contains(text.number) { prepared[text.number] = 0 }
   }
 
+  /// The server has none of them any more, as after DISCARD ALL.
+  func forgetAll() {
+    for index in prepared.indices { prepared[index] = 0 }
+  }
+
   /// Its plan is of no use any more; the next use prepares it under another name.
   func outdate(_ text: StatementText) {
     forget(text)

@@ -95,7 +95,8 @@ extension Engine {
       let text = call.queries[call.failedQuery].text
       if isUnknownToServer { connection.forget(text) } else { connection.outdate(text) }
     case .prologue:
-      if isUnknownToServer { connection.forget(Scope.prologue) }
+      // Every connection has the prologue; if it is gone, so is all else.
+      if isUnknownToServer { connection.forgetAll() }
     case .prepare, .sync: break
     }
     return true

@@ -1,0 +1,160 @@
+import FoundationEssentials
+import Postgres
+import TestKit
+import Testing
+
+@Suite struct RunTests {
+  @Test("one round trip answers each query's rows in order")
+  func severalQueries() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database()
+      let organization = UUID()
+      let answers = try await pool.run(
+        .organization(organization), Sample.insertNote(organization, UUID(), "b"),
+        Sample.insertNote(organization, UUID(), "a"), Sample.bodies(), Sample.number(7))
+      #expect(answers.0.count == 1)
+      #expect(answers.2 == ["a", "b"])
+      #expect(answers.3 == [7])
+    }
+  }
+
+  @Test("a refusal undoes the whole call and names its constraint")
+  func allOrNothing() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database()
+      let organization = UUID()
+      let error = await #expect(throws: PostgresError.self) {
+        try await pool.run(
+          .organization(organization), Sample.insertNote(organization, UUID(), "kept?"),
+          Sample.insertNote(organization, UUID(), "forbidden"))
+      }
+      #expect(error?.constraint == "notes_body_check")
+      #expect(try await database.count("notes") == 0)
+      #expect(try await pool.run(.none, Sample.one()) == [1])
+    }
+  }
+
+  @Test("without a scope nothing is seen and nothing can be written")
+  func unsetScope() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database { $0.connectionsMax = 1 }
+      let organization = UUID()
+      try await pool.run(
+        .organization(organization), Sample.insertNote(organization, UUID(), "mine"))
+      // The same connection: the scope of the call before has gone with its transaction.
+      #expect(try await pool.run(.none, Sample.bodies()) == [])
+      #expect(try await pool.run(.account(organization), Sample.bodies()) == [])
+      #expect(try await pool.run(.organization(UUID()), Sample.bodies()) == [])
+      #expect(try await pool.run(.organization(organization), Sample.bodies()) == ["mine"])
+      let error = await #expect(throws: PostgresError.self) {
+        try await pool.run(.none, Sample.insertNote(organization, UUID(), "theirs"))
+      }
+      #expect(error?.sqlState == "42501")
+    }
+  }
+
+  @Test("a row of another organisation is refused with 42501")
+  func crossTenantInsert() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database()
+      let error = await #expect(throws: PostgresError.self) {
+        try await pool.run(.organization(UUID()), Sample.insertNote(UUID(), UUID(), "x"))
+      }
+      #expect(error?.sqlState == "42501")
+    }
+  }
+
+  @Test("a constraint that is checked at the commit refuses after the statement's success")
+  func deferredConstraint() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database { $0.connectionsMax = 1 }
+      let error = await #expect(throws: PostgresError.self) {
+        try await pool.run(.none, Sample.insertChild(99))
+      }
+      #expect(error?.sqlState == "23503")
+      #expect(error?.constraint == "children_parent_fkey")
+      #expect(try await database.count("children") == 0)
+      // In one call the parent may come second.
+      try await pool.run(.none, Sample.insertChild(1), Sample.insertParent(1))
+      #expect(try await database.count("children") == 1)
+    }
+  }
+
+  @Test("a thousand calls at once on two connections come back to who asked")
+  func manyAtOnce() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database {
+        $0.connectionsMax = 2
+        $0.waitersMax = 2000
+      }
+      try await withThrowingTaskGroup(of: (Int, [Int]).self) { group in
+        for number in 0..<1000 {
+          group.addTask { (number, try await pool.run(.none, Sample.number(number))) }
+        }
+        for try await (asked, answered) in group { #expect(answered == [asked]) }
+      }
+      let statistics = await pool.statistics()
+      #expect(statistics.callsSent == 0 && statistics.callsWaiting == 0)
+      #expect(statistics.connectionsReady <= 2)
+    }
+  }
+
+  @Test("lists of queries answer how many rows each affected")
+  func listOfQueries() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database()
+      let organization = UUID()
+      let deletion = Statement<NoRow>("delete from notes where body = any ($1)")
+      let counts = try await pool.run(
+        .organization(organization),
+        all: ["a", "b", "c"].map {
+          AnyQuery(Sample.insertNote(organization, UUID(), $0))
+        } + [AnyQuery(deletion(["a", "c", "z"]))])
+      #expect(counts == [1, 1, 1, 2])
+    }
+  }
+
+  @Test("a type that reads more columns than there are is an error, not a trap")
+  func tooFewColumns() async throws {
+    struct Pair: PostgresRow {
+      init(from columns: inout ColumnReader) throws(PostgresError) {
+        _ = try columns.next(Int.self)
+        _ = try columns.next(Int.self)
+      }
+    }
+    try await Sample.withDatabase { database in
+      let pool = try database.database()
+      await #expect(throws: PostgresError.self) {
+        try await pool.run(.none, Statement<Pair>("select 1::bigint")())
+      }
+      await #expect(throws: PostgresError.decoding("NULL where Int was expected")) {
+        try await pool.run(.none, Statement<Int>("select null::bigint")())
+      }
+    }
+  }
+
+  @Test("an answer that is too large is refused and the pool goes on")
+  func tooLarge() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database { $0.resultBytesMax = 10_000 }
+      let long = Statement<String>("select repeat('x', $1::integer)")
+      #expect(try await pool.run(.none, long(Int32(9000))).first?.count == 9000)
+      await #expect(throws: PostgresError.self) { try await pool.run(.none, long(Int32(20_000))) }
+      #expect(try await pool.run(.none, Sample.one()) == [1])
+    }
+  }
+
+  @Test("a pool that is closed refuses, and closing lets what is in flight finish")
+  func closing() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database()
+      async let slow = pool.run(.none, Sample.sleepWriting(0.2))
+      try await database.waitUntil(running: "%pg_sleep%")
+      await pool.close()
+      #expect(try await slow.count == 1)
+      await #expect(throws: PostgresError.unavailable("the pool is closed")) {
+        try await pool.run(.none, Sample.one())
+      }
+    }
+  }
+}
