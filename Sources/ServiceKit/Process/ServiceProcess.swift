@@ -16,7 +16,7 @@ public enum ServiceProcess {
   /// Puts the service together and serves until SIGTERM or SIGINT; then drains and returns. Bad
   /// settings are listed on standard error and end the process with code 78.
   public static func main(
-    _ name: String, _ assemble: (inout Rig) async throws -> Assembly
+    _ name: String, _ assemble: @Sendable (inout Rig) async throws -> Assembly
   ) async {
     do {
       var rig = Rig(name: name, settings: ServiceSettings())
