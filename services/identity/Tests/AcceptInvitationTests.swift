@@ -8,7 +8,7 @@ import Testing
 @testable import IdentityCore
 
 @Suite struct AcceptInvitationTests {
-  @Test("the account is active, signs in both ways, and wears the hat (B40)", arguments: Depth.allCases)
+  @Test("active, signs in both ways, wears the hat (B40)", arguments: Depth.allCases)
   func accepted(depth: Depth) async throws {
     try await withIdentity(at: depth) { identity in
       let organization = TestIdentity.id(), record = TestIdentity.id()

@@ -9,7 +9,7 @@ import Testing
 @testable import IdentityCore
 
 @Suite struct CreatePendingAccountTests {
-  @Test("an account has a username of the shape First_last and its address", arguments: Depth.allCases)
+  @Test("a username of the shape First_last, and the address", arguments: Depth.allCases)
   func created(depth: Depth) async throws {
     try await withIdentity(at: depth) { identity in
       let first = try await identity.pending("Julie@Example.org")

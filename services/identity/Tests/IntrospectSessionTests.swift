@@ -52,8 +52,8 @@ import Testing
     try await withIdentity { identity in
       _ = try await identity.active("ada@example.org")
       let token = try await identity.signIn("ada@example.org").sessionToken
-      for text in ["", "clientele_s_", String(token.dropLast()) + "!", token + "A", token.uppercased()]
-      {
+      let spoilt = String(token.dropLast()) + "!"
+      for text in ["", "clientele_s_", spoilt, token + "A", token.uppercased()] {
         let refused = await refusal { try await introspect(identity, text) }
         #expect(refused?.reason == "SESSION_INVALID")
         #expect(refused?.code == .unauthenticated)

@@ -33,8 +33,9 @@ import Testing
       let database = try identity.database.database()
       let organization = try #require(UUID(uuidString: a))
       for table in ["memberships", "invitations", "invitation_sends", "email_probes"] {
-        #expect(try await visible(table, .organization(organization), in: database) == 1, "\(table)")
-        #expect(try await visible(table, .organization(UUID()), in: database) == 0, "\(table)")
+        let own = try await visible(table, .organization(organization), in: database)
+        let foreign = try await visible(table, .organization(UUID()), in: database)
+        #expect(own == 1 && foreign == 0, "\(table)")
       }
       let person = try #require(UUID(uuidString: ada.accountID))
       for table in ["accounts", "credentials", "sessions", "memberships"] {

@@ -18,7 +18,7 @@ import Testing
     ).token
   }
 
-  @Test("the same sending has the same link, and nothing of it is stored", arguments: Depth.allCases)
+  @Test("the same sending has the same link; nothing is stored", arguments: Depth.allCases)
   func same(depth: Depth) async throws {
     try await withIdentity(at: depth) { identity in
       let invitation = try await identity.invite(try await identity.pending("ada@example.org"))

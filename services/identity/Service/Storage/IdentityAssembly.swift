@@ -7,7 +7,7 @@ import ServiceStorage
 
 extension IdentityService {
   /// Puts identity together from the process's settings.
-  public static func assemble(_ rig: inout Rig) async throws -> Assembly {
+  public static func assemble(_ rig: inout Rig) throws -> Assembly {
     let limits = IdentityLimits(&rig.settings)
     guard let secrets = IdentitySecrets(&rig.settings) else {
       try rig.settings.check()

@@ -1,10 +1,11 @@
 import IdentityCore
 import ServiceKit
 
-@main enum Identity {
+/// The process of the service `identity`.
+@main enum IdentityProcess {
   static func main() async {
     await ServiceProcess.main("identity") { rig in
-      try await IdentityService.assemble(&rig)
+      try IdentityService.assemble(&rig)
     }
   }
 }
