@@ -8,8 +8,8 @@ import ServiceStorage
     await ServiceProcess.main("client-directory") { rig in
       let database = try rig.database(.service)
       let worker = try rig.database(.worker)
-      let identity = rig.channel(to: "identity")
-      let organization = rig.channel(to: "organization")
+      let identity = try rig.channel(to: "identity")
+      let organization = try rig.channel(to: "organization")
       return ClientDirectoryService.assembly(
         database: database, worker: worker, identity: identity, organization: organization,
         logger: rig.logger, clock: rig.clock)

@@ -8,7 +8,7 @@ import ServiceStorage
     await ServiceProcess.main("organization") { rig in
       let database = try rig.database(.service)
       let worker = try rig.database(.worker)
-      let identity = rig.channel(to: "identity")
+      let identity = try rig.channel(to: "identity")
       return OrganizationService.assembly(
         database: database, worker: worker, identity: identity, logger: rig.logger,
         clock: rig.clock)

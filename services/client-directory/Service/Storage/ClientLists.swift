@@ -127,9 +127,10 @@ enum ClientLists {
     case .caseManager: "\(table).case_manager_id = $5::text::uuid"
     case .label: "$5::text = any (\(table).labels)"
     case .stakeholder:
+      // The `offset 0` keeps the planner from reading all of the other employee's files first.
       """
       exists (select from stakeholders o where o.organization_id = $1
-        and o.client_id = \(table).client_id and o.employee_id = $5::text::uuid)
+        and o.client_id = \(table).client_id and o.employee_id = $5::text::uuid offset 0)
       """
     }
   }

@@ -1,0 +1,63 @@
+import ClientDirectoryAPI
+import CommonAPI
+import Foundation
+import Postgres
+import ServiceKit
+import TestKit
+import Testing
+
+@testable import ClientDirectoryCore
+
+@Suite struct IsolationTests {
+  @Test("the catalogue keeps tenants apart")
+  func catalogue() async throws {
+    try await withDatabase("client-directory") { database in
+      try await assertTenantTablesAreGuarded(schema: "client_directory", in: database)
+    }
+  }
+
+  @Test("the service's role sees and writes one organisation's rows, and none without one")
+  func rows() async throws {
+    try await withDirectory { harness in
+      let mine = harness.organization()
+      let theirs = harness.organization()
+      for organization in [mine, theirs] {
+        let admin = harness.staff(.superAdmin, of: organization)
+        _ = try await harness.create(by: admin, email: "same@example.org") { $0.labels = ["l"] }
+      }
+      for table in [
+        "clients", "client_labels", "stakeholders", "contact_points", "invitation_jobs",
+      ] {
+        let all = Statement<UUID>("select organization_id from \(table)")
+        #expect(try await harness.service.run(.organization(mine.id), all()) == [mine.id])
+        #expect(try await harness.service.run(.none, all()).isEmpty)
+        let stolen = Statement<NoRow>("delete from \(table) where organization_id = $1")
+        #expect(
+          try await harness.service.run(.organization(mine.id), stolen(theirs.id)).isEmpty)
+      }
+      let planted = Statement<NoRow>(
+        """
+        insert into stakeholders (organization_id, client_id, employee_id, sort_key, created_at)
+        select $1, client_id, client_id, sort_key, now() from clients
+        """)
+      await #expect(throws: PostgresError.self) {
+        try await harness.service.run(.organization(mine.id), planted(theirs.id))
+      }
+    }
+  }
+
+  @Test("the worker sees the queue and nothing of the files")
+  func worker() async throws {
+    try await withDirectory { harness in
+      let admin = harness.staff(.superAdmin, of: harness.organization())
+      _ = try await harness.create(by: admin, email: "a@example.org")
+      let worker = try harness.database.database(role: "client_directory_worker")
+      let jobs = Statement<UUID>("select client_id from invitation_jobs")
+      #expect(try await worker.run(.none, jobs()).count == 1)
+      for table in ["clients", "contact_points", "stakeholders", "idempotency"] {
+        let all = Statement<Bool>("select true from \(table)")
+        await #expect(throws: PostgresError.self) { try await worker.run(.none, all()) }
+      }
+    }
+  }
+}
