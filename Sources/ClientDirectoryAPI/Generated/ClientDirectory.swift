@@ -931,7 +931,7 @@ public struct ContactPoint: Protobuf.Message {
 }
 
 /// Creates a client.
-public struct CreateClientRequest: Protobuf.Message {
+public struct CreateClientRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.CreateClientRequest"
 
   /// Makes the call safe to repeat (UUID).
@@ -1117,7 +1117,7 @@ public struct CreateClientRequest: Protobuf.Message {
 }
 
 /// Asks for a client.
-public struct GetClientRequest: Protobuf.Message {
+public struct GetClientRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.GetClientRequest"
 
   /// The organisation (UUID).
@@ -1183,7 +1183,7 @@ public struct GetClientRequest: Protobuf.Message {
 }
 
 /// Asks for clients. At most one of the filters marked exclusive may be given.
-public struct ListClientsRequest: Protobuf.Message {
+public struct ListClientsRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.ListClientsRequest"
 
   /// The organisation (UUID).
@@ -1384,7 +1384,7 @@ public struct ListClientsResponse: Protobuf.Message {
 }
 
 /// Changes a client.
-public struct UpdateClientRequest: Protobuf.Message {
+public struct UpdateClientRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.UpdateClientRequest"
 
   /// Makes the call safe to repeat (UUID).
@@ -1492,7 +1492,7 @@ public struct UpdateClientRequest: Protobuf.Message {
 }
 
 /// Asks about an address.
-public struct CheckClientEmailRequest: Protobuf.Message {
+public struct CheckClientEmailRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.CheckClientEmailRequest"
 
   /// The organisation (UUID).
@@ -1634,7 +1634,7 @@ public struct CheckClientEmailResponse: Protobuf.Message {
 }
 
 /// Adds a contact point.
-public struct AddContactPointRequest: Protobuf.Message {
+public struct AddContactPointRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.AddContactPointRequest"
 
   /// Makes the call safe to repeat (UUID).
@@ -1754,7 +1754,7 @@ public struct AddContactPointRequest: Protobuf.Message {
 }
 
 /// Makes a contact point primary.
-public struct SetPrimaryContactPointRequest: Protobuf.Message {
+public struct SetPrimaryContactPointRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.SetPrimaryContactPointRequest"
 
   /// Makes the call safe to repeat (UUID).
@@ -1848,7 +1848,7 @@ public struct SetPrimaryContactPointRequest: Protobuf.Message {
 }
 
 /// Sends the invitation.
-public struct ResendInvitationRequest: Protobuf.Message {
+public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.client_directory.v1.ResendInvitationRequest"
 
   /// Makes the call safe to repeat (UUID).

@@ -733,7 +733,7 @@ public struct Session: Protobuf.Message {
 }
 
 /// Asks about an identifier.
-public struct CheckIdentifierRequest: Protobuf.Message {
+public struct CheckIdentifierRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.identity.v1.CheckIdentifierRequest"
 
   /// The organisation that asks (UUID).
@@ -865,7 +865,7 @@ public struct CheckIdentifierResponse: Protobuf.Message {
 }
 
 /// Asks for a pending account.
-public struct CreatePendingAccountRequest: Protobuf.Message {
+public struct CreatePendingAccountRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.identity.v1.CreatePendingAccountRequest"
 
   /// Makes the call safe to repeat (UUID); required.
@@ -976,7 +976,7 @@ public struct CreatePendingAccountRequest: Protobuf.Message {
 }
 
 /// Asks to bind an e-mail.
-public struct ReserveLoginEmailRequest: Protobuf.Message {
+public struct ReserveLoginEmailRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.identity.v1.ReserveLoginEmailRequest"
 
   /// Makes the call safe to repeat (UUID); required.
@@ -1117,7 +1117,7 @@ public struct GetAccountRequest: Protobuf.Message {
 }
 
 /// Asks for an invitation.
-public struct CreateInvitationRequest: Protobuf.Message {
+public struct CreateInvitationRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.identity.v1.CreateInvitationRequest"
 
   /// Makes the call safe to repeat (UUID); required.
@@ -1237,7 +1237,7 @@ public struct CreateInvitationRequest: Protobuf.Message {
 }
 
 /// Asks to send an invitation once more.
-public struct ResendInvitationRequest: Protobuf.Message {
+public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.identity.v1.ResendInvitationRequest"
 
   /// Makes the call safe to repeat (UUID); required.
@@ -1330,7 +1330,7 @@ public struct ResendInvitationRequest: Protobuf.Message {
 }
 
 /// Asks for the link of an invitation.
-public struct MintInvitationLinkRequest: Protobuf.Message {
+public struct MintInvitationLinkRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.identity.v1.MintInvitationLinkRequest"
 
   /// Who invites (UUID).
@@ -2127,7 +2127,7 @@ public struct IntrospectSessionRequest: Protobuf.Message {
 }
 
 /// Asks for a context token.
-public struct IssueContextTokenRequest: Protobuf.Message {
+public struct IssueContextTokenRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.identity.v1.IssueContextTokenRequest"
 
   /// As given at sign-in.

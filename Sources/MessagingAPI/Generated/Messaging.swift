@@ -345,7 +345,7 @@ public struct OutboundMessage: Protobuf.Message {
 }
 
 /// Asks for messages.
-public struct ListMessagesRequest: Protobuf.Message {
+public struct ListMessagesRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.messaging.v1.ListMessagesRequest"
 
   /// The organisation (UUID).
@@ -498,7 +498,7 @@ public struct ListMessagesResponse: Protobuf.Message {
 }
 
 /// Asks for a message.
-public struct GetMessageRequest: Protobuf.Message {
+public struct GetMessageRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.messaging.v1.GetMessageRequest"
 
   /// The organisation (UUID).

@@ -790,7 +790,7 @@ public struct CreateOrganizationRequest: Protobuf.Message {
 }
 
 /// Asks for an organisation.
-public struct GetOrganizationRequest: Protobuf.Message {
+public struct GetOrganizationRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.organization.v1.GetOrganizationRequest"
 
   /// The organisation (UUID).
@@ -847,7 +847,7 @@ public struct GetOrganizationRequest: Protobuf.Message {
 }
 
 /// Asks for the rules.
-public struct GetPolicyRequest: Protobuf.Message {
+public struct GetPolicyRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.organization.v1.GetPolicyRequest"
 
   /// The organisation (UUID).
@@ -904,7 +904,7 @@ public struct GetPolicyRequest: Protobuf.Message {
 }
 
 /// Asks for the branches.
-public struct ListBranchesRequest: Protobuf.Message {
+public struct ListBranchesRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.organization.v1.ListBranchesRequest"
 
   /// The organisation (UUID).
@@ -1048,7 +1048,7 @@ public struct ListBranchesResponse: Protobuf.Message {
 }
 
 /// Adds a branch.
-public struct CreateBranchRequest: Protobuf.Message {
+public struct CreateBranchRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.organization.v1.CreateBranchRequest"
 
   /// Makes the call safe to repeat (UUID).
@@ -1123,7 +1123,7 @@ public struct CreateBranchRequest: Protobuf.Message {
 }
 
 /// Adds an employee.
-public struct CreateEmployeeRequest: Protobuf.Message {
+public struct CreateEmployeeRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.organization.v1.CreateEmployeeRequest"
 
   /// Makes the call safe to repeat (UUID).
@@ -1244,7 +1244,7 @@ public struct CreateEmployeeRequest: Protobuf.Message {
 }
 
 /// Asks for an employee.
-public struct GetEmployeeRequest: Protobuf.Message {
+public struct GetEmployeeRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.organization.v1.GetEmployeeRequest"
 
   /// The organisation (UUID).
@@ -1310,7 +1310,7 @@ public struct GetEmployeeRequest: Protobuf.Message {
 }
 
 /// Asks for the employees.
-public struct ListEmployeesRequest: Protobuf.Message {
+public struct ListEmployeesRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public static let fullName = "clientele.organization.v1.ListEmployeesRequest"
 
   /// The organisation (UUID).

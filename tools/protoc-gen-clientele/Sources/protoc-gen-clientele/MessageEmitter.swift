@@ -33,7 +33,8 @@ struct MessageEmitter {
 
   private func body(_ name: String, _ text: inout Text) {
     text.doc(descriptor, orElse: "The message `\(descriptor.fullName)`.")
-    text.block("public struct \(name): Protobuf.Message {") { text in
+    let scoped = isOrganizationScoped ? ", CommonAPI.OrganizationScoped" : ""
+    text.block("public struct \(name): Protobuf.Message\(scoped) {") { text in
       text.line("public static let fullName = \"\(descriptor.fullName)\"")
       text.line()
       for property in properties {
@@ -47,6 +48,15 @@ struct MessageEmitter {
       if !Self.jsonByHand.contains(descriptor.fullName) { emitJSON(&text) }
       emitWireTable(&text)
     }
+  }
+
+  /// Requests that name an organisation, which the access rules compare with the caller's.
+  private var isOrganizationScoped: Bool {
+    descriptor.fullName.hasPrefix("clientele.") && Layout.module(of: descriptor.file) != "CommonAPI"
+      && descriptor.name.hasSuffix("Request")
+      && descriptor.fields.contains {
+        $0.name == "organization_id" && $0.type == .string && !$0.isRepeated
+      }
   }
 
   // MARK: Properties
