@@ -46,7 +46,9 @@ actor Stack {
     let process = Process()
     process.executableURL = try Self.program("clientele")
     process.arguments = ["dev", "--directory", directory.path, demo ? "--demo" : "--no-demo"]
-    for (name, port) in ports { process.arguments?.append(contentsOf: ["--\(name)-port", "\(port)"]) }
+    for (name, port) in ports {
+      process.arguments?.append(contentsOf: ["--\(name)-port", "\(port)"])
+    }
     process.currentDirectoryURL = Checkout.root
     process.environment = ProcessInfo.processInfo.environment.merging([
       // Every caller of a test has the same address.
@@ -67,7 +69,8 @@ actor Stack {
       let said = try? Data(contentsOf: log).dropFirst(Int(start))
       if said?.firstRange(of: Data("Clientele is up.".utf8)) != nil { return true }
       guard process.isRunning else {
-        throw Failure(description: "clientele dev ended:\n\(String(decoding: said ?? Data(), as: UTF8.self))")
+        throw Failure(
+          description: "clientele dev ended:\n\(String(decoding: said ?? Data(), as: UTF8.self))")
       }
       return false
     }

@@ -39,7 +39,8 @@ import Testing
 
   @Test("nobody listening says nothing about the mail")
   func nobody() throws {
-    let outcome = SMTPCarrier(settings: try SMTPSettings(url: "smtp://127.0.0.1:1")).handOver(.sample)
+    let outcome = SMTPCarrier(settings: try SMTPSettings(url: "smtp://127.0.0.1:1")).handOver(
+      .sample)
     #expect(outcome == .unreachable("the mail server cannot be reached"))
   }
 
@@ -71,9 +72,11 @@ import Testing
     #expect(try SMTPSettings(url: "smtp://127.0.0.1:25").startTLS == .optional)
   }
 
-  @Test("other schemes and words are refused", arguments: [
-    "http://mail.example", "mail.example", "smtp://", "smtp://mail.example?starttls=maybe",
-  ])
+  @Test(
+    "other schemes and words are refused",
+    arguments: [
+      "http://mail.example", "mail.example", "smtp://", "smtp://mail.example?starttls=maybe",
+    ])
   func refused(url: String) {
     #expect(throws: SMTPSettings.Invalid.self) { try SMTPSettings(url: url) }
   }
@@ -82,7 +85,8 @@ import Testing
 @Suite struct OutboxCarrierTests {
   @Test("a mail that comes twice is one file, whatever a crash left behind")
   func twice() throws {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "outbox-\(UUID().uuidString)")
+    let folder = FileManager.default.temporaryDirectory.appending(
+      path: "outbox-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     let carrier = OutboxCarrier(folder: folder.path)
     let mail = OutgoingMail.sample

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct DeliveryOutcomeTests {
   private func state(
-    _ outcome: DeliveryOutcome, refusals: Int32 = 0, waited: Double = 0
+    _ outcome: DeliveryOutcome, refusals: Int = 0, waited: Double = 0
   ) -> MessageState {
     outcome.verdict(refusals: refusals, waited: waited).state
   }

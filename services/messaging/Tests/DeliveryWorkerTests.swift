@@ -81,7 +81,8 @@ import Testing
     }
     try await withStage { stage in
       try await stage.apply(.sample())
-      let worker = try stage.delivery(carrier: ScriptedCarrier([.refusedForGood("no (550)")])).worker
+      let worker = try stage.delivery(carrier: ScriptedCarrier([.refusedForGood("no (550)")]))
+        .worker
       try await worker.drain()
       #expect(try await stage.column("state") == ["FAILED"])
     }

@@ -19,7 +19,8 @@ final class FakeIdentity: FeedServiceProtocol {
   @discardableResult
   func announce(_ issued: InvitationIssued) -> FeedEvent {
     let kind = (issued.invitation?.sendCount ?? 1) > 1 ? "invitation.resent" : "invitation.created"
-    return announce(kind, issued.serialized(), organization: issued.invitation?.organizationID ?? "")
+    return announce(
+      kind, issued.serialized(), organization: issued.invitation?.organizationID ?? "")
   }
 
   /// Announces anything.

@@ -17,7 +17,9 @@ import Testing
       #expect(try await stage.column("state") == ["QUEUED"])
       #expect(try await stage.column("language") == ["fr"])
       #expect(
-        try await stage.column("subject") == ["Centre Démo vous invite à activer votre compte client"])
+        try await stage.column("subject") == [
+          "Centre Démo vous invite à activer votre compte client"
+        ])
     }
   }
 

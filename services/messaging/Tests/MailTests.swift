@@ -76,7 +76,9 @@ import Testing
 
   @Test("no name adds a header, a body or a reader", arguments: attempts)
   func names(name: String) {
-    for line in [HeaderText.field("Subject", name), HeaderText.mailbox("To", name, "ada@example.org")] {
+    for line in [
+      HeaderText.field("Subject", name), HeaderText.mailbox("To", name, "ada@example.org"),
+    ] {
       let unfolded = line.replacing("\r\n ", with: " ")
       #expect(!unfolded.unicodeScalars.contains { $0.value < 32 || $0.value > 126 })
     }
@@ -101,7 +103,8 @@ import Testing
       standardLanguage: "nl-BE")
   }
 
-  @Test("every invitation says who invites, where to click, until when, and how to sign in",
+  @Test(
+    "every invitation says who invites, where to click, until when, and how to sign in",
     arguments: MessagePurpose.allCases, MailLanguage.allCases)
   func complete(purpose: MessagePurpose, language: MailLanguage) {
     let mail = writer.write(.sample(purpose: purpose, language: language.rawValue), token: "AbC-_9")

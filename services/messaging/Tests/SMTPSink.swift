@@ -24,7 +24,8 @@ final class SMTPSink {
     process = Process()
     process.executableURL = URL(filePath: python)
     process.arguments = [
-      Checkout.root.appending(path: "scripts/smtp-sink.py").path, folder.path, script.joined(separator: ","),
+      Checkout.root.appending(path: "scripts/smtp-sink.py").path, folder.path,
+      script.joined(separator: ","),
     ]
     process.standardInput = FileHandle.nullDevice
     let output = Pipe()
@@ -35,7 +36,8 @@ final class SMTPSink {
       line += byte
     }
     guard let port = Int(String(decoding: line, as: UTF8.self)) else {
-      throw NotStarted(description: "\(python) did not start the mail server; `make setup` makes it")
+      throw NotStarted(
+        description: "\(python) did not start the mail server; `make setup` makes it")
     }
     self.port = port
   }

@@ -27,7 +27,8 @@ import Testing
     }
   }
 
-  @Test("the service's role reads and never writes; the worker's changes what it must",
+  @Test(
+    "the service's role reads and never writes; the worker's changes what it must",
     arguments: [
       ("messaging", "UPDATE messages SET state = 'SENT'"),
       ("messaging", "DELETE FROM messages"),

@@ -21,7 +21,7 @@ CREATE TABLE messages (
   subject text NOT NULL,
   record_id uuid NOT NULL,
   invitation_id uuid NOT NULL,
-  send_count integer NOT NULL CONSTRAINT messages_send_count_check CHECK (send_count > 0),
+  send_count bigint NOT NULL CONSTRAINT messages_send_count_check CHECK (send_count > 0),
   organization_name text NOT NULL,
   display_name text NOT NULL,
   username text NOT NULL,
@@ -30,9 +30,9 @@ CREATE TABLE messages (
   state text NOT NULL DEFAULT 'QUEUED'
     CONSTRAINT messages_state_check
     CHECK (state IN ('QUEUED', 'SENDING', 'SENT', 'FAILED', 'CANCELLED')),
-  attempts integer NOT NULL DEFAULT 0,
-  refusals integer NOT NULL DEFAULT 0,
-  abandoned integer NOT NULL DEFAULT 0,
+  attempts bigint NOT NULL DEFAULT 0,
+  refusals bigint NOT NULL DEFAULT 0,
+  abandoned bigint NOT NULL DEFAULT 0,
   last_error text NOT NULL DEFAULT '',
   run_at timestamptz NOT NULL DEFAULT now(),
   lease_until timestamptz,

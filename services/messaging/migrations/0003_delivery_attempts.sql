@@ -8,7 +8,7 @@ SET LOCAL statement_timeout = '10s';
 CREATE TABLE delivery_attempts (
   organization_id uuid NOT NULL,
   message_id uuid NOT NULL,
-  attempt integer NOT NULL,
+  attempt bigint NOT NULL,
   fence bigint NOT NULL,
   outcome text NOT NULL DEFAULT 'STARTED'
     CONSTRAINT delivery_attempts_outcome_check

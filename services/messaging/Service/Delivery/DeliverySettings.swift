@@ -49,7 +49,8 @@ struct DeliverySettings: Sendable {
     // The mail, the good-bye, and the call for the link.
     if lease < 2 * seconds + 5 {
       settings.note(
-        "CLIENTELE_MAIL_LEASE_SECONDS must be at least 5 more than twice CLIENTELE_SMTP_TIMEOUT_SECONDS")
+        "CLIENTELE_MAIL_LEASE_SECONDS must be at least 5 more than twice CLIENTELE_SMTP_TIMEOUT_SECONDS"
+      )
     }
     return smtp
   }

@@ -22,7 +22,7 @@ struct DeliveryWorker: Sendable {
   var backoff = Backoff()
 
   /// How often a server may refuse a message for the moment.
-  static let refusalsMax: Int32 = 8
+  static let refusalsMax = 8
   /// How long a message waits for a server that cannot be reached, seconds: three days.
   static let patienceSeconds: TimeInterval = 3 * 24 * 3600
   /// How often to look without being rung for.
@@ -74,7 +74,7 @@ struct DeliveryWorker: Sendable {
       token = try await identity.mintInvitationLink(
         MintInvitationLinkRequest(
           organizationID: invitation.organizationID.text,
-          invitationID: invitation.invitationID.text, sendCount: invitation.sendCount),
+          invitationID: invitation.invitationID.text, sendCount: Int32(clamping: invitation.sendCount)),
         options: .background(timeout: .seconds(3))
       ).token
     } catch let error as RPCError {
@@ -93,7 +93,7 @@ struct DeliveryWorker: Sendable {
     let verdict = outcome.verdict(
       refusals: invitation.refusals,
       waited: clock.now().timeIntervalSince(invitation.createdAt))
-    let pause = verdict.state == .queued ? backoff.seconds(after: Int(invitation.attempts)) : 0
+    let pause = verdict.state == .queued ? backoff.seconds(after: invitation.attempts) : 0
     let held = try await queue.settle(
       invitation, verdict.state, error: verdict.error, refused: verdict.refused, pause: pause)
     log.info(
@@ -141,7 +141,7 @@ enum DeliveryOutcome: Sendable, Hashable {
   ///
   /// - Parameter waited: since it was queued, seconds.
   func verdict(
-    refusals: Int32, waited: TimeInterval
+    refusals: Int, waited: TimeInterval
   ) -> (state: MessageState, error: String, refused: Bool) {
     switch self {
     case .sent: (.sent, "", false)

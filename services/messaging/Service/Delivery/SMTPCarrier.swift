@@ -34,7 +34,8 @@ struct SMTPCarrier: MailCarrier {
   }
 
   private func configure(
-    _ handle: UnsafeMutableRawPointer, _ mail: OutgoingMail, _ recipients: UnsafeMutablePointer<curl_slist>?
+    _ handle: UnsafeMutableRawPointer, _ mail: OutgoingMail,
+    _ recipients: UnsafeMutablePointer<curl_slist>?
   ) -> Bool {
     let privacy: Int =
       switch settings.startTLS {

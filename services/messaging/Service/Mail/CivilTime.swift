@@ -44,7 +44,8 @@ struct CivilTime: Sendable {
     let time = "\(Self.two(hour)):\(Self.two(minute)) (UTC)"
     return switch language {
     case .english: "\(day) \(Self.name(Self.english, month)) \(year), \(time)"
-    case .french: "\(day == 1 ? "1er" : "\(day)") \(Self.name(Self.french, month)) \(year) à \(time)"
+    case .french:
+      "\(day == 1 ? "1er" : "\(day)") \(Self.name(Self.french, month)) \(year) à \(time)"
     case .dutch: "\(day) \(Self.name(Self.dutch, month)) \(year) om \(time)"
     }
   }

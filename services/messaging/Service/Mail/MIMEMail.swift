@@ -15,7 +15,9 @@ struct MIMEMail: Sendable {
 
   /// The domain of the sender's address names the host in `Message-ID`.
   private var host: String {
-    sender.address.lastIndex(of: "@").map { String(sender.address[sender.address.index(after: $0)...]) }
+    sender.address.lastIndex(of: "@").map {
+      String(sender.address[sender.address.index(after: $0)...])
+    }
       ?? "localhost"
   }
 

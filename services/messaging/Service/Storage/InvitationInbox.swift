@@ -57,9 +57,9 @@ struct InvitationInbox: Sendable {
         Self.enqueue(
           organization, UUIDv7.make(), purpose, recipient.raw, language.rawValue,
           writer.subject(purpose, in: language, organization: name), record, invitationID,
-          invitation.sendCount, name, HeaderText.clean(issued.displayName, characters: 100),
+          Int(invitation.sendCount), name, HeaderText.clean(issued.displayName, characters: 100),
           issued.username, issued.emailSignsIn, expires.date)),
-      AnyQuery(Self.cancelOlder(organization, invitationID, invitation.sendCount)),
+      AnyQuery(Self.cancelOlder(organization, invitationID, Int(invitation.sendCount))),
     ]
   }
 }

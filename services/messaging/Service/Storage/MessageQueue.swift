@@ -10,7 +10,7 @@ struct MessageQueue: Sendable {
   var leaseSeconds = 60.0
 
   /// How often a worker may stop while it sends a message: the message may be what stops it.
-  static let abandonedMax: Int32 = 3
+  static let abandonedMax = 3
 
   static let bury = Statement<NoRow>(
     """
@@ -66,7 +66,7 @@ struct MessageQueue: Sendable {
     WITH settled AS (
       UPDATE messages
       SET state = $4, last_error = $5, lease_until = NULL,
-        refusals = refusals + $6::integer,
+        refusals = refusals + $6,
         run_at = now() + make_interval(secs => $7),
         sent_at = CASE WHEN $4 = 'SENT' THEN now() END
       WHERE organization_id = $1 AND message_id = $2 AND fence = $3 AND state = 'SENDING'
@@ -96,7 +96,7 @@ struct MessageQueue: Sendable {
       .none,
       Self.settle(
         claimed.organizationID, claimed.messageID, claimed.fence, state, error,
-        Int32(refused ? 1 : 0), pause))
+        refused ? 1 : 0, pause))
     return !rows.isEmpty
   }
 }

@@ -32,7 +32,7 @@ struct MessageRow: PostgresRow, Hashable {
   let language: String
   let subject: String
   let state: MessageState
-  let attempts: Int32
+  let attempts: Int
   let lastError: String
   let recordID: UUID
   let createdAt: Date
@@ -70,15 +70,15 @@ struct QueuedInvitation: Sendable, Hashable {
   let language: String
   let subject: String
   let invitationID: UUID
-  let sendCount: Int32
+  let sendCount: Int
   let organizationName: String
   let displayName: String
   let username: String
   let emailSignsIn: Bool
   let expiresAt: Date
   let createdAt: Date
-  let attempts: Int32
-  let refusals: Int32
+  let attempts: Int
+  let refusals: Int
   /// The number of the claim; the store takes word of the message from its latest holder alone.
   let fence: Int64
   /// True when a newer sending of the same invitation is known.

@@ -59,7 +59,8 @@ struct Delivery: Sendable {
     inbox = InvitationInbox(writer: writer)
     worker = DeliveryWorker(
       queue: MessageQueue(database: database, leaseSeconds: Double(settings.leaseSeconds)),
-      identity: IdentityServiceClient(identity), writer: writer, carrier: carrier ?? settings.carrier,
+      identity: IdentityServiceClient(identity), writer: writer,
+      carrier: carrier ?? settings.carrier,
       threads: HandoverThreads(lanes: settings.lanes), senderAddress: settings.senderAddress,
       clock: clock, log: logger)
     self.database = database

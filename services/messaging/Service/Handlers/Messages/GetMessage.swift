@@ -1,6 +1,6 @@
+import Foundation
 public import GRPC
 public import MessagingAPI
-import Foundation
 import ServiceKit
 
 extension MessagingService {
