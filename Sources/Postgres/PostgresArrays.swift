@@ -13,7 +13,8 @@ extension Array: PostgresValue where Element: PostgresValue {
   }
 
   public func encode(into bytes: inout [UInt8]) {
-    if let octets = self as? [UInt8] {
+    // Asked of the type: an empty array of anything casts to an empty one of bytes.
+    if Element.self == UInt8.self, let octets = self as? [UInt8] {
       bytes.append(contentsOf: octets)
       return
     }
