@@ -12,7 +12,7 @@ import Testing
 @testable import GatewayCore
 
 /// The gateway behind a real socket.
-@Suite struct LiveServerTests {
+@Suite(.timeLimit(.minutes(1))) struct LiveServerTests {
   private let services = ScriptedServices()
 
   /// Serves on any port for as long as the body runs.
@@ -49,15 +49,15 @@ import Testing
         }
       }
     return try await channel.executeThenClose { inbound, outbound in
-      try await outbound.write(ByteBuffer(string: text))
       var answer = ""
       do {
+        try await outbound.write(ByteBuffer(string: text))
         for try await chunk in inbound {
           answer += String(buffer: chunk)
           if isEnough(answer) { break }
         }
       } catch {
-        // A reset after the answer.
+        // Reset by the server, before or after its answer.
       }
       return answer
     }

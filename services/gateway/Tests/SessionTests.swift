@@ -187,9 +187,9 @@ import Testing
     #expect(answer.status == 200)
   }
 
-  /// Waits until something holds, at most a second.
+  /// Waits until something holds, at most ten seconds: other tests want the machine too.
   private func eventually(_ holds: () async throws -> Bool) async throws {
-    let end = ContinuousClock.now.advanced(by: .seconds(1))
+    let end = ContinuousClock.now.advanced(by: .seconds(10))
     while try await !holds() {
       try #require(ContinuousClock.now < end)
       try await Task.sleep(for: .milliseconds(10))
@@ -327,7 +327,7 @@ import Testing
     let follower = RevocationFollower(
       channel: identity.channel, tokens: tokens, logger: Logger(label: "test"))
     let end = try await follower.end()
-    #expect(end?.eventID == (events == 0 ? nil : UInt64(events)))
+    #expect(end?.transactionID == (events == 0 ? nil : 1 << UInt64((events - 1) / 2)))
     #expect(services.seen(ScriptedServices.listEvents).count < 100)
   }
 }

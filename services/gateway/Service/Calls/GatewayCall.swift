@@ -16,7 +16,8 @@ extension Gateway {
     let answer: [UInt8]
     if let credential {
       answer = try await call(
-        route, message, as: credential, metadata: metadata, deadline: deadline)
+        route, message, in: organization(of: message, route, exchange), as: credential,
+        metadata: metadata, deadline: deadline)
     } else {
       answer = try await backend(of: route).call(
         route.method.path, message.serialized(), isRepeatable: route.isRepeatable,
@@ -50,18 +51,26 @@ extension Gateway {
     return credential
   }
 
+  /// The organisation a call is bound to; empty when it needs none. Services compare it with the
+  /// request once more.
+  private func organization(
+    of message: any Message, _ route: Route, _ exchange: Exchange
+  ) throws -> String {
+    guard route.needsOrganization else { return "" }
+    let inPath = exchange.variables[["organization_id"]]
+    let named = inPath ?? message.json["organizationId"]?.string ?? ""
+    guard UUID(uuidString: named) != nil else {
+      throw GatewayError.fieldInvalid("organizationId", "must be a UUID")
+    }
+    return named
+  }
+
   /// Calls with a context token. A service that refuses a kept one has not done anything yet, so
   /// that the call is repeated once with a fresh one.
   private func call(
-    _ route: Route, _ message: any Message, as credential: Credential, metadata: Metadata,
-    deadline: Deadline
+    _ route: Route, _ message: any Message, in organization: String,
+    as credential: Credential, metadata: Metadata, deadline: Deadline
   ) async throws -> [UInt8] {
-    let organization =
-      route.needsOrganization
-      ? (message as? any OrganizationScoped)?.organizationID ?? "" : ""
-    if route.needsOrganization, UUID(uuidString: organization) == nil {
-      throw GatewayError.fieldInvalid("organizationId", "must be a UUID")
-    }
     let bytes = message.serialized()
     let backend = try backend(of: route)
     func attempt() async throws -> [UInt8] {

@@ -117,7 +117,11 @@ enum Ways {
     }
     if let route = routes.byRPC[way.rpc] {
       object["method"] = .string(route.rule.method)
-      object["path"] = .string(route.pattern.filled(variables))
+      let known = route.pattern.variables.map { path in
+        (path, way.fields[FieldNames.lowerCamel(path.joined(separator: "."))] ?? variables[path])
+      }
+      let values = Dictionary(known) { first, _ in first }.compactMapValues { $0 }
+      object["path"] = .string(route.pattern.filled(values))
     }
     return .object(object)
   }

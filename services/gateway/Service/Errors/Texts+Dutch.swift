@@ -90,6 +90,18 @@ extension Texts {
     "FEATURE_OFF": "Uw organisatie heeft deze functie niet aangezet.",
     "MERGE_CONFLICT": "De twee dossiers verschillen. Kies wat u wilt behouden.",
     "UNDO_CONFLICT": "Dit is sindsdien gewijzigd en kan niet meer ongedaan gemaakt worden.",
+    "CONCURRENT_CHANGE": "Iemand heeft dit tegelijk gewijzigd. Probeer opnieuw.",
+    "DATABASE_BUSY": "De dienst heeft het druk. Probeer het zo dadelijk opnieuw.",
+    "DATABASE_READ_ONLY": "Er kan nu niets gewijzigd worden. Probeer het zo dadelijk opnieuw.",
+    "DATABASE_TIMEOUT": "Dit duurde te lang. Probeer het zo dadelijk opnieuw.",
+    "DATABASE_UNAVAILABLE": "De dienst kan nu niet antwoorden. Probeer het zo dadelijk opnieuw.",
+    "OUTCOME_UNKNOWN":
+      "Het is niet zeker of dit gebeurd is. Verstuur het opnieuw: het gebeurt geen twee keer.",
+    "OVERLOADED": "De dienst heeft het druk. Probeer het zo dadelijk opnieuw.",
+    "INVALID_REQUEST": "De aanvraag is niet geldig.",
+    "EMAIL_REQUIRED": "Uw organisatie vraagt voor elke cliënt een e-mailadres.",
+    "EMPLOYEE_EXISTS": "Deze persoon werkt hier al.",
+    "ORGANIZATION_EXISTS": "Deze organisatie bestaat al.",
   ]
 
   /// Dutch ways out, by label key.
@@ -108,5 +120,23 @@ extension Texts {
     "resolution.reload": "Opnieuw laden en proberen",
     "resolution.first_page": "Naar de eerste pagina",
     "resolution.list_clients": "Uw cliënten bekijken",
+    "resolution.add_as_secondary": "Toevoegen als tweede adres",
+    "resolution.keep_as_secondary": "Bewaren als tweede adres",
+    "resolution.ask_for_new_invitation": "Een nieuwe uitnodiging vragen",
+    "resolution.choose_another_name": "Een andere naam kiezen",
+    "resolution.choose_branch": "Een vestiging kiezen",
+    "resolution.choose_lower_profile": "Een lager profiel kiezen",
+    "resolution.choose_organization": "Een andere organisatie kiezen",
+    "resolution.enter_email": "Een e-mailadres invullen",
+    "resolution.make_primary": "Een adres als hoofdadres kiezen",
+    "resolution.open_existing_client": "Het dossier van die cliënt openen",
+    "resolution.open_existing_employee": "De pagina van die medewerker openen",
+    "resolution.read_again": "Opnieuw lezen en de wijziging herhalen",
+    "resolution.in_this_org.use_username_only":
+      "De account aanmaken met enkel een gebruikersnaam; beiden delen het adres",
+    "resolution.on_platform.use_username_only":
+      "De account voorlopig aanmaken met enkel een gebruikersnaam",
+    "resolution.professional.use_another_email": "Een privé-e-mailadres gebruiken",
+    "resolution.professional.use_username_only": "De account aanmaken met enkel een gebruikersnaam",
   ]
 }

@@ -87,6 +87,18 @@ extension Texts {
     "FEATURE_OFF": "Your organisation has not switched this on.",
     "MERGE_CONFLICT": "The two files differ. Choose what to keep.",
     "UNDO_CONFLICT": "This changed since and can no longer be undone.",
+    "CONCURRENT_CHANGE": "Somebody changed this at the same time. Try again.",
+    "DATABASE_BUSY": "The service is very busy. Try again in a moment.",
+    "DATABASE_READ_ONLY": "Nothing can be changed right now. Try again in a moment.",
+    "DATABASE_TIMEOUT": "This took too long. Try again in a moment.",
+    "DATABASE_UNAVAILABLE": "The service cannot answer right now. Try again in a moment.",
+    "OUTCOME_UNKNOWN":
+      "It is not certain whether this was done. Send it again: it will not be done twice.",
+    "OVERLOADED": "The service is very busy. Try again in a moment.",
+    "INVALID_REQUEST": "The request is not valid.",
+    "EMAIL_REQUIRED": "Your organisation requires an e-mail address for every client.",
+    "EMPLOYEE_EXISTS": "This person works here already.",
+    "ORGANIZATION_EXISTS": "This organisation exists already.",
   ]
 
   /// English ways out, by label key.
@@ -105,5 +117,22 @@ extension Texts {
     "resolution.reload": "Reload and try again",
     "resolution.first_page": "Go to the first page",
     "resolution.list_clients": "See your clients",
+    "resolution.add_as_secondary": "Add it as a secondary address",
+    "resolution.keep_as_secondary": "Keep it as a secondary address",
+    "resolution.ask_for_new_invitation": "Ask for a new invitation",
+    "resolution.choose_another_name": "Choose another name",
+    "resolution.choose_branch": "Choose a branch",
+    "resolution.choose_lower_profile": "Choose a lower profile",
+    "resolution.choose_organization": "Choose another organisation",
+    "resolution.enter_email": "Enter an e-mail address",
+    "resolution.make_primary": "Make an address the primary one",
+    "resolution.open_existing_client": "Open the file of the client who has it",
+    "resolution.open_existing_employee": "Open the page of that employee",
+    "resolution.read_again": "Read it again and repeat the change",
+    "resolution.in_this_org.use_username_only":
+      "Create the account with a username only; both share the address",
+    "resolution.on_platform.use_username_only": "Create the account with a username only for now",
+    "resolution.professional.use_another_email": "Use a private e-mail address",
+    "resolution.professional.use_username_only": "Create the account with a username only",
   ]
 }

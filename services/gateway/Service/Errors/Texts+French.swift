@@ -93,6 +93,20 @@ extension Texts {
     "FEATURE_OFF": "Votre organisation n'a pas activé cette fonction.",
     "MERGE_CONFLICT": "Les deux dossiers diffèrent. Choisissez ce qu'il faut garder.",
     "UNDO_CONFLICT": "Cet élément a changé depuis et ne peut plus être annulé.",
+    "CONCURRENT_CHANGE": "Quelqu'un a modifié cet élément en même temps. Réessayez.",
+    "DATABASE_BUSY": "Le service est très sollicité. Réessayez dans un instant.",
+    "DATABASE_READ_ONLY": "Rien ne peut être modifié pour le moment. Réessayez dans un instant.",
+    "DATABASE_TIMEOUT": "L'opération a pris trop de temps. Réessayez dans un instant.",
+    "DATABASE_UNAVAILABLE":
+      "Le service ne peut pas répondre pour le moment. Réessayez dans un instant.",
+    "OUTCOME_UNKNOWN":
+      "Il n'est pas certain que cela ait été fait. Renvoyez la demande : elle ne sera "
+      + "pas exécutée deux fois.",
+    "OVERLOADED": "Le service est très sollicité. Réessayez dans un instant.",
+    "INVALID_REQUEST": "La demande n'est pas valide.",
+    "EMAIL_REQUIRED": "Votre organisation exige une adresse courriel pour chaque client.",
+    "EMPLOYEE_EXISTS": "Cette personne travaille déjà ici.",
+    "ORGANIZATION_EXISTS": "Cette organisation existe déjà.",
   ]
 
   /// French ways out, by label key.
@@ -111,5 +125,24 @@ extension Texts {
     "resolution.reload": "Recharger et réessayer",
     "resolution.first_page": "Aller à la première page",
     "resolution.list_clients": "Voir vos clients",
+    "resolution.add_as_secondary": "L'ajouter comme adresse secondaire",
+    "resolution.keep_as_secondary": "La garder comme adresse secondaire",
+    "resolution.ask_for_new_invitation": "Demander une nouvelle invitation",
+    "resolution.choose_another_name": "Choisir un autre nom",
+    "resolution.choose_branch": "Choisir une succursale",
+    "resolution.choose_lower_profile": "Choisir un profil inférieur",
+    "resolution.choose_organization": "Choisir une autre organisation",
+    "resolution.enter_email": "Entrer une adresse courriel",
+    "resolution.make_primary": "Choisir une adresse principale",
+    "resolution.open_existing_client": "Ouvrir le dossier du client qui l'a",
+    "resolution.open_existing_employee": "Ouvrir la fiche de cet employé",
+    "resolution.read_again": "Relire et refaire la modification",
+    "resolution.in_this_org.use_username_only":
+      "Créer le compte avec un nom d'utilisateur seulement ; les deux partagent l'adresse",
+    "resolution.on_platform.use_username_only":
+      "Créer pour l'instant le compte avec un nom d'utilisateur seulement",
+    "resolution.professional.use_another_email": "Utiliser une adresse courriel privée",
+    "resolution.professional.use_username_only":
+      "Créer le compte avec un nom d'utilisateur seulement",
   ]
 }

@@ -35,6 +35,8 @@ struct Route: Sendable {
     }
     guard rule.body.isEmpty || rule.body == "*" || shapes.field(rule.body, of: request) != nil
     else { throw Unfit(description: "\(rule.pattern): the body fills no field") }
+    guard !Self.needsOrganization(method) || shapes.field("organization_id", of: request) != nil
+    else { throw Unfit(description: "\(method.path) is for members and names no organisation") }
     takesRequestID = shapes.field("request_id", of: request) != nil
     takesRemoteAddress = shapes.field("remote_address", of: request) != nil
   }
@@ -46,7 +48,9 @@ struct Route: Sendable {
   var isPublic: Bool { method.access.subject == .nobody }
 
   /// True when the call is bound to an organisation.
-  var needsOrganization: Bool {
+  var needsOrganization: Bool { Self.needsOrganization(method) }
+
+  private static func needsOrganization(_ method: MethodDescriptor) -> Bool {
     method.access.subject == .member || method.access.subject == .staff
   }
 
