@@ -44,7 +44,7 @@ CREATE TABLE feed_parked (
   event_id bigint NOT NULL,
   kind text NOT NULL,
   event bytea NOT NULL,
-  attempts integer NOT NULL,
+  attempts bigint NOT NULL,
   failure text NOT NULL,
   parked_at timestamptz NOT NULL DEFAULT now(),
   CONSTRAINT feed_parked_pkey PRIMARY KEY (source, transaction_id, event_id)
