@@ -2,9 +2,11 @@ import ClientDirectoryAPI
 import CommonAPI
 import Foundation
 import GRPC
+import IdentityAPI
 import ServiceKit
-import TestKit
+import Synchronization
 import Testing
+import TestKit
 
 @testable import ClientDirectoryCore
 

@@ -2,9 +2,10 @@ import ClientDirectoryAPI
 import CommonAPI
 import Foundation
 import GRPC
+import OrganizationAPI
 import ServiceKit
-import TestKit
 import Testing
+import TestKit
 
 @testable import ClientDirectoryCore
 

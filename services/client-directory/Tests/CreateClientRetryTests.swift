@@ -1,9 +1,10 @@
 import ClientDirectoryAPI
+import CommonAPI
 import Foundation
 import GRPC
 import ServiceKit
-import TestKit
 import Testing
+import TestKit
 
 @testable import ClientDirectoryCore
 

@@ -2,10 +2,12 @@ import ClientDirectoryAPI
 import CommonAPI
 import Foundation
 import GRPC
+import IdentityAPI
 import OrganizationAPI
 import ServiceKit
-import TestKit
+import Synchronization
 import Testing
+import TestKit
 
 @testable import ClientDirectoryCore
 

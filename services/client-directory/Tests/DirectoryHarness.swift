@@ -6,6 +6,7 @@ import IdentityAPI
 import Logging
 import OrganizationAPI
 import Postgres
+import Protobuf
 import ServiceKit
 import TestKit
 

@@ -3,9 +3,11 @@ import Foundation
 import GRPC
 import IdentityAPI
 import OrganizationAPI
+import Postgres
+import Protobuf
 import ServiceKit
-import TestKit
 import Testing
+import TestKit
 
 @testable import OrganizationCore
 

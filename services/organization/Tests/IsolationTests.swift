@@ -1,8 +1,9 @@
 import Foundation
+import OrganizationAPI
 import Postgres
 import ServiceKit
-import TestKit
 import Testing
+import TestKit
 
 @testable import OrganizationCore
 
