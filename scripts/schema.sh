@@ -10,10 +10,12 @@ set -euo pipefail
 export LC_ALL=C
 cd "$(dirname "$0")/.."
 
-# The key of pg_dump's \restrict would be random, and the versions are the machine's own.
+# The key of pg_dump's \restrict would be random, the versions are the machine's own, and nobody
+# restores from a picture: it needs no search_path.
 picture() {
   pg_dump --schema-only --restrict-key=schema --schema="$2" "$1" |
-    sed -e '/^-- Dumped from database version/d' -e '/^-- Dumped by pg_dump version/d'
+    sed -e '/^-- Dumped from database version/d' -e '/^-- Dumped by pg_dump version/d' \
+      -e '/^SELECT pg_catalog.set_config/d'
 }
 
 mode=${1:-write}

@@ -43,7 +43,7 @@ import Testing
 
   @Test("so many taken addresses are told a person in an hour, then nothing is")
   func quota() async throws {
-    var limits = IdentityLimits()
+    var limits = IdentityLimits.patient
     limits.probeHitsPerHour = 3
     limits.probeHitsPerDay = 5
     try await withIdentity(limits: limits) { identity in
@@ -79,7 +79,7 @@ import Testing
 
   @Test("questions asked at once do not slip past the quota")
   func raced() async throws {
-    var limits = IdentityLimits()
+    var limits = IdentityLimits.patient
     limits.probeHitsPerHour = 3
     try await withIdentity(limits: limits) { identity in
       let organization = TestIdentity.id(), pro = UUID()

@@ -72,9 +72,8 @@ import Testing
 
   @Test("50 wrong passwords at once: at most 10 are looked at")
   func parallelGuesses() async throws {
-    var limits = IdentityLimits()
+    var limits = IdentityLimits.patient
     limits.hashQueue = 100
-    limits.hashWaitMilliseconds = 20_000
     limits.failuresPerAddress = 1000
     try await withIdentity(limits: limits) { identity in
       _ = try await identity.active("ada@example.org")
@@ -118,7 +117,7 @@ import Testing
 
   @Test("failures are counted by network too; right passwords are not failures")
   func network() async throws {
-    var limits = IdentityLimits()
+    var limits = IdentityLimits.patient
     limits.failuresPerAddress = 3
     try await withIdentity(limits: limits) { identity in
       _ = try await identity.active("ada@example.org")
@@ -140,7 +139,7 @@ import Testing
 
   @Test("who would wait too long is refused at once, and loses no attempt")
   func busy() async throws {
-    var limits = IdentityLimits()
+    var limits = IdentityLimits.patient
     limits.hashQueue = 0
     try await withIdentity(limits: limits) { identity in
       for _ in 0..<12 {

@@ -1,5 +1,6 @@
 import CCrack
 import Foundation
+import Synchronization
 
 /// Which passwords nobody may choose: what is guessed first (Debian's cracklib list and its usual
 /// disguises) and what is little more than the person's own name.
@@ -10,8 +11,10 @@ struct PasswordRules: Sendable {
   /// Path of the cracklib dictionary without ending.
   let dictionary: String
 
-  /// True when the password may not be chosen. Cracklib keeps state in static variables: this is
-  /// called on the hashing queue alone.
+  /// Cracklib keeps state in static variables; held on hashing threads only.
+  private static let cracklib = Mutex(())
+
+  /// True when the password may not be chosen. Reads files: for the hashing thread.
   ///
   /// - Parameter context: texts about the person: names, the e-mail's local part, the username.
   func forbid(_ password: Password, context: [String]) -> Bool {
@@ -20,8 +23,10 @@ struct PasswordRules: Sendable {
 
   private func isGuessedFirst(_ password: Password) -> Bool {
     let text = password.bytes.map { CChar(bitPattern: $0) } + [0]
-    return text.withUnsafeBufferPointer { text in
-      dictionary.withCString { FascistCheck(text.baseAddress, $0) != nil }
+    return Self.cracklib.withLock { _ in
+      text.withUnsafeBufferPointer { text in
+        dictionary.withCString { FascistCheck(text.baseAddress, $0) != nil }
+      }
     }
   }
 

@@ -181,7 +181,9 @@ struct Invitations: Sendable {
   /// Throws QUOTA with the seconds to wait.
   private static func check(_ sends: [SendRow], _ limits: IdentityLimits, at now: Date) throws {
     func wait(_ moment: Date, _ seconds: Int) -> Int {
-      Int((moment.addingTimeInterval(Double(seconds)).timeIntervalSince(now)).rounded(.up))
+      // Less than a millisecond is the database's rounding.
+      let left = moment.addingTimeInterval(Double(seconds)).timeIntervalSince(now) - 0.001
+      return Int(left.rounded(.up))
     }
     if let last = sends.first {
       let seconds = wait(last.sentAt, limits.resendInterval)

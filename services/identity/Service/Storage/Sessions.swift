@@ -106,7 +106,8 @@ struct SessionRow: PostgresRow {
     accountState = .active
     idleSeconds = idle
     lastUsedAt = now
-    expiresAt = now.addingTimeInterval(Double(life))
+    // As it will be read again: to the microsecond.
+    expiresAt = PostgresTimestamp(now.addingTimeInterval(Double(life))).date
     endedAt = nil
   }
 

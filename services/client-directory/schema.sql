@@ -1,0 +1,901 @@
+--
+-- PostgreSQL database dump
+--
+
+\restrict schema
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: client_directory; Type: SCHEMA; Schema: -; Owner: client_directory_owner
+--
+
+CREATE SCHEMA client_directory;
+
+
+ALTER SCHEMA client_directory OWNER TO client_directory_owner;
+
+--
+-- Name: demand_change(bigint); Type: FUNCTION; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE FUNCTION client_directory.demand_change(changed bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'client_directory', 'pg_temp'
+    AS $$
+BEGIN
+  IF changed IS DISTINCT FROM 1 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CD001', MESSAGE = 'the record changed meanwhile';
+  END IF;
+END
+$$;
+
+
+ALTER FUNCTION client_directory.demand_change(changed bigint) OWNER TO client_directory_owner;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: client_labels; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.client_labels (
+    organization_id uuid NOT NULL,
+    label text NOT NULL,
+    sort_key text NOT NULL COLLATE pg_catalog."C",
+    client_id uuid NOT NULL,
+    CONSTRAINT client_labels_label_check CHECK (((char_length(label) >= 1) AND (char_length(label) <= 50)))
+);
+
+ALTER TABLE ONLY client_directory.client_labels FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.client_labels OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN client_labels.sort_key; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.client_labels.sort_key IS 'the client''s own, kept equal by the foreign key, so that a list needs no sort';
+
+
+--
+-- Name: clients; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.clients (
+    organization_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    branch_id uuid NOT NULL,
+    account_id uuid,
+    case_manager_id uuid,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    access_state smallint NOT NULL,
+    email_signs_in boolean NOT NULL,
+    username text NOT NULL,
+    invitation_email text NOT NULL,
+    given_name text NOT NULL,
+    family_name text NOT NULL,
+    preferred_name text NOT NULL,
+    language text NOT NULL,
+    company_name text NOT NULL,
+    street text NOT NULL,
+    house_number text NOT NULL,
+    box text NOT NULL,
+    postal_code text NOT NULL,
+    city text NOT NULL,
+    province text NOT NULL,
+    country text NOT NULL,
+    case_manager_name text NOT NULL,
+    labels text[] NOT NULL,
+    sort_key text GENERATED ALWAYS AS (regexp_replace(NORMALIZE(lower((((family_name || ''::text) || given_name) COLLATE "und-x-icu")), NFD), '[̀-ͯ]'::text, ''::text, 'g'::text)) STORED NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT clients_access_state_check CHECK (((access_state >= 1) AND (access_state <= 4))),
+    CONSTRAINT clients_case_manager_check CHECK (((case_manager_id IS NULL) OR (case_manager_name = ''::text))),
+    CONSTRAINT clients_family_name_check CHECK (((char_length(family_name) >= 1) AND (char_length(family_name) <= 100))),
+    CONSTRAINT clients_given_name_check CHECK (((char_length(given_name) >= 1) AND (char_length(given_name) <= 100))),
+    CONSTRAINT clients_labels_check CHECK ((cardinality(labels) <= 20)),
+    CONSTRAINT clients_login_check CHECK (((account_id IS NULL) = (access_state = 1))),
+    CONSTRAINT clients_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY client_directory.clients FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.clients OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN clients.version; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.version IS 'the etag';
+
+
+--
+-- Name: COLUMN clients.access_state; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.access_state IS 'number of client_directory.v1.AccessState; NO_LOGIN = no account';
+
+
+--
+-- Name: COLUMN clients.email_signs_in; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.email_signs_in IS 'the primary e-mail is the login (B7); not said by organisations of blind disclosure until ACTIVE';
+
+
+--
+-- Name: COLUMN clients.invitation_email; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.invitation_email IS 'where invitations go: the primary e-mail, or the secondary one of a username-only client (B8)';
+
+
+--
+-- Name: COLUMN clients.labels; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.labels IS 'for reading; client_labels has them for listing';
+
+
+--
+-- Name: COLUMN clients.sort_key; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.sort_key IS 'family and given name without case and accents';
+
+
+--
+-- Name: contact_points; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.contact_points (
+    organization_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    contact_point_id uuid NOT NULL,
+    kind smallint NOT NULL,
+    rank smallint NOT NULL,
+    phone_type smallint NOT NULL,
+    value text NOT NULL,
+    normalized text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT contact_points_kind_check CHECK (((kind >= 1) AND (kind <= 2))),
+    CONSTRAINT contact_points_phone_type_check CHECK ((((phone_type >= 0) AND (phone_type <= 3)) AND ((kind = 2) OR (phone_type = 0)))),
+    CONSTRAINT contact_points_rank_check CHECK (((rank >= 1) AND (rank <= 2)))
+);
+
+ALTER TABLE ONLY client_directory.contact_points FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.contact_points OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN contact_points.kind; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.contact_points.kind IS 'number of client_directory.v1.ContactKind';
+
+
+--
+-- Name: COLUMN contact_points.rank; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.contact_points.rank IS 'number of client_directory.v1.ContactRank';
+
+
+--
+-- Name: COLUMN contact_points.value; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.contact_points.value IS 'as typed, a phone in E.164';
+
+
+--
+-- Name: COLUMN contact_points.normalized; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.contact_points.normalized IS 'for comparing';
+
+
+--
+-- Name: events; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.events (
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    event_id bigint NOT NULL,
+    organization_id uuid,
+    kind text NOT NULL,
+    aggregate_id uuid NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT events_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT events_payload_check CHECK ((octet_length(payload) <= 65536))
+);
+
+ALTER TABLE ONLY client_directory.events FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.events OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN events.organization_id; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.events.organization_id IS 'NULL for facts about a person';
+
+
+--
+-- Name: events_event_id_seq; Type: SEQUENCE; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME client_directory.events_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: feed_parked; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.feed_parked (
+    source text NOT NULL,
+    transaction_id xid8 NOT NULL,
+    event_id bigint NOT NULL,
+    kind text NOT NULL,
+    event bytea NOT NULL,
+    attempts bigint NOT NULL,
+    failure text NOT NULL,
+    parked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE client_directory.feed_parked OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN feed_parked.event; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.feed_parked.event IS 'the serialised clientele.feed.v1.Event';
+
+
+--
+-- Name: feed_positions; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.feed_positions (
+    source text NOT NULL,
+    transaction_id xid8 NOT NULL,
+    event_id bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE client_directory.feed_positions OWNER TO client_directory_owner;
+
+--
+-- Name: idempotency; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.idempotency (
+    scope uuid NOT NULL,
+    caller text NOT NULL,
+    method text NOT NULL,
+    request_id uuid NOT NULL,
+    request_hash bytea NOT NULL,
+    response bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    touched_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_response_check CHECK ((octet_length(response) <= 65536))
+);
+
+ALTER TABLE ONLY client_directory.idempotency FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.idempotency OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN idempotency.scope; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.idempotency.scope IS 'organization id, else account id, else the nil UUID for calls made before either is known';
+
+
+--
+-- Name: invitation_jobs; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.invitation_jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    email text NOT NULL,
+    language text NOT NULL,
+    organization_name text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts bigint DEFAULT 0 NOT NULL,
+    parked_at timestamp with time zone,
+    failure text
+);
+
+ALTER TABLE ONLY client_directory.invitation_jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.invitation_jobs OWNER TO client_directory_owner;
+
+--
+-- Name: TABLE invitation_jobs; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON TABLE client_directory.invitation_jobs IS 'deleted once identity has the invitation';
+
+
+--
+-- Name: COLUMN invitation_jobs.job_id; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.invitation_jobs.job_id IS 'the request id of the invitation';
+
+
+--
+-- Name: COLUMN invitation_jobs.run_at; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.invitation_jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
+
+
+--
+-- Name: COLUMN invitation_jobs.attempts; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.invitation_jobs.attempts IS 'rises with each claim; a worker that lost its lease finds another number and loses';
+
+
+--
+-- Name: COLUMN invitation_jobs.parked_at; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.invitation_jobs.parked_at IS 'set when identity refused for good; an operator decides, or the professional resends';
+
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE client_directory.schema_migrations OWNER TO client_directory_owner;
+
+--
+-- Name: stakeholders; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.stakeholders (
+    organization_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    employee_id uuid NOT NULL,
+    sort_key text NOT NULL COLLATE pg_catalog."C",
+    created_at timestamp with time zone NOT NULL
+);
+
+ALTER TABLE ONLY client_directory.stakeholders FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.stakeholders OWNER TO client_directory_owner;
+
+--
+-- Name: TABLE stakeholders; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON TABLE client_directory.stakeholders IS 'employees with access to a file (B14, B16)';
+
+
+--
+-- Name: COLUMN stakeholders.sort_key; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.stakeholders.sort_key IS 'the client''s own, kept equal by the foreign key, so that a list needs no sort';
+
+
+--
+-- Name: client_labels client_labels_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.client_labels
+    ADD CONSTRAINT client_labels_pkey PRIMARY KEY (organization_id, client_id, label);
+
+
+--
+-- Name: clients clients_name_key; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.clients
+    ADD CONSTRAINT clients_name_key UNIQUE (organization_id, sort_key, client_id);
+
+
+--
+-- Name: clients clients_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.clients
+    ADD CONSTRAINT clients_pkey PRIMARY KEY (organization_id, client_id);
+
+
+--
+-- Name: contact_points contact_points_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.contact_points
+    ADD CONSTRAINT contact_points_pkey PRIMARY KEY (organization_id, client_id, contact_point_id);
+
+
+--
+-- Name: contact_points contact_points_value_key; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.contact_points
+    ADD CONSTRAINT contact_points_value_key UNIQUE (organization_id, client_id, kind, normalized);
+
+
+--
+-- Name: events events_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (transaction_id, event_id);
+
+
+--
+-- Name: feed_parked feed_parked_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.feed_parked
+    ADD CONSTRAINT feed_parked_pkey PRIMARY KEY (source, transaction_id, event_id);
+
+
+--
+-- Name: feed_positions feed_positions_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.feed_positions
+    ADD CONSTRAINT feed_positions_pkey PRIMARY KEY (source);
+
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (scope, caller, method, request_id);
+
+
+--
+-- Name: invitation_jobs invitation_jobs_client_key; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.invitation_jobs
+    ADD CONSTRAINT invitation_jobs_client_key UNIQUE (organization_id, client_id);
+
+
+--
+-- Name: invitation_jobs invitation_jobs_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.invitation_jobs
+    ADD CONSTRAINT invitation_jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: stakeholders stakeholders_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.stakeholders
+    ADD CONSTRAINT stakeholders_pkey PRIMARY KEY (organization_id, client_id, employee_id);
+
+
+--
+-- Name: client_labels_name_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX client_labels_name_idx ON client_directory.client_labels USING btree (organization_id, label, sort_key, client_id);
+
+
+--
+-- Name: client_labels_newest_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX client_labels_newest_idx ON client_directory.client_labels USING btree (organization_id, label, client_id);
+
+
+--
+-- Name: clients_branch_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX clients_branch_idx ON client_directory.clients USING btree (organization_id, branch_id, client_id);
+
+
+--
+-- Name: clients_branch_name_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX clients_branch_name_idx ON client_directory.clients USING btree (organization_id, branch_id, sort_key, client_id);
+
+
+--
+-- Name: clients_case_manager_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX clients_case_manager_idx ON client_directory.clients USING btree (organization_id, case_manager_id, client_id) WHERE (case_manager_id IS NOT NULL);
+
+
+--
+-- Name: clients_case_manager_name_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX clients_case_manager_name_idx ON client_directory.clients USING btree (organization_id, case_manager_id, sort_key, client_id) WHERE (case_manager_id IS NOT NULL);
+
+
+--
+-- Name: clients_state_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX clients_state_idx ON client_directory.clients USING btree (organization_id, access_state, client_id);
+
+
+--
+-- Name: clients_state_name_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX clients_state_name_idx ON client_directory.clients USING btree (organization_id, access_state, sort_key, client_id);
+
+
+--
+-- Name: contact_points_primary_email_key; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE UNIQUE INDEX contact_points_primary_email_key ON client_directory.contact_points USING btree (organization_id, normalized) WHERE ((rank = 1) AND (kind = 1));
+
+
+--
+-- Name: contact_points_primary_key; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE UNIQUE INDEX contact_points_primary_key ON client_directory.contact_points USING btree (organization_id, client_id, kind) WHERE (rank = 1);
+
+
+--
+-- Name: invitation_jobs_due_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX invitation_jobs_due_idx ON client_directory.invitation_jobs USING btree (run_at) WHERE (parked_at IS NULL);
+
+
+--
+-- Name: stakeholders_name_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX stakeholders_name_idx ON client_directory.stakeholders USING btree (organization_id, employee_id, sort_key, client_id);
+
+
+--
+-- Name: stakeholders_newest_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX stakeholders_newest_idx ON client_directory.stakeholders USING btree (organization_id, employee_id, client_id);
+
+
+--
+-- Name: client_labels client_labels_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.client_labels
+    ADD CONSTRAINT client_labels_client_fkey FOREIGN KEY (organization_id, sort_key, client_id) REFERENCES client_directory.clients(organization_id, sort_key, client_id) ON UPDATE CASCADE ON DELETE CASCADE;
+
+
+--
+-- Name: contact_points contact_points_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.contact_points
+    ADD CONSTRAINT contact_points_client_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
+
+
+--
+-- Name: invitation_jobs invitation_jobs_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.invitation_jobs
+    ADD CONSTRAINT invitation_jobs_client_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
+
+
+--
+-- Name: stakeholders stakeholders_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.stakeholders
+    ADD CONSTRAINT stakeholders_client_fkey FOREIGN KEY (organization_id, sort_key, client_id) REFERENCES client_directory.clients(organization_id, sort_key, client_id) ON UPDATE CASCADE ON DELETE CASCADE;
+
+
+--
+-- Name: client_labels; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.client_labels ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: client_labels client_labels_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY client_labels_tenant ON client_directory.client_labels USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: clients; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.clients ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: clients clients_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY clients_tenant ON client_directory.clients USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: contact_points; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.contact_points ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: contact_points contact_points_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY contact_points_tenant ON client_directory.contact_points USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: events; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.events ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: events events_append; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY events_append ON client_directory.events FOR INSERT TO client_directory WITH CHECK (((organization_id IS NULL) OR (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
+-- Name: events events_feed; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY events_feed ON client_directory.events FOR SELECT TO client_directory_worker USING (true);
+
+
+--
+-- Name: idempotency; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.idempotency ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: idempotency idempotency_scope; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY idempotency_scope ON client_directory.idempotency USING (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid)));
+
+
+--
+-- Name: invitation_jobs; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.invitation_jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: invitation_jobs invitation_jobs_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY invitation_jobs_tenant ON client_directory.invitation_jobs TO client_directory USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: invitation_jobs invitation_jobs_worker; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY invitation_jobs_worker ON client_directory.invitation_jobs TO client_directory_worker USING (true) WITH CHECK (true);
+
+
+--
+-- Name: stakeholders; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.stakeholders ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: stakeholders stakeholders_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY stakeholders_tenant ON client_directory.stakeholders USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: SCHEMA client_directory; Type: ACL; Schema: -; Owner: client_directory_owner
+--
+
+GRANT USAGE ON SCHEMA client_directory TO client_directory;
+GRANT USAGE ON SCHEMA client_directory TO client_directory_worker;
+
+
+--
+-- Name: FUNCTION demand_change(changed bigint); Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+REVOKE ALL ON FUNCTION client_directory.demand_change(changed bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION client_directory.demand_change(changed bigint) TO client_directory;
+
+
+--
+-- Name: TABLE client_labels; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.client_labels TO client_directory;
+
+
+--
+-- Name: TABLE clients; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.clients TO client_directory;
+
+
+--
+-- Name: TABLE contact_points; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.contact_points TO client_directory;
+
+
+--
+-- Name: TABLE events; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT ON TABLE client_directory.events TO client_directory;
+GRANT SELECT ON TABLE client_directory.events TO client_directory_worker;
+
+
+--
+-- Name: SEQUENCE events_event_id_seq; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT USAGE ON SEQUENCE client_directory.events_event_id_seq TO client_directory;
+
+
+--
+-- Name: TABLE feed_parked; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.feed_parked TO client_directory;
+
+
+--
+-- Name: TABLE feed_positions; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.feed_positions TO client_directory;
+
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.idempotency TO client_directory;
+
+
+--
+-- Name: TABLE invitation_jobs; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.invitation_jobs TO client_directory;
+GRANT SELECT,DELETE ON TABLE client_directory.invitation_jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN invitation_jobs.run_at; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN invitation_jobs.attempts; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(attempts) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN invitation_jobs.parked_at; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(parked_at) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN invitation_jobs.failure; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(failure) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
+
+
+--
+-- Name: TABLE schema_migrations; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT ON TABLE client_directory.schema_migrations TO client_directory;
+GRANT SELECT ON TABLE client_directory.schema_migrations TO client_directory_worker;
+
+
+--
+-- Name: TABLE stakeholders; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.stakeholders TO client_directory;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR SEQUENCES; Type: DEFAULT ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE client_directory_owner IN SCHEMA client_directory GRANT USAGE ON SEQUENCES  TO client_directory;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR TABLES; Type: DEFAULT ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE client_directory_owner IN SCHEMA client_directory GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES  TO client_directory;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict schema
+

@@ -1,0 +1,633 @@
+--
+-- PostgreSQL database dump
+--
+
+\restrict schema
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: messaging; Type: SCHEMA; Schema: -; Owner: messaging_owner
+--
+
+CREATE SCHEMA messaging;
+
+
+ALTER SCHEMA messaging OWNER TO messaging_owner;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: delivery_attempts; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.delivery_attempts (
+    organization_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    attempt bigint NOT NULL,
+    fence bigint NOT NULL,
+    outcome text DEFAULT 'STARTED'::text NOT NULL,
+    error text DEFAULT ''::text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT delivery_attempts_outcome_check CHECK ((outcome = ANY (ARRAY['STARTED'::text, 'SENT'::text, 'RETRY'::text, 'FAILED'::text, 'CANCELLED'::text])))
+);
+
+ALTER TABLE ONLY messaging.delivery_attempts FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.delivery_attempts OWNER TO messaging_owner;
+
+--
+-- Name: TABLE delivery_attempts; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON TABLE messaging.delivery_attempts IS 'Every try to hand a message over, and how it ended';
+
+
+--
+-- Name: COLUMN delivery_attempts.outcome; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.delivery_attempts.outcome IS 'STARTED on an old row: the worker stopped meanwhile';
+
+
+--
+-- Name: events; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.events (
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    event_id bigint NOT NULL,
+    organization_id uuid,
+    kind text NOT NULL,
+    aggregate_id uuid NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT events_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT events_payload_check CHECK ((octet_length(payload) <= 65536))
+);
+
+ALTER TABLE ONLY messaging.events FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.events OWNER TO messaging_owner;
+
+--
+-- Name: COLUMN events.organization_id; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.events.organization_id IS 'NULL for facts about a person';
+
+
+--
+-- Name: events_event_id_seq; Type: SEQUENCE; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME messaging.events_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: feed_parked; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.feed_parked (
+    source text NOT NULL,
+    transaction_id xid8 NOT NULL,
+    event_id bigint NOT NULL,
+    kind text NOT NULL,
+    event bytea NOT NULL,
+    attempts bigint NOT NULL,
+    failure text NOT NULL,
+    parked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE messaging.feed_parked OWNER TO messaging_owner;
+
+--
+-- Name: COLUMN feed_parked.event; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.feed_parked.event IS 'the serialised clientele.feed.v1.Event';
+
+
+--
+-- Name: feed_positions; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.feed_positions (
+    source text NOT NULL,
+    transaction_id xid8 NOT NULL,
+    event_id bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE messaging.feed_positions OWNER TO messaging_owner;
+
+--
+-- Name: idempotency; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.idempotency (
+    scope uuid NOT NULL,
+    caller text NOT NULL,
+    method text NOT NULL,
+    request_id uuid NOT NULL,
+    request_hash bytea NOT NULL,
+    response bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    touched_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_response_check CHECK ((octet_length(response) <= 65536))
+);
+
+ALTER TABLE ONLY messaging.idempotency FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.idempotency OWNER TO messaging_owner;
+
+--
+-- Name: COLUMN idempotency.scope; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.idempotency.scope IS 'organization id, else account id, else the nil UUID for calls made before either is known';
+
+
+--
+-- Name: message_fences; Type: SEQUENCE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE SEQUENCE messaging.message_fences
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE messaging.message_fences OWNER TO messaging_owner;
+
+--
+-- Name: messages; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.messages (
+    organization_id uuid NOT NULL,
+    message_id uuid NOT NULL,
+    channel text NOT NULL,
+    purpose text NOT NULL,
+    recipient text NOT NULL,
+    language text NOT NULL,
+    subject text NOT NULL,
+    record_id uuid NOT NULL,
+    invitation_id uuid NOT NULL,
+    send_count bigint NOT NULL,
+    organization_name text NOT NULL,
+    display_name text NOT NULL,
+    username text NOT NULL,
+    email_signs_in boolean NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'QUEUED'::text NOT NULL,
+    attempts bigint DEFAULT 0 NOT NULL,
+    refusals bigint DEFAULT 0 NOT NULL,
+    abandoned bigint DEFAULT 0 NOT NULL,
+    last_error text DEFAULT ''::text NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    lease_until timestamp with time zone,
+    fence bigint,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    sent_at timestamp with time zone,
+    CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['EMAIL'::text, 'SMS'::text]))),
+    CONSTRAINT messages_language_check CHECK (((char_length(language) >= 2) AND (char_length(language) <= 35))),
+    CONSTRAINT messages_purpose_check CHECK ((purpose = ANY (ARRAY['CLIENT_INVITATION'::text, 'STAFF_INVITATION'::text]))),
+    CONSTRAINT messages_recipient_check CHECK (((char_length(recipient) >= 1) AND (char_length(recipient) <= 320))),
+    CONSTRAINT messages_send_count_check CHECK ((send_count > 0)),
+    CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'SENDING'::text, 'SENT'::text, 'FAILED'::text, 'CANCELLED'::text])))
+)
+WITH (fillfactor='70');
+
+ALTER TABLE ONLY messaging.messages FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.messages OWNER TO messaging_owner;
+
+--
+-- Name: TABLE messages; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON TABLE messaging.messages IS 'Messages of an organisation: the record, and the queue while unsent';
+
+
+--
+-- Name: COLUMN messages.message_id; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.messages.message_id IS 'UUIDv7: its order is the order of arrival';
+
+
+--
+-- Name: COLUMN messages.record_id; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.messages.record_id IS 'The client or employee it is about';
+
+
+--
+-- Name: COLUMN messages.attempts; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.messages.attempts IS 'How often a worker took it';
+
+
+--
+-- Name: COLUMN messages.refusals; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.messages.refusals IS 'How often a mail server refused it for the moment';
+
+
+--
+-- Name: COLUMN messages.abandoned; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.messages.abandoned IS 'How often a worker stopped while sending it';
+
+
+--
+-- Name: COLUMN messages.fence; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.messages.fence IS 'Number of the latest claim; an older one loses';
+
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE messaging.schema_migrations OWNER TO messaging_owner;
+
+--
+-- Name: delivery_attempts delivery_attempts_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_pkey PRIMARY KEY (organization_id, message_id, attempt);
+
+
+--
+-- Name: events events_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (transaction_id, event_id);
+
+
+--
+-- Name: feed_parked feed_parked_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.feed_parked
+    ADD CONSTRAINT feed_parked_pkey PRIMARY KEY (source, transaction_id, event_id);
+
+
+--
+-- Name: feed_positions feed_positions_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.feed_positions
+    ADD CONSTRAINT feed_positions_pkey PRIMARY KEY (source);
+
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (scope, caller, method, request_id);
+
+
+--
+-- Name: messages messages_invitation_key; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.messages
+    ADD CONSTRAINT messages_invitation_key UNIQUE (organization_id, invitation_id, send_count);
+
+
+--
+-- Name: messages messages_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.messages
+    ADD CONSTRAINT messages_pkey PRIMARY KEY (organization_id, message_id);
+
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: messages_due_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX messages_due_idx ON messaging.messages USING btree (run_at) WHERE (state = ANY (ARRAY['QUEUED'::text, 'SENDING'::text]));
+
+
+--
+-- Name: messages_record_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX messages_record_idx ON messaging.messages USING btree (organization_id, record_id, message_id);
+
+
+--
+-- Name: delivery_attempts delivery_attempts_message_fkey; Type: FK CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.delivery_attempts
+    ADD CONSTRAINT delivery_attempts_message_fkey FOREIGN KEY (organization_id, message_id) REFERENCES messaging.messages(organization_id, message_id);
+
+
+--
+-- Name: delivery_attempts; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.delivery_attempts ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: delivery_attempts delivery_attempts_tenant; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY delivery_attempts_tenant ON messaging.delivery_attempts USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: delivery_attempts delivery_attempts_worker; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY delivery_attempts_worker ON messaging.delivery_attempts TO messaging_worker USING (true) WITH CHECK (true);
+
+
+--
+-- Name: events; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.events ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: events events_append; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY events_append ON messaging.events FOR INSERT TO messaging WITH CHECK (((organization_id IS NULL) OR (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
+-- Name: events events_feed; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY events_feed ON messaging.events FOR SELECT TO messaging_worker USING (true);
+
+
+--
+-- Name: idempotency; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.idempotency ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: idempotency idempotency_scope; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY idempotency_scope ON messaging.idempotency USING (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid)));
+
+
+--
+-- Name: messages; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.messages ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: messages messages_tenant; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY messages_tenant ON messaging.messages USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: messages messages_worker; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY messages_worker ON messaging.messages TO messaging_worker USING (true) WITH CHECK (true);
+
+
+--
+-- Name: SCHEMA messaging; Type: ACL; Schema: -; Owner: messaging_owner
+--
+
+GRANT USAGE ON SCHEMA messaging TO messaging;
+GRANT USAGE ON SCHEMA messaging TO messaging_worker;
+
+
+--
+-- Name: TABLE delivery_attempts; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT ON TABLE messaging.delivery_attempts TO messaging;
+GRANT SELECT,INSERT ON TABLE messaging.delivery_attempts TO messaging_worker;
+
+
+--
+-- Name: COLUMN delivery_attempts.outcome; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(outcome) ON TABLE messaging.delivery_attempts TO messaging_worker;
+
+
+--
+-- Name: COLUMN delivery_attempts.error; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(error) ON TABLE messaging.delivery_attempts TO messaging_worker;
+
+
+--
+-- Name: COLUMN delivery_attempts.ended_at; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(ended_at) ON TABLE messaging.delivery_attempts TO messaging_worker;
+
+
+--
+-- Name: TABLE events; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT ON TABLE messaging.events TO messaging;
+GRANT SELECT ON TABLE messaging.events TO messaging_worker;
+
+
+--
+-- Name: SEQUENCE events_event_id_seq; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT USAGE ON SEQUENCE messaging.events_event_id_seq TO messaging;
+
+
+--
+-- Name: TABLE feed_parked; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE messaging.feed_parked TO messaging_worker;
+
+
+--
+-- Name: TABLE feed_positions; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE messaging.feed_positions TO messaging_worker;
+
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE messaging.idempotency TO messaging;
+
+
+--
+-- Name: SEQUENCE message_fences; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT USAGE ON SEQUENCE messaging.message_fences TO messaging_worker;
+
+
+--
+-- Name: TABLE messages; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT ON TABLE messaging.messages TO messaging;
+GRANT SELECT,INSERT ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.state; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(state) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.attempts; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(attempts) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.refusals; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(refusals) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.abandoned; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(abandoned) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.last_error; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(last_error) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.run_at; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.lease_until; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(lease_until) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.fence; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(fence) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: COLUMN messages.sent_at; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(sent_at) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: TABLE schema_migrations; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT ON TABLE messaging.schema_migrations TO messaging;
+GRANT SELECT ON TABLE messaging.schema_migrations TO messaging_worker;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR SEQUENCES; Type: DEFAULT ACL; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE messaging_owner IN SCHEMA messaging GRANT USAGE ON SEQUENCES  TO messaging;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR TABLES; Type: DEFAULT ACL; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE messaging_owner IN SCHEMA messaging GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES  TO messaging;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict schema
+

@@ -1,0 +1,754 @@
+--
+-- PostgreSQL database dump
+--
+
+\restrict schema
+
+
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+
+--
+-- Name: organization; Type: SCHEMA; Schema: -; Owner: organization_owner
+--
+
+CREATE SCHEMA organization;
+
+
+ALTER SCHEMA organization OWNER TO organization_owner;
+
+SET default_tablespace = '';
+
+SET default_table_access_method = heap;
+
+--
+-- Name: branches; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.branches (
+    organization_id uuid NOT NULL,
+    branch_id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    sort_key text GENERATED ALWAYS AS (regexp_replace(NORMALIZE(lower((name COLLATE "und-x-icu")), NFD), '[̀-ͯ]'::text, ''::text, 'g'::text)) STORED NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT branches_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
+);
+
+ALTER TABLE ONLY organization.branches FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.branches OWNER TO organization_owner;
+
+--
+-- Name: COLUMN branches.sort_key; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.branches.sort_key IS 'the name without case and accents: the order of lists, and what makes two names the same';
+
+
+--
+-- Name: employee_branches; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.employee_branches (
+    organization_id uuid NOT NULL,
+    employee_id uuid NOT NULL,
+    branch_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY organization.employee_branches FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.employee_branches OWNER TO organization_owner;
+
+--
+-- Name: TABLE employee_branches; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON TABLE organization.employee_branches IS 'none for a super administrator means every branch';
+
+
+--
+-- Name: employee_jobs; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.employee_jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    employee_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    email text NOT NULL,
+    language text NOT NULL,
+    organization_name text NOT NULL,
+    profile smallint NOT NULL,
+    branch_ids uuid[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempts bigint DEFAULT 0 NOT NULL,
+    parked_at timestamp with time zone,
+    failure text
+);
+
+ALTER TABLE ONLY organization.employee_jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.employee_jobs OWNER TO organization_owner;
+
+--
+-- Name: TABLE employee_jobs; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON TABLE organization.employee_jobs IS 'a membership and an invitation to ask identity for; deleted once both are there';
+
+
+--
+-- Name: COLUMN employee_jobs.job_id; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employee_jobs.job_id IS 'the request id of the invitation: asking twice makes one';
+
+
+--
+-- Name: COLUMN employee_jobs.run_at; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employee_jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
+
+
+--
+-- Name: COLUMN employee_jobs.attempts; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employee_jobs.attempts IS 'rises with each claim; a worker that lost its lease finds another number and loses';
+
+
+--
+-- Name: COLUMN employee_jobs.parked_at; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employee_jobs.parked_at IS 'set when identity refused for good; an operator decides';
+
+
+--
+-- Name: employees; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.employees (
+    organization_id uuid NOT NULL,
+    employee_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    given_name text NOT NULL,
+    family_name text NOT NULL,
+    email text NOT NULL,
+    profile smallint NOT NULL,
+    state smallint NOT NULL,
+    username text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    sort_key text GENERATED ALWAYS AS (regexp_replace(NORMALIZE(lower((((family_name || ''::text) || given_name) COLLATE "und-x-icu")), NFD), '[̀-ͯ]'::text, ''::text, 'g'::text)) STORED NOT NULL COLLATE pg_catalog."C",
+    CONSTRAINT employees_profile_check CHECK (((profile >= 1) AND (profile <= 5))),
+    CONSTRAINT employees_state_check CHECK (((state >= 1) AND (state <= 4)))
+);
+
+ALTER TABLE ONLY organization.employees FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.employees OWNER TO organization_owner;
+
+--
+-- Name: COLUMN employees.email; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employees.email IS 'the address they were invited at';
+
+
+--
+-- Name: COLUMN employees.profile; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employees.profile IS 'number of common.v1.Profile';
+
+
+--
+-- Name: COLUMN employees.state; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employees.state IS 'number of organization.v1.EmployeeState';
+
+
+--
+-- Name: COLUMN employees.sort_key; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.employees.sort_key IS 'family and given name without case and accents';
+
+
+--
+-- Name: events; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.events (
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    event_id bigint NOT NULL,
+    organization_id uuid,
+    kind text NOT NULL,
+    aggregate_id uuid NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT events_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT events_payload_check CHECK ((octet_length(payload) <= 65536))
+);
+
+ALTER TABLE ONLY organization.events FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.events OWNER TO organization_owner;
+
+--
+-- Name: COLUMN events.organization_id; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.events.organization_id IS 'NULL for facts about a person';
+
+
+--
+-- Name: events_event_id_seq; Type: SEQUENCE; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME organization.events_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: feed_parked; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.feed_parked (
+    source text NOT NULL,
+    transaction_id xid8 NOT NULL,
+    event_id bigint NOT NULL,
+    kind text NOT NULL,
+    event bytea NOT NULL,
+    attempts bigint NOT NULL,
+    failure text NOT NULL,
+    parked_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE organization.feed_parked OWNER TO organization_owner;
+
+--
+-- Name: COLUMN feed_parked.event; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.feed_parked.event IS 'the serialised clientele.feed.v1.Event';
+
+
+--
+-- Name: feed_positions; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.feed_positions (
+    source text NOT NULL,
+    transaction_id xid8 NOT NULL,
+    event_id bigint NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE organization.feed_positions OWNER TO organization_owner;
+
+--
+-- Name: idempotency; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.idempotency (
+    scope uuid NOT NULL,
+    caller text NOT NULL,
+    method text NOT NULL,
+    request_id uuid NOT NULL,
+    request_hash bytea NOT NULL,
+    response bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    touched_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT idempotency_response_check CHECK ((octet_length(response) <= 65536))
+);
+
+ALTER TABLE ONLY organization.idempotency FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.idempotency OWNER TO organization_owner;
+
+--
+-- Name: COLUMN idempotency.scope; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.idempotency.scope IS 'organization id, else account id, else the nil UUID for calls made before either is known';
+
+
+--
+-- Name: organizations; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.organizations (
+    organization_id uuid NOT NULL,
+    name text NOT NULL,
+    country text NOT NULL,
+    languages text[] NOT NULL,
+    time_zone text NOT NULL,
+    invitation_trigger smallint NOT NULL,
+    email_required boolean NOT NULL,
+    email_disclosure smallint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    CONSTRAINT organizations_country_check CHECK ((country ~ '^[A-Z]{2}$'::text)),
+    CONSTRAINT organizations_email_disclosure_check CHECK (((email_disclosure >= 1) AND (email_disclosure <= 2))),
+    CONSTRAINT organizations_invitation_trigger_check CHECK (((invitation_trigger >= 1) AND (invitation_trigger <= 3))),
+    CONSTRAINT organizations_languages_check CHECK (((cardinality(languages) >= 1) AND (cardinality(languages) <= 10))),
+    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)))
+);
+
+ALTER TABLE ONLY organization.organizations FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.organizations OWNER TO organization_owner;
+
+--
+-- Name: COLUMN organizations.languages; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.organizations.languages IS 'BCP 47 tags; the first is the default';
+
+
+--
+-- Name: COLUMN organizations.invitation_trigger; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.organizations.invitation_trigger IS 'number of organization.v1.InvitationTrigger';
+
+
+--
+-- Name: COLUMN organizations.email_disclosure; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.organizations.email_disclosure IS 'number of organization.v1.EmailDisclosure';
+
+
+--
+-- Name: schema_migrations; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.schema_migrations (
+    version integer NOT NULL,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+
+ALTER TABLE organization.schema_migrations OWNER TO organization_owner;
+
+--
+-- Name: branches branches_name_key; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.branches
+    ADD CONSTRAINT branches_name_key UNIQUE (organization_id, sort_key);
+
+
+--
+-- Name: branches branches_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.branches
+    ADD CONSTRAINT branches_pkey PRIMARY KEY (organization_id, branch_id);
+
+
+--
+-- Name: employee_branches employee_branches_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employee_branches
+    ADD CONSTRAINT employee_branches_pkey PRIMARY KEY (organization_id, employee_id, branch_id);
+
+
+--
+-- Name: employee_jobs employee_jobs_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employee_jobs
+    ADD CONSTRAINT employee_jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
+-- Name: employees employees_account_key; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employees
+    ADD CONSTRAINT employees_account_key UNIQUE (organization_id, account_id);
+
+
+--
+-- Name: employees employees_name_key; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employees
+    ADD CONSTRAINT employees_name_key UNIQUE (organization_id, sort_key, employee_id);
+
+
+--
+-- Name: employees employees_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employees
+    ADD CONSTRAINT employees_pkey PRIMARY KEY (organization_id, employee_id);
+
+
+--
+-- Name: events events_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.events
+    ADD CONSTRAINT events_pkey PRIMARY KEY (transaction_id, event_id);
+
+
+--
+-- Name: feed_parked feed_parked_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.feed_parked
+    ADD CONSTRAINT feed_parked_pkey PRIMARY KEY (source, transaction_id, event_id);
+
+
+--
+-- Name: feed_positions feed_positions_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.feed_positions
+    ADD CONSTRAINT feed_positions_pkey PRIMARY KEY (source);
+
+
+--
+-- Name: idempotency idempotency_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.idempotency
+    ADD CONSTRAINT idempotency_pkey PRIMARY KEY (scope, caller, method, request_id);
+
+
+--
+-- Name: organizations organizations_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.organizations
+    ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
+
+
+--
+-- Name: schema_migrations schema_migrations_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.schema_migrations
+    ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: employee_jobs_due_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE INDEX employee_jobs_due_idx ON organization.employee_jobs USING btree (run_at) WHERE (parked_at IS NULL);
+
+
+--
+-- Name: branches branches_organization_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.branches
+    ADD CONSTRAINT branches_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization.organizations(organization_id);
+
+
+--
+-- Name: employee_branches employee_branches_branch_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employee_branches
+    ADD CONSTRAINT employee_branches_branch_fkey FOREIGN KEY (organization_id, branch_id) REFERENCES organization.branches(organization_id, branch_id);
+
+
+--
+-- Name: employee_branches employee_branches_employee_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employee_branches
+    ADD CONSTRAINT employee_branches_employee_fkey FOREIGN KEY (organization_id, employee_id) REFERENCES organization.employees(organization_id, employee_id);
+
+
+--
+-- Name: employee_jobs employee_jobs_employee_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employee_jobs
+    ADD CONSTRAINT employee_jobs_employee_fkey FOREIGN KEY (organization_id, employee_id) REFERENCES organization.employees(organization_id, employee_id);
+
+
+--
+-- Name: employees employees_organization_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.employees
+    ADD CONSTRAINT employees_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization.organizations(organization_id);
+
+
+--
+-- Name: branches; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.branches ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: branches branches_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY branches_tenant ON organization.branches USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: employee_branches; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.employee_branches ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: employee_branches employee_branches_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY employee_branches_tenant ON organization.employee_branches USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: employee_jobs; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.employee_jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: employee_jobs employee_jobs_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY employee_jobs_tenant ON organization.employee_jobs TO organization USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: employee_jobs employee_jobs_worker; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY employee_jobs_worker ON organization.employee_jobs TO organization_worker USING (true) WITH CHECK (true);
+
+
+--
+-- Name: employees; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.employees ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: employees employees_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY employees_tenant ON organization.employees USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: events; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.events ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: events events_append; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY events_append ON organization.events FOR INSERT TO organization WITH CHECK (((organization_id IS NULL) OR (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
+-- Name: events events_feed; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY events_feed ON organization.events FOR SELECT TO organization_worker USING (true);
+
+
+--
+-- Name: idempotency; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.idempotency ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: idempotency idempotency_scope; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY idempotency_scope ON organization.idempotency USING (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid)));
+
+
+--
+-- Name: organizations; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.organizations ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: organizations organizations_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY organizations_tenant ON organization.organizations USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: SCHEMA organization; Type: ACL; Schema: -; Owner: organization_owner
+--
+
+GRANT USAGE ON SCHEMA organization TO organization;
+GRANT USAGE ON SCHEMA organization TO organization_worker;
+
+
+--
+-- Name: TABLE branches; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.branches TO organization;
+
+
+--
+-- Name: TABLE employee_branches; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employee_branches TO organization;
+
+
+--
+-- Name: TABLE employee_jobs; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employee_jobs TO organization;
+GRANT SELECT,DELETE ON TABLE organization.employee_jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN employee_jobs.run_at; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE organization.employee_jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN employee_jobs.attempts; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(attempts) ON TABLE organization.employee_jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN employee_jobs.parked_at; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(parked_at) ON TABLE organization.employee_jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN employee_jobs.failure; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(failure) ON TABLE organization.employee_jobs TO organization_worker;
+
+
+--
+-- Name: TABLE employees; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employees TO organization;
+
+
+--
+-- Name: TABLE events; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT ON TABLE organization.events TO organization;
+GRANT SELECT ON TABLE organization.events TO organization_worker;
+
+
+--
+-- Name: SEQUENCE events_event_id_seq; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT USAGE ON SEQUENCE organization.events_event_id_seq TO organization;
+
+
+--
+-- Name: TABLE feed_parked; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.feed_parked TO organization;
+
+
+--
+-- Name: TABLE feed_positions; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.feed_positions TO organization;
+
+
+--
+-- Name: TABLE idempotency; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.idempotency TO organization;
+
+
+--
+-- Name: TABLE organizations; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.organizations TO organization;
+
+
+--
+-- Name: TABLE schema_migrations; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT ON TABLE organization.schema_migrations TO organization;
+GRANT SELECT ON TABLE organization.schema_migrations TO organization_worker;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR SEQUENCES; Type: DEFAULT ACL; Schema: organization; Owner: organization_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE organization_owner IN SCHEMA organization GRANT USAGE ON SEQUENCES  TO organization;
+
+
+--
+-- Name: DEFAULT PRIVILEGES FOR TABLES; Type: DEFAULT ACL; Schema: organization; Owner: organization_owner
+--
+
+ALTER DEFAULT PRIVILEGES FOR ROLE organization_owner IN SCHEMA organization GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES  TO organization;
+
+
+--
+-- PostgreSQL database dump complete
+--
+
+\unrestrict schema
+
