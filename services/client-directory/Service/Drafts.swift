@@ -97,8 +97,9 @@ enum Fields {
       Parse.text(text, "\(field).\(name)", 0...length, &errors) ?? ""
     }
     let country = part(address.country, "country", 2)
-    if !country.isEmpty, !country.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5a })
-      || country.utf8.count == 1
+    if !country.isEmpty,
+      !country.utf8.allSatisfy({ $0 >= 0x41 && $0 <= 0x5a })
+        || country.utf8.count == 1
     {
       errors.add("\(field).country", "is no ISO 3166-1 alpha-2 code")
     }
@@ -117,7 +118,8 @@ enum Fields {
     }
     var kept: [String] = []
     for (index, text) in labels.enumerated() {
-      if let label = Parse.text(text, "\(field)[\(index)]", 1...50, &errors), !kept.contains(label) {
+      if let label = Parse.text(text, "\(field)[\(index)]", 1...50, &errors), !kept.contains(label)
+      {
         kept.append(label)
       }
     }

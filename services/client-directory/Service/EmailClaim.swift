@@ -30,8 +30,8 @@ extension ClientDirectoryService {
   /// Claims an address as a login: in this organisation already? on the platform already? (B36).
   ///
   /// Where somebody has it, the caller is told and nothing is kept, unless the caller chose a
-  /// username instead. Under blind disclosure nobody is told: the client gets a username-only account
-  /// and a file that looks like any other, and the mail tells the holder what signs in.
+  /// username instead. Under blind disclosure nobody is told: the client gets a username-only
+  /// account and a file that looks like any other, and the mail tells the holder what signs in.
   func claim(
     _ email: EmailAddress, for claimant: EmailClaimant, under policy: Policy, _ intent: Intent,
     _ call: CallContext

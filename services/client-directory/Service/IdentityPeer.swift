@@ -66,7 +66,8 @@ struct IdentityPeer: Sendable {
     }
   }
 
-  /// Has a client invited; answers how often that was sent. Asking again under the same request id makes one invitation.
+  /// Has a client invited; answers how often that was sent. Asking again under the same request id
+  /// makes one invitation.
   func invite(_ job: InvitationJob, options: CallOptions) async throws -> Int32 {
     try await client.createInvitation(
       CreateInvitationRequest(

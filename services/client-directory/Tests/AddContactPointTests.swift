@@ -5,8 +5,8 @@ import GRPC
 import IdentityAPI
 import ServiceKit
 import Synchronization
-import Testing
 import TestKit
+import Testing
 
 @testable import ClientDirectoryCore
 
@@ -26,7 +26,8 @@ extension DirectoryHarness {
 }
 
 @Suite struct AddContactPointTests {
-  @Test("a primary e-mail makes a client invitable; nothing is sent (B13, B23 to B25)",
+  @Test(
+    "a primary e-mail makes a client invitable; nothing is sent (B13, B23 to B25)",
     arguments: Depth.allCases)
   func primaryEmail(depth: Depth) async throws {
     try await withDirectory(depth) { harness in
@@ -58,7 +59,8 @@ extension DirectoryHarness {
       let employee = harness.staff(.employee, of: harness.organization())
       harness.identity.take("home@example.org", "EMAIL_ON_PLATFORM")
       let client = try await harness.create(by: employee)
-      let changed = try await harness.add("home@example.org", .email, .secondary, to: client, by: employee)
+      let changed = try await harness.add(
+        "home@example.org", .email, .secondary, to: client, by: employee)
       #expect(changed.accessState == .noLogin)
       #expect(harness.identity.calls == 0)
       let again = await refusal {
@@ -69,7 +71,8 @@ extension DirectoryHarness {
     }
   }
 
-  @Test("the checks of creation hold for a later address too (B29)",
+  @Test(
+    "the checks of creation hold for a later address too (B29)",
     arguments: ["EMAIL_IN_THIS_ORG", "EMAIL_ON_PLATFORM", "EMAIL_PROFESSIONAL"])
   func taken(reason: String) async throws {
     try await withDirectory { harness in
@@ -133,7 +136,8 @@ extension DirectoryHarness {
       _ = try await harness.add("+1 (514) 555-0123", .phone, .primary, to: client, by: employee) {
         $0.phoneType = .mobile
       }
-      let changed = try await harness.add("0033 1 42 68 53 00", .phone, .primary, to: client, by: employee)
+      let changed = try await harness.add(
+        "0033 1 42 68 53 00", .phone, .primary, to: client, by: employee)
       #expect(changed.contactPoints.map(\.value) == ["+33142685300", "+15145550123"])
       #expect(changed.contactPoints.map(\.phoneType) == [.unspecified, .mobile])
       for bad in ["", "0470123456", "+1514555012", "+0123456789", "+3247012345678", "call me"] {
@@ -165,7 +169,9 @@ extension DirectoryHarness {
       let stranger = harness.staff(.superAdmin, of: harness.organization())
       let colleague = harness.staff(.employee, of: organization)
       for caller in [stranger, colleague] {
-        let refused = await refusal { try await harness.add("x@example.org", to: client, by: caller) }
+        let refused = await refusal {
+          try await harness.add("x@example.org", to: client, by: caller)
+        }
         #expect(refused?.reason == "CLIENT_NOT_FOUND")
       }
       let reader = harness.staff(.readOnly, of: organization)

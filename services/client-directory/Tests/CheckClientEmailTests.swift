@@ -4,8 +4,8 @@ import Foundation
 import GRPC
 import OrganizationAPI
 import ServiceKit
-import Testing
 import TestKit
+import Testing
 
 @testable import ClientDirectoryCore
 
@@ -38,12 +38,14 @@ import TestKit
       #expect(on.disposition == .onPlatform)
       #expect(on.clientID.isEmpty)
       #expect(on.resolutions == [.usernameOnly])
-      #expect(try await check(harness, "pro@example.org", by: employee).disposition == .professional)
+      #expect(
+        try await check(harness, "pro@example.org", by: employee).disposition == .professional)
       #expect(try await check(harness, "new@example.org", by: employee).disposition == .available)
       let colleague = harness.staff(.employee, of: organization)
       #expect(try await check(harness, "julie@example.org", by: colleague).clientID.isEmpty)
       let stranger = harness.staff(.superAdmin, of: harness.organization())
-      #expect(try await check(harness, "julie@example.org", by: stranger).disposition == .onPlatform)
+      #expect(
+        try await check(harness, "julie@example.org", by: stranger).disposition == .onPlatform)
     }
   }
 
@@ -58,7 +60,8 @@ import TestKit
     }
   }
 
-  @Test("identity's quota reaches the caller, and readers may not ask",
+  @Test(
+    "identity's quota reaches the caller, and readers may not ask",
     arguments: [Depth.inProcess, .http2])
   func quota(depth: Depth) async throws {
     try await withDirectory(depth) { harness in

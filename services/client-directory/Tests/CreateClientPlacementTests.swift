@@ -4,8 +4,8 @@ import Foundation
 import GRPC
 import OrganizationAPI
 import ServiceKit
-import Testing
 import TestKit
+import Testing
 
 @testable import ClientDirectoryCore
 
@@ -77,11 +77,13 @@ import TestKit
       #expect(await create(employee, in: organization.branches[0]).reason == "BRANCH_NOT_ALLOWED")
       let admin = harness.staff(.superAdmin, of: organization)
       #expect(await create(admin, in: nil).branch == organization.branches[0].text)
-      #expect(await create(admin, in: organization.branches[2]).branch == organization.branches[2].text)
+      #expect(
+        await create(admin, in: organization.branches[2]).branch == organization.branches[2].text)
       #expect(await create(admin, in: UUID()).reason == "BRANCH_NOT_FOUND")
       let limited = harness.staff(
         .branchAdmin, of: organization, branches: Array(organization.branches[1...]))
-      #expect(await create(limited, in: organization.branches[2]).branch == organization.branches[2].text)
+      #expect(
+        await create(limited, in: organization.branches[2]).branch == organization.branches[2].text)
       #expect(await create(limited, in: organization.branches[0]).reason == "BRANCH_NOT_ALLOWED")
     }
   }

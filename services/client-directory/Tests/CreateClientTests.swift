@@ -6,13 +6,14 @@ import IdentityAPI
 import OrganizationAPI
 import ServiceKit
 import Synchronization
-import Testing
 import TestKit
+import Testing
 
 @testable import ClientDirectoryCore
 
 @Suite struct CreateClientTests {
-  @Test("with an e-mail: a login, the creator as stakeholder, an invitation (B4, B7, B16)",
+  @Test(
+    "with an e-mail: a login, the creator as stakeholder, an invitation (B4, B7, B16)",
     arguments: Depth.allCases)
   func withEmail(depth: Depth) async throws {
     try await withDirectory(depth) { harness in
@@ -46,7 +47,8 @@ import TestKit
     }
   }
 
-  @Test("no e-mail is a choice that is confirmed, and asks nothing of identity (B12, B17)",
+  @Test(
+    "no e-mail is a choice that is confirmed, and asks nothing of identity (B12, B17)",
     arguments: Depth.allCases)
   func withoutEmail(depth: Depth) async throws {
     try await withDirectory(depth) { harness in
@@ -78,7 +80,8 @@ import TestKit
     }
   }
 
-  @Test("valid comes first, then this organisation, then the platform (B36)",
+  @Test(
+    "valid comes first, then this organisation, then the platform (B36)",
     arguments: Depth.allCases)
   func order(depth: Depth) async throws {
     try await withDirectory(depth) { harness in
@@ -117,7 +120,8 @@ import TestKit
     }
   }
 
-  @Test("somebody's address and a professional's are refused apart, then taken username-only",
+  @Test(
+    "somebody's address and a professional's are refused apart, then taken username-only",
     arguments: ["EMAIL_ON_PLATFORM", "EMAIL_PROFESSIONAL"])
   func taken(reason: String) async throws {
     try await withDirectory { harness in

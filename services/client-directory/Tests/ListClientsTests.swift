@@ -72,7 +72,7 @@ import Testing
       ]
       for (change, byName) in expected {
         let newest = String(byName.sorted(by: >))
-        // 1 (abel) before 3 (Abel): same name, so by age; Zola twice likewise; de Vos before Éluard.
+        // 1 (abel) before 3 (Abel) by given name, Zola twice likewise; de Vos before Éluard.
         let named = try await names(harness, by: world.admin, change).joined()
         #expect(named == byName)
         let descending = try await names(harness, by: world.admin) {

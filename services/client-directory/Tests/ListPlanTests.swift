@@ -23,8 +23,8 @@ import Testing
       lpad(to_hex(n), 8, '0')::text || '-0000-7000-8000-000000000000' as id,
       md5(n::text) as name
     from generate_series(1, 26000) as n;
-    insert into clients (organization_id, client_id, branch_id, account_id, case_manager_id, version,
-      created_at, updated_at, access_state, email_signs_in, username, invitation_email, given_name,
+    insert into clients (organization_id, client_id, branch_id, account_id, case_manager_id,
+      version, created_at, updated_at, access_state, email_signs_in, username, invitation_email, given_name,
       family_name, preferred_name, language, company_name, street, house_number, box, postal_code,
       city, province, country, case_manager_name, labels)
     select organization_id, id::uuid,
@@ -40,8 +40,8 @@ import Testing
     from clients c join seed s on s.id::uuid = c.client_id;
     insert into client_labels (organization_id, label, sort_key, client_id)
     select organization_id, labels[1], sort_key, client_id from clients;
-    insert into contact_points (organization_id, client_id, contact_point_id, kind, rank, phone_type,
-      value, normalized, created_at)
+    insert into contact_points (organization_id, client_id, contact_point_id, kind, rank,
+      phone_type, value, normalized, created_at)
     select organization_id, client_id, client_id, 1, 1, 0, family_name || '@example.org',
       family_name || '@example.org', now() from clients;
     analyze clients; analyze stakeholders; analyze client_labels; analyze contact_points;

@@ -62,7 +62,8 @@ import Testing
       let employee = harness.staff(.employee, of: harness.organization())
       harness.identity.take("t@example.org", "EMAIL_ON_PLATFORM")
       var client = try await harness.create(by: employee)
-      client = try await harness.add("old@example.org", .email, .secondary, to: client, by: employee)
+      client = try await harness.add(
+        "old@example.org", .email, .secondary, to: client, by: employee)
       client = try await harness.add("t@example.org", to: client, by: employee) {
         $0.existingEmailResolution = .usernameOnly
       }
@@ -98,11 +99,14 @@ import Testing
       let client = try await harness.create(
         by: harness.staff(.employee, of: organization), email: "julie@example.org")
       let reader = harness.staff(.readOnly, of: organization)
-      #expect(await refusal { try await resend(harness, client, by: reader) }?.reason == "NOT_PERMITTED")
+      #expect(
+        await refusal { try await resend(harness, client, by: reader) }?.reason == "NOT_PERMITTED")
       let stranger = harness.staff(.superAdmin, of: harness.organization())
       let foreign = await refusal { try await resend(harness, client, by: stranger) }
       #expect(foreign?.reason == "CLIENT_NOT_FOUND")
-      #expect(await refusal { try await resend(harness, client, by: .holder(of: client)) }?.reason == "STAFF_ONLY")
+      #expect(
+        await refusal { try await resend(harness, client, by: .holder(of: client)) }?.reason
+          == "STAFF_ONLY")
     }
   }
 }

@@ -51,7 +51,8 @@ import Testing
     }
   }
 
-  @Test("the refusals of creation, and the way out by username",
+  @Test(
+    "the refusals of creation, and the way out by username",
     arguments: ["EMAIL_IN_THIS_ORG", "EMAIL_ON_PLATFORM", "EMAIL_PROFESSIONAL"])
   func taken(reason: String) async throws {
     try await withDirectory { harness in

@@ -128,7 +128,8 @@ import Testing
     }
   }
 
-  @Test("who may: staff with access, the client some fields; others find nothing",
+  @Test(
+    "who may: staff with access, the client some fields; others find nothing",
     arguments: Depth.allCases)
   func permissions(depth: Depth) async throws {
     try await withDirectory(depth) { harness in
@@ -156,7 +157,8 @@ import Testing
       }
       #expect(foreign?.reason == "CLIENT_NOT_FOUND")
       let labels = await refusal {
-        try await update(harness, client, by: .holder(of: client), ["labels"], Client(labels: ["x"]))
+        try await update(
+          harness, client, by: .holder(of: client), ["labels"], Client(labels: ["x"]))
       }
       #expect(labels?.reason == "NOT_PERMITTED")
     }
@@ -174,7 +176,8 @@ import Testing
           try await update(harness, client, by: caller, ["branch_id"], Client(branchID: branch))
         }?.reason
       }
-      #expect(await move(harness.staff(.manager, of: organization), to: second) == "BRANCH_NOT_ALLOWED")
+      #expect(
+        await move(harness.staff(.manager, of: organization), to: second) == "BRANCH_NOT_ALLOWED")
       let limited = harness.staff(.branchAdmin, of: organization)
       #expect(await move(limited, to: second) == "BRANCH_NOT_ALLOWED")
       #expect(await move(admin, to: UUID().text) == "BRANCH_NOT_FOUND")

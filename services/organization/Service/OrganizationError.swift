@@ -21,7 +21,8 @@ enum OrganizationError: RPCErrorConvertible, Hashable {
     case .organizationNotFound:
       RPCError(.notFound, reason: "ORGANIZATION_NOT_FOUND", "no such organisation")
     case .organizationExists:
-      RPCError(.alreadyExists, reason: "ORGANIZATION_EXISTS", "this organisation was opened already")
+      RPCError(
+        .alreadyExists, reason: "ORGANIZATION_EXISTS", "this organisation was opened already")
     case .branchNotFound:
       RPCError(
         .notFound, reason: "BRANCH_NOT_FOUND", "no such branch",

@@ -6,8 +6,8 @@ import OrganizationAPI
 import Postgres
 import Protobuf
 import ServiceKit
-import Testing
 import TestKit
+import Testing
 
 @testable import OrganizationCore
 

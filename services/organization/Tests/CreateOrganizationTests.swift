@@ -4,8 +4,8 @@ import GRPC
 import IdentityAPI
 import OrganizationAPI
 import ServiceKit
-import Testing
 import TestKit
+import Testing
 
 @testable import OrganizationCore
 

@@ -2,8 +2,8 @@ import Foundation
 import OrganizationAPI
 import Postgres
 import ServiceKit
-import Testing
 import TestKit
+import Testing
 
 @testable import OrganizationCore
 
@@ -30,7 +30,10 @@ import TestKit
       let stolen = Statement<NoRow>("update branches set name = 'x' where organization_id = $1")
       #expect(try await harness.service.run(.organization(mine), stolen(theirs)).isEmpty)
       let planted = Statement<NoRow>(
-        "insert into branches (organization_id, branch_id, name, created_at) values ($1, $1, 'x', now())"
+        """
+        insert into branches (organization_id, branch_id, name, created_at)
+        values ($1, $1, 'x', now())
+        """
       )
       await #expect(throws: PostgresError.self) {
         try await harness.service.run(.organization(mine), planted(theirs))

@@ -6,7 +6,7 @@ public struct ClientDirectoryStorage: Sendable {
   let clients: Clients
   let jobs: InvitationJobs
 
-  /// - Parameter database: connected as the role `client_directory`, which row-level security binds.
+  /// - Parameter database: as the role `client_directory`, which row-level security binds.
   public init(database: Database) {
     clients = Clients(database: database, idempotency: Idempotency(database: database))
     jobs = InvitationJobs(database: database)

@@ -43,8 +43,8 @@ struct ClientListShape: Sendable, Hashable {
   }
 }
 
-/// The list statements: one a shape, each of them reading an index in the order of the list, so that
-/// a page costs the same wherever it lies.
+/// The list statements: one a shape, each of them reading an index in the order of the list, so
+/// that a page costs the same wherever it lies.
 ///
 /// All take the same parameters: $1 organisation, $2 and $3 sort key and id of the last row seen,
 /// $4 most rows, $5 the filter's value as text, $6 the caller's branches or employee id.

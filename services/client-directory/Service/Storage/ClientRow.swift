@@ -193,7 +193,8 @@ struct ContactPointRow: Sendable, Hashable {
     let ranks = try columns.next([Int16]?.self) ?? []
     let phoneTypes = try columns.next([Int16]?.self) ?? []
     let values = try columns.next([String]?.self) ?? []
-    guard [kinds.count, ranks.count, phoneTypes.count, values.count].allSatisfy({ $0 == ids.count })
+    guard
+      [kinds.count, ranks.count, phoneTypes.count, values.count].allSatisfy({ $0 == ids.count })
     else { throw .decoding("contact points of different lengths") }
     return ids.indices.map { index in
       ContactPointRow(

@@ -7,7 +7,7 @@ import Protobuf
 import ServiceKit
 import ServiceStorage
 
-/// The tables `clients`, `client_labels`, `stakeholders` and `contact_points`: one file each client.
+/// The tables `clients`, `client_labels`, `stakeholders` and `contact_points`: a file each client.
 struct Clients: Sendable {
   let database: Database
   let idempotency: Idempotency

@@ -42,7 +42,8 @@ struct InvitationJob: PostgresRow {
   }
 }
 
-/// The table `invitation_jobs`: written by handlers in their own transactions, emptied by the worker.
+/// The table `invitation_jobs`: written by handlers in their own transactions, emptied by the
+/// worker.
 struct InvitationJobs: JobQueue {
   /// Connected as the role `client_directory_worker` for the queue, which sees the jobs of every
   /// organisation; as `client_directory` for `pending`.

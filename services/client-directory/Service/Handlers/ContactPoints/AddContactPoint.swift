@@ -4,8 +4,8 @@ public import GRPC
 import ServiceKit
 
 extension ClientDirectoryService {
-  /// Adds an e-mail address or a phone number (B13, B23, B28, B44). A primary e-mail passes the same
-  /// checks as at creation (B29); nothing is sent until the professional resends (B25).
+  /// Adds an e-mail address or a phone number (B13, B23, B28, B44). A primary e-mail passes the
+  /// same checks as at creation (B29); nothing is sent until the professional resends (B25).
   public func addContactPoint(
     _ request: AddContactPointRequest, in call: CallContext
   ) async throws -> Client {
