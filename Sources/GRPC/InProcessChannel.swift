@@ -26,6 +26,7 @@ public struct InProcessChannel: RPCChannel {
   public func unary(
     path: String, request: [UInt8], options: CallOptions
   ) async throws -> RPCResponse {
+    let core = core
     let route = try route(path)
     guard case .unary(let unary) = core.router.handlers[route].kind else {
       throw RPCError(.unimplemented, "\(path) is a call with streams")
@@ -45,7 +46,6 @@ public struct InProcessChannel: RPCChannel {
       throw Self.told(core.explain(error, call.method))
     }
     let result = OneShot<[UInt8]>()
-    let core = core
     let work = Task {
       do {
         result.give(.success(try await body(call)))

@@ -33,7 +33,8 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
 
   private var delegate: (any ConnectionDelegate)?
   private var context: ChannelHandlerContext?
-  private var outbound = ByteBuffer()
+  /// Not checked for exclusivity: filled and handed over within one function, on one thread.
+  @exclusivity(unchecked) private var outbound = ByteBuffer()
   private var isReading = false
   private var isPumping = false
   private var isPumpScheduled = false

@@ -7,36 +7,40 @@ import CNGHTTP2
 /// happened, in `turn`, and whoever drives the session acts on it after `receive` or `send`
 /// returned.
 public final class Session {
-  struct Stream {
+  final class Stream {
     var id: Int32
-    var out = OutboundBody()
+    @exclusivity(unchecked) var out = OutboundBody()
     var sentHeaders = false
     var receivedEnd = false
+
+    init(id: Int32) { self.id = id }
   }
 
   /// The bounds it was made with.
   public let settings: SessionSettings
 
+  // Exclusivity of the state that every field and frame touches is not checked at run time: one
+  // thread has it, and the C library, which is never entered twice, stands between the accesses.
   var raw: OpaquePointer?
-  var turn = Turn()
-  var streams = Slab<Stream>()
-  var now: Int64 = 0
+  @exclusivity(unchecked) var turn = Turn()
+  @exclusivity(unchecked) var streams = Slab<Stream>()
+  @exclusivity(unchecked) var now: Int64 = 0
   /// True while the library runs; it must not be entered then.
-  var isInLibrary = false
+  @exclusivity(unchecked) var isInLibrary = false
   /// Set when the peer went over a rate; the connection ends once the library has returned.
   var isTooMuch = false
-  var unconsumedOnConnection = 0
+  @exclusivity(unchecked) var unconsumedOnConnection = 0
   /// What the open block of headers came to so far; only one can be open at a time.
-  var blockBytes = 0
-  var blockFields = 0
+  @exclusivity(unchecked) var blockBytes = 0
+  @exclusivity(unchecked) var blockFields = 0
   /// Streams whose answer has gone while the request has not ended.
   var answeredEarly: [StreamHandle] = []
 
-  var resetsSent: RateBucket
-  var pings: RateBucket
-  var settingsFrames: RateBucket
-  var priorities: RateBucket
-  var emptyData: RateBucket
+  @exclusivity(unchecked) var resetsSent: RateBucket
+  @exclusivity(unchecked) var pings: RateBucket
+  @exclusivity(unchecked) var settingsFrames: RateBucket
+  @exclusivity(unchecked) var priorities: RateBucket
+  @exclusivity(unchecked) var emptyData: RateBucket
 
   /// A session whose first bytes, its SETTINGS, wait to be sent.
   public init(_ settings: SessionSettings) throws(SessionError) {
@@ -203,7 +207,9 @@ public final class Session {
       var noted = Turn()
       swap(&noted, &turn)
       noted.bytes.withUnsafeBytes { bytes in
-        for event in noted.events { deliver(event, of: noted, bytes, to: receiver) }
+        noted.fields.withUnsafeBufferPointer { fields in
+          for event in noted.events { deliver(event, fields, bytes, to: receiver) }
+        }
       }
       noted.clear()
       // Whatever was noted meanwhile names no bytes: it came from sending or from the end.
@@ -213,13 +219,13 @@ public final class Session {
   }
 
   private func deliver(
-    _ event: Turn.Event, of turn: Turn, _ bytes: UnsafeRawBufferPointer,
-    to receiver: some SessionEvents
+    _ event: Turn.Event, _ fields: UnsafeBufferPointer<Turn.Extent>,
+    _ bytes: UnsafeRawBufferPointer, to receiver: some SessionEvents
   ) {
     switch event {
-    case .headers(let stream, let fields, let end):
-      receiver.headersArrived(
-        stream, ReceivedFields(bytes: bytes, extents: turn.fields[fields]), end: end)
+    case .headers(let stream, let range, let end):
+      let extents = UnsafeBufferPointer(rebasing: fields[range])
+      receiver.headersArrived(stream, ReceivedFields(bytes: bytes, extents: extents), end: end)
     case .data(let stream, let range, let end):
       receiver.dataArrived(stream, UnsafeRawBufferPointer(rebasing: bytes[range]), end: end)
     case .end(let stream):

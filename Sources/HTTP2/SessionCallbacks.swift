@@ -6,36 +6,42 @@ import CNGHTTP2
 
 private let carryOn: Int32 = 0
 
-private func session(_ pointer: UnsafeMutableRawPointer?) -> Session? {
-  pointer.map { Unmanaged<Session>.fromOpaque($0).takeUnretainedValue() }
+/// Lends the session that a callback belongs to. The session outlives every call into the library,
+/// so nothing is counted; `other` is for the pointer that is never nil.
+@inline(__always)
+private func lend<Result>(
+  _ pointer: UnsafeMutableRawPointer?, or other: Result, _ body: (Session) -> Result
+) -> Result {
+  guard let pointer else { return other }
+  return Unmanaged<Session>.fromOpaque(pointer)._withUnsafeGuaranteedRef { body($0) }
 }
 
 func installCallbacks(_ callbacks: OpaquePointer?) {
   nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { raw, frame, owner in
     guard let frame else { return carryOn }
-    return session(owner)?.headersBegan(raw, frame) ?? carryOn
+    return lend(owner, or: carryOn) { $0.headersBegan(raw, frame) }
   }
   nghttp2_session_callbacks_set_on_header_callback(callbacks) {
     _, _, name, nameCount, value, valueCount, _, owner in
-    session(owner)?.fieldArrived(name, nameCount, value, valueCount) ?? carryOn
+    lend(owner, or: carryOn) { $0.fieldArrived(name, nameCount, value, valueCount) }
   }
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
     raw, _, id, bytes, count, owner in
-    session(owner)?.dataArrived(raw, id, bytes, count)
+    lend(owner, or: ()) { $0.dataArrived(raw, id, bytes, count) }
     return carryOn
   }
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { raw, frame, owner in
     guard let frame else { return carryOn }
-    session(owner)?.frameArrived(raw, frame)
+    lend(owner, or: ()) { $0.frameArrived(raw, frame) }
     return carryOn
   }
   nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { raw, frame, owner in
     guard let frame else { return carryOn }
-    session(owner)?.frameWasSent(raw, frame)
+    lend(owner, or: ()) { $0.frameWasSent(raw, frame) }
     return carryOn
   }
   nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { raw, id, code, owner in
-    session(owner)?.streamClosed(raw, id, code)
+    lend(owner, or: ()) { $0.streamClosed(raw, id, code) }
     return carryOn
   }
 }
@@ -187,12 +193,12 @@ extension Session {
     _ raw: OpaquePointer?, _ id: Int32, into target: UnsafeMutablePointer<UInt8>?,
     capacity: Int, flags: UnsafeMutablePointer<UInt32>?
   ) -> Int {
-    guard let stream = handle(raw, id), let target, let flags, streams.contains(stream) else {
+    guard let handle = handle(raw, id), let target, let flags, let stream = streams[handle] else {
       return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     }
     var part = OutboundBody.Part()
-    streams[stream]?.out.produce(into: target, capacity: capacity, &part)
-    if part.isDrained { turn.events.append(.drained(stream)) }
+    stream.out.produce(into: target, capacity: capacity, &part)
+    if part.isDrained { turn.events.append(.drained(handle)) }
     switch part.then {
     case .more:
       return part.count

@@ -10,8 +10,9 @@ extension Session {
       source: nghttp2_data_source(ptr: nil),
       read_callback: { raw, id, target, capacity, flags, _, owner in
         guard let owner else { return Int(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
-        let session = Unmanaged<Session>.fromOpaque(owner).takeUnretainedValue()
-        return session.readBody(raw, id, into: target, capacity: capacity, flags: flags)
+        return Unmanaged<Session>.fromOpaque(owner)._withUnsafeGuaranteedRef {
+          $0.readBody(raw, id, into: target, capacity: capacity, flags: flags)
+        }
       })
   }
 
@@ -49,23 +50,23 @@ extension Session {
   public func append(
     _ stream: StreamHandle, head: UInt64 = 0, headCount: Int = 0, _ bytes: [UInt8]
   ) {
-    guard streams.contains(stream) else { return }
-    streams[stream]?.out.append(head: head, headCount: headCount, bytes)
-    resume(stream)
+    guard let state = streams[stream] else { return }
+    state.out.append(head: head, headCount: headCount, bytes)
+    resume(state)
   }
 
   /// Ends the body, with trailers or without.
   public func finish(_ stream: StreamHandle, trailers: FieldBlock? = nil) {
-    guard streams.contains(stream) else { return }
-    streams[stream]?.out.trailers = trailers
-    streams[stream]?.out.isComplete = true
-    resume(stream)
+    guard let state = streams[stream] else { return }
+    state.out.trailers = trailers
+    state.out.isComplete = true
+    resume(state)
   }
 
-  private func resume(_ stream: StreamHandle) {
-    guard streams[stream]?.out.isDeferred == true, let id = streams[stream]?.id else { return }
-    streams[stream]?.out.isDeferred = false
-    nghttp2_session_resume_data(raw, id)
+  private func resume(_ stream: Stream) {
+    guard stream.out.isDeferred else { return }
+    stream.out.isDeferred = false
+    nghttp2_session_resume_data(raw, stream.id)
   }
 
   /// Ends the stream at once. Its state goes when the reset has been sent.
@@ -81,7 +82,6 @@ extension Session {
 
   /// Asks for `streamDrained` once little waits on the stream.
   public func tellWhenDrained(_ stream: StreamHandle) {
-    guard streams.contains(stream) else { return }
     streams[stream]?.out.tellsWhenDrained = true
   }
 

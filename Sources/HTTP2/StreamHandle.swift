@@ -27,8 +27,8 @@ public struct StreamHandle: Sendable, Hashable {
   }
 }
 
-/// Streams by handle. A stale handle finds nothing, so state is never used after it was freed.
-struct Slab<Element> {
+/// Streams by handle; references, so that looking one up copies nothing else. A stale handle finds nothing, so state is never used after it was freed.
+struct Slab<Element: AnyObject> {
   private struct Place {
     var generation: UInt32
     var element: Element?
@@ -49,30 +49,17 @@ struct Slab<Element> {
     return StreamHandle(index: index, generation: places[index].generation)
   }
 
-  func contains(_ handle: StreamHandle) -> Bool {
-    handle.index < places.count && places[handle.index].generation == handle.generation
-      && places[handle.index].element != nil
-  }
-
-  /// The element, in place; nil for a stale handle. Writing nil does not remove: `remove` does.
+  /// The element; nil for a stale handle.
   subscript(handle: StreamHandle) -> Element? {
-    _read {
-      if contains(handle) { yield places[handle.index].element } else { yield nil }
+    guard handle.index < places.count, places[handle.index].generation == handle.generation else {
+      return nil
     }
-    _modify {
-      if contains(handle) {
-        yield &places[handle.index].element
-      } else {
-        var nothing: Element?
-        yield &nothing
-      }
-    }
+    return places[handle.index].element
   }
 
   @discardableResult
   mutating func remove(_ handle: StreamHandle) -> Element? {
-    guard contains(handle) else { return nil }
-    let element = places[handle.index].element
+    guard let element = self[handle] else { return nil }
     places[handle.index].element = nil
     places[handle.index].generation &+= 1
     if places[handle.index].generation == 0 { places[handle.index].generation = 1 }

@@ -64,9 +64,9 @@ struct Turn {
 /// Received fields, lent for the length of a call.
 public struct ReceivedFields {
   private let bytes: UnsafeRawBufferPointer
-  private let extents: ArraySlice<Turn.Extent>
+  private let extents: UnsafeBufferPointer<Turn.Extent>
 
-  init(bytes: UnsafeRawBufferPointer, extents: ArraySlice<Turn.Extent>) {
+  init(bytes: UnsafeRawBufferPointer, extents: UnsafeBufferPointer<Turn.Extent>) {
     self.bytes = bytes
     self.extents = extents
   }

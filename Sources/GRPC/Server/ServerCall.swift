@@ -1,7 +1,9 @@
 import HTTP2
 
 /// One call as its connection sees it.
-struct ServerCall {
+///
+/// Not shared: its connection and its connection's event loop alone touch it.
+final class ServerCall {
   enum Phase {
     /// The request has not ended.
     case receiving
@@ -29,4 +31,14 @@ struct ServerCall {
   /// Received bytes for which the peer has not been given new room.
   var withheldBytes = 0
   var lastByteAt: Int64
+
+  init(
+    stream: StreamHandle, route: Int, context: CallContext, requestBytesMax: Int, now: Int64
+  ) {
+    self.stream = stream
+    self.route = route
+    self.context = context
+    assembler = MessageAssembler(limit: requestBytesMax)
+    lastByteAt = now
+  }
 }

@@ -7,15 +7,14 @@ extension ServerConnection {
   /// With more than this waiting to be sent, the handler waits.
   private static let waitingBytesMax = 64 << 10
 
-  func startStream(
-    _ stream: StreamHandle, _ context: CallContext, route: Int,
-    _ body: @escaping MethodHandler.Stream
-  ) {
+  func startStream(_ call: ServerCall, _ body: @escaping MethodHandler.Stream) {
+    let stream = call.stream
+    let context = call.context
     let queue = MessageQueue { [weak self] count in
       guard let self else { return }
       loop.execute { self.taken(stream, count) }
     }
-    calls[stream.index]?.queue = queue
+    call.queue = queue
     let requests = RequestMessages { try await queue.next() }
     let writer = ResponseWriter { message in
       let room = OneShot<Void>()
@@ -26,7 +25,7 @@ extension ServerConnection {
         room.give(.failure(RPCError(.cancelled, "the call was cancelled")))
       }
     }
-    let interceptors = core.interceptors(route: route)
+    let interceptors = core.interceptors(route: call.route)
     let task = Task.immediate(executorPreference: executor) {
       do {
         var call = context
@@ -37,31 +36,22 @@ extension ServerConnection {
         self.streamFinished(stream, error, context.method)
       }
     }
-    if let call = call(stream), call.phase != .answered { calls[stream.index]?.task = task }
+    if call.phase != .answered { call.task = task }
   }
 
-  func streamDataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {
-    var problem: RPCError?
-    let now = connection?.lastReadAt ?? 0
-    change(stream) { call in
-      call.lastByteAt = now
-      call.withheldBytes += bytes.count
-      var complete = 0
-      do throws(RPCError) {
-        let queue = call.queue
-        try call.assembler.add(bytes) { message in
-          complete += message.count
-          queue?.push(Array(message))
-        }
-      } catch {
-        problem = error
+  func streamDataArrived(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer, end: Bool) {
+    call.lastByteAt = connection?.lastReadAt ?? 0
+    call.withheldBytes += bytes.count
+    do throws(RPCError) {
+      try call.assembler.add(bytes) { message in
+        call.untakenBytes += message.count
+        call.queue?.push(Array(message))
       }
-      call.untakenBytes += complete
+    } catch {
+      return self.end(call, error)
     }
-    giveRoom(stream)
-    if let problem { return self.end(stream, problem) }
+    giveRoom(call)
     if end {
-      guard let call = call(stream) else { return }
       call.queue?.finish(
         call.assembler.isInsideMessage
           ? .failure(RPCError(.internalError, "the request ended within a message"))
@@ -72,19 +62,18 @@ extension ServerConnection {
 
   /// The handler took a message.
   private func taken(_ stream: StreamHandle, _ count: Int) {
-    change(stream) { $0.untakenBytes -= min(count, $0.untakenBytes) }
-    giveRoom(stream)
+    guard let call = call(stream) else { return }
+    call.untakenBytes -= min(count, call.untakenBytes)
+    giveRoom(call)
     connectionNeedsFlush()
   }
 
   /// Lets the caller send on unless half a window of whole messages waits to be taken. A message
   /// that has only begun is let in whatever its size.
-  private func giveRoom(_ stream: StreamHandle) {
-    guard let call = call(stream), call.untakenBytes <= Int(core.settings.streamWindow) / 2 else {
-      return
-    }
-    session.consume(stream, call.withheldBytes)
-    calls[stream.index]?.withheldBytes = 0
+  private func giveRoom(_ call: ServerCall) {
+    guard call.untakenBytes <= Int(core.settings.streamWindow) / 2 else { return }
+    session.consume(call.stream, call.withheldBytes)
+    call.withheldBytes = 0
   }
 
   private func write(_ stream: StreamHandle, _ message: [UInt8], _ room: OneShot<Void>) {
@@ -100,7 +89,7 @@ extension ServerConnection {
       return
     }
     if !call.sentHead {
-      calls[stream.index]?.sentHead = true
+      call.sentHead = true
       session.respond(stream, headers: core.fields.head)
     }
     session.append(stream, head: MessageAssembler.head(of: message), headCount: 5, message)
@@ -108,15 +97,15 @@ extension ServerConnection {
     if session.pendingBytes(stream) <= Self.waitingBytesMax {
       room.give(.success(()))
     } else {
-      calls[stream.index]?.writer = room
+      call.writer = room
       session.tellWhenDrained(stream)
     }
   }
 
   func streamDrained(_ stream: StreamHandle) {
     guard let call = call(stream) else { return }
-    calls[stream.index]?.writer = nil
     call.writer?.give(.success(()))
+    call.writer = nil
   }
 
   private func streamFinished(
@@ -126,6 +115,7 @@ extension ServerConnection {
       return loop.execute { self.streamFinished(stream, error, method) }
     }
     release()
-    close(stream, error.map { core.explain($0, method) })
+    guard let call = call(stream) else { return }
+    close(call, error.map { core.explain($0, method) })
   }
 }

@@ -103,9 +103,9 @@ extension ServerConnection {
       let deadline = call.context.deadline.nanoseconds
       let idle = call.lastByteAt &+ core.settings.bodyIdleTimeout.clampedNanoseconds
       if deadline <= now {
-        end(call.stream, RPCError(.deadlineExceeded, "the deadline has passed"))
+        end(call, RPCError(.deadlineExceeded, "the deadline has passed"))
       } else if call.phase == .receiving, call.queue == nil, idle <= now {
-        end(call.stream, RPCError(.deadlineExceeded, "the request did not arrive in time"))
+        end(call, RPCError(.deadlineExceeded, "the request did not arrive in time"))
         session.reset(call.stream, .cancel)
       } else {
         next = min(next, deadline)

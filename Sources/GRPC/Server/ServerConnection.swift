@@ -15,8 +15,9 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   /// Knows the peer's certificate once the handshake is done.
   var tls: NIOSSLServerHandler?
   var peer: Peer
-  /// By the index of the stream's handle.
-  var calls: [ServerCall?] = []
+  /// By the index of the stream's handle. Not checked for exclusivity: each access is one look-up
+  /// or one assignment, on one thread.
+  @exclusivity(unchecked) var calls: [ServerCall?] = []
   /// Handlers that have not ended, whether anybody still waits for them or not.
   var running = 0
   var openedAt: Int64 = 0
@@ -50,22 +51,12 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     return call
   }
 
-  /// Changes a call in place; nothing happens when it is gone.
-  func change(_ stream: StreamHandle, _ body: (inout ServerCall) -> Void) {
-    guard stream.index < calls.count, calls[stream.index]?.stream == stream else { return }
-    if var call = calls[stream.index] {
-      calls[stream.index] = nil
-      body(&call)
-      calls[stream.index] = call
-    }
-  }
-
   // MARK: What the session tells
 
   func headersArrived(_ stream: StreamHandle, _ fields: ReceivedFields, end: Bool) {
     // Trailers of a request carry nothing that gRPC knows; their end ends the request.
-    if call(stream) != nil {
-      if end { requestEnded(stream, UnsafeRawBufferPointer(start: nil, count: 0)) }
+    if let call = call(stream) {
+      if end { requestEnded(call, UnsafeRawBufferPointer(start: nil, count: 0)) }
       return
     }
     let head = RequestHead(fields, router: core.router)
@@ -93,14 +84,15 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       method: handler.method, metadata: head.metadata, deadline: deadline, peer: peer)
     let now = connection?.lastReadAt ?? 0
     while calls.count <= stream.index { calls.append(nil) }
-    calls[stream.index] = ServerCall(
+    let call = ServerCall(
       stream: stream, route: route, context: context,
-      assembler: MessageAssembler(limit: core.settings.requestBytesMax), lastByteAt: now)
+      requestBytesMax: core.settings.requestBytesMax, now: now)
+    calls[stream.index] = call
     lastCallAt = now
     look(at: deadline.nanoseconds)
     look(at: now &+ core.settings.bodyIdleTimeout.clampedNanoseconds)
-    if case .stream(let body) = handler.kind { startStream(stream, context, route: route, body) }
-    if end { requestEnded(stream, UnsafeRawBufferPointer(start: nil, count: 0)) }
+    if case .stream(let body) = handler.kind { startStream(call, body) }
+    if end { requestEnded(call, UnsafeRawBufferPointer(start: nil, count: 0)) }
   }
 
   func dataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {
@@ -108,45 +100,41 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       // Nobody wants it; the peer may find out at its own pace.
       return session.consume(stream, bytes.count)
     }
-    if call.queue != nil { return streamDataArrived(stream, bytes, end: end) }
-    if end { return requestEnded(stream, bytes) }
+    if call.queue != nil { return streamDataArrived(call, bytes, end: end) }
+    if end { return requestEnded(call, bytes) }
     session.consume(stream, bytes.count)
-    _ = assemble(stream, bytes)
+    _ = assemble(call, bytes)
   }
 
   /// Takes part of a unary request. Returns false when the call was refused for it.
-  private func assemble(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    var problem: RPCError?
-    let now = connection?.lastReadAt ?? 0
-    change(stream) { call in
-      call.lastByteAt = now
-      do throws(RPCError) {
-        var messages: [[UInt8]] = []
-        try call.assembler.add(bytes) { messages.append(Array($0)) }
-        for message in messages {
-          if call.message != nil { throw RPCError(.internalError, "more than one request") }
-          call.message = message
-        }
-      } catch {
-        problem = error
+  private func assemble(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    call.lastByteAt = connection?.lastReadAt ?? 0
+    do throws(RPCError) {
+      var messages: [[UInt8]] = []
+      try call.assembler.add(bytes) { messages.append(Array($0)) }
+      for message in messages {
+        if call.message != nil { throw RPCError(.internalError, "more than one request") }
+        call.message = message
       }
+      return true
+    } catch {
+      end(call, error)
+      return false
     }
-    if let problem { end(stream, problem) }
-    return problem == nil
   }
 
   /// The request is complete with these last bytes.
-  private func requestEnded(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer) {
-    guard let call = call(stream), call.phase == .receiving else { return }
-    if call.queue != nil { return streamDataArrived(stream, bytes, end: true) }
+  private func requestEnded(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
+    guard call.phase == .receiving else { return }
+    if call.queue != nil { return streamDataArrived(call, bytes, end: true) }
     if call.message == nil, !call.assembler.isInsideMessage, bytes.count >= 5 {
-      if let message = wholeMessage(bytes) { return start(stream, message) }
+      if let message = wholeMessage(bytes) { return start(call, message) }
     }
-    guard assemble(stream, bytes), let call = self.call(stream) else { return }
+    guard assemble(call, bytes) else { return }
     guard let message = call.message, !call.assembler.isInsideMessage else {
-      return end(stream, RPCError(.internalError, "the request ended within a message"))
+      return end(call, RPCError(.internalError, "the request ended within a message"))
     }
-    message.withUnsafeBytes { start(stream, $0) }
+    message.withUnsafeBytes { start(call, $0) }
   }
 
   /// The one message these bytes are, if they are one: the usual case, answered without a copy.
@@ -160,54 +148,58 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
 
   // MARK: Unary calls
 
-  private func start(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer) {
-    guard let call = call(stream), case .unary(let unary) = core.router.handlers[call.route].kind
-    else { return }
+  private func start(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
+    guard case .unary(let unary) = core.router.handlers[call.route].kind else { return }
     let context = call.context
+    let stream = call.stream
     let body: @Sendable (CallContext) async throws -> [UInt8]
     do throws(RPCError) {
       body = try unary(bytes, core.interceptors(route: call.route))
     } catch {
-      return end(stream, error)
+      return end(call, error)
     }
-    calls[stream.index]?.phase = .running
-    calls[stream.index]?.message = nil
+    call.phase = .running
+    call.message = nil
     let task = Task.immediate(executorPreference: executor) {
       do {
-        self.finished(stream, .success(try await body(context)), context.method)
+        self.finished(stream, try await body(context), context)
       } catch {
-        self.finished(stream, .failure(error), context.method)
+        self.failed(stream, error, context)
       }
     }
-    // It may have ended already, and the stream's place may be taken anew.
-    if self.call(stream)?.phase == .running { calls[stream.index]?.task = task }
+    // It may have ended already.
+    if call.phase == .running { call.task = task }
   }
 
-  /// The handler of a unary call ended.
-  private func finished(
-    _ stream: StreamHandle, _ result: Result<[UInt8], any Error>, _ method: MethodDescriptor
-  ) {
+  /// The handler of a unary call answered.
+  private func finished(_ stream: StreamHandle, _ message: [UInt8], _ context: CallContext) {
     guard loop.inEventLoop else {
-      return loop.execute { self.finished(stream, result, method) }
+      return loop.execute { self.finished(stream, message, context) }
     }
     release()
     guard let call = call(stream), call.phase == .running else { return }
-    switch result {
-    case .failure(let error):
-      close(stream, core.explain(error, method))
-    case .success(let message) where message.count > core.settings.responseBytesMax:
+    guard message.count <= core.settings.responseBytesMax else {
       core.logger.error(
         "answer is too large",
-        metadata: ["method": "\(method.path)", "bytes": "\(message.count)"])
-      close(stream, RPCError(.resourceExhausted, "the answer is too large"))
-    case .success(let message):
-      calls[stream.index]?.phase = .answered
-      calls[stream.index]?.task = nil
-      session.append(stream, head: MessageAssembler.head(of: message), headCount: 5, message)
-      session.finish(stream, trailers: trailers(of: call, nil))
-      session.respond(stream, headers: core.fields.head)
-      connectionNeedsFlush()
+        metadata: ["method": "\(context.method.path)", "bytes": "\(message.count)"])
+      return close(call, RPCError(.resourceExhausted, "the answer is too large"))
     }
+    call.phase = .answered
+    call.task = nil
+    session.append(stream, head: MessageAssembler.head(of: message), headCount: 5, message)
+    session.finish(stream, trailers: trailers(of: call, nil))
+    session.respond(stream, headers: core.fields.head)
+    connectionNeedsFlush()
+  }
+
+  /// The handler of a unary call threw.
+  private func failed(_ stream: StreamHandle, _ error: any Error, _ context: CallContext) {
+    guard loop.inEventLoop else {
+      return loop.execute { self.failed(stream, error, context) }
+    }
+    release()
+    guard let call = call(stream), call.phase == .running else { return }
+    close(call, core.explain(error, context.method))
   }
 
   /// Gives back the places that the call held, here and in the server.
@@ -233,18 +225,19 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   }
 
   /// Ends a call whose handler has not started, or will be told to stop.
-  func end(_ stream: StreamHandle, _ error: RPCError) {
-    guard let call = call(stream) else { return }
+  func end(_ call: ServerCall, _ error: RPCError) {
     if call.phase == .receiving, call.queue == nil { release() }
-    close(stream, error)
-    call.task?.cancel()
+    let task = call.task
+    close(call, error)
+    task?.cancel()
   }
 
   /// Sends how a call ended.
-  func close(_ stream: StreamHandle, _ error: RPCError?) {
-    guard let call = call(stream), call.phase != .answered else { return }
-    calls[stream.index]?.phase = .answered
-    calls[stream.index]?.task = nil
+  func close(_ call: ServerCall, _ error: RPCError?) {
+    guard call.phase != .answered else { return }
+    let stream = call.stream
+    call.phase = .answered
+    call.task = nil
     if call.sentHead {
       session.finish(stream, trailers: trailers(of: call, error))
     } else if let error {
@@ -254,9 +247,10 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       session.finish(stream, trailers: trailers(of: call, nil))
       session.respond(stream, headers: core.fields.head)
     }
-    call.queue?.finish(.failure(error ?? RPCError(.cancelled, "the call has ended")))
-    call.writer?.give(.failure(error ?? RPCError(.cancelled, "the call has ended")))
-    calls[stream.index]?.writer = nil
+    let end = error ?? RPCError(.cancelled, "the call has ended")
+    call.queue?.finish(.failure(end))
+    call.writer?.give(.failure(end))
+    call.writer = nil
     connectionNeedsFlush()
   }
 

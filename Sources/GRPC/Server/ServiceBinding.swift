@@ -17,12 +17,12 @@ public struct ServiceBinding: Sendable {
 /// The function that answers a method, with the types of its messages erased.
 public struct MethodHandler: Sendable {
   /// Reads a request at once, while the bytes are borrowed, and returns what answers it.
-  typealias Unary =
+  @usableFromInline typealias Unary =
     @Sendable (UnsafeRawBufferPointer, [any ServerInterceptor]) throws(RPCError) ->
     @Sendable (CallContext) async throws -> [UInt8]
-  typealias Stream = @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
+  @usableFromInline typealias Stream = @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
 
-  enum Kind: Sendable {
+  @usableFromInline enum Kind: Sendable {
     case unary(Unary)
     case stream(Stream)
   }
@@ -31,8 +31,13 @@ public struct MethodHandler: Sendable {
   public let method: MethodDescriptor
   let kind: Kind
 
-  /// One request, one answer.
-  public static func unary<Request: Message, Response: Message>(
+  @usableFromInline init(method: MethodDescriptor, kind: Kind) {
+    self.method = method
+    self.kind = kind
+  }
+
+  /// One request, one answer. Inlinable, so that it is compiled for the types of each method.
+  @inlinable public static func unary<Request: Message, Response: Message>(
     _ method: MethodDescriptor,
     _ body: @escaping @Sendable (Request, CallContext) async throws -> Response
   ) -> MethodHandler {
@@ -65,7 +70,7 @@ public struct MethodHandler: Sendable {
 }
 
 /// Runs the interceptors from the first to the last, and then the handler.
-private func through<Request: Message, Response: Message>(
+@usableFromInline func through<Request: Message, Response: Message>(
   _ interceptors: ArraySlice<any ServerInterceptor>, _ request: Request, _ call: CallContext,
   _ body: @escaping @Sendable (Request, CallContext) async throws -> Response
 ) async throws -> Response {

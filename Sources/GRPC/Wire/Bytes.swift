@@ -1,11 +1,12 @@
+import Glibc
+
 // Received bytes compared and read in place, so that fields which are only looked at cost no
 // string.
 extension UnsafeRawBufferPointer {
   /// True when the bytes are these.
   func `is`(_ text: StaticString) -> Bool {
-    guard count == text.utf8CodeUnitCount else { return false }
-    for index in 0..<count where self[index] != text.utf8Start[index] { return false }
-    return true
+    guard count == text.utf8CodeUnitCount, let baseAddress else { return false }
+    return memcmp(baseAddress, text.utf8Start, count) == 0
   }
 
   /// True when the bytes begin with these.
