@@ -154,6 +154,13 @@ final class TestClock: Sendable {
 @Suite struct RetryTests {
   private let services = ScriptedServices()
 
+  /// Time enough on a machine that is busy with other tests.
+  private var patient: GatewaySettings {
+    var settings = GatewaySettings()
+    settings.deadline = .seconds(30)
+    return settings
+  }
+
   private func fail(_ times: Int, _ code: StatusCode = .unavailable) -> @Sendable () throws -> Void
   {
     let left = Counter(times)
@@ -168,7 +175,7 @@ final class TestClock: Sendable {
         try failing()
         return ListClientsResponse()
       }
-      let answer = try await services.gateway().respond(
+      let answer = try await services.gateway(patient).respond(
         to: .sample("GET", Sample.clients, bearer: Sample.token))
       #expect(answer.status == status)
       #expect(services.seen(ClientDirectoryServiceMethods.listClients).count == 3)
@@ -181,7 +188,7 @@ final class TestClock: Sendable {
       try failing()
       return Client()
     }
-    let answer = try await services.gateway().respond(
+    let answer = try await services.gateway(patient).respond(
       to: .sample("POST", Sample.clients, json: "{}", bearer: Sample.token))
     #expect(answer.status == 200)
     let requests: [CreateClientRequest] =

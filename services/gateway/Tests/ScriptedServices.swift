@@ -167,11 +167,13 @@ final class ScriptedServices: Sendable {
 
   /// All four services behind in-process channels.
   var backends: [Backend] {
-    GatewayProcess.shown.map { name, services in
+    var settings = ServerSettings()
+    settings.servesReflection = false
+    return GatewayProcess.shown.map { name, services in
       let extra = name == "identity" ? [feed] : []
       return Backend(
         name: name, services: services,
-        channel: InProcessChannel(services: services.map(binding) + extra))
+        channel: InProcessChannel(services: services.map(binding) + extra, settings: settings))
     }
   }
 

@@ -26,6 +26,8 @@ struct DescriptorReader {
   ) throws {
     let fields = try fields(file)
     let package = text(2, in: fields) ?? ""
+    // Of Google's, only messages that JSON writes as a string are used: known by name.
+    guard !package.hasPrefix("google.") else { return }
     for message in messages(4, in: fields) {
       try readMessage(message, within: package, depth: 0, into: &shapes)
     }
