@@ -99,6 +99,23 @@ make_cluster() {
   mv "$made" "$data"
 }
 
+# A caller may take this script for running as long as anything holds a file it opened for it:
+# Foundation's Process does. So the server gets none of them.
+start_server() (
+  for file in /proc/self/fd/*; do
+    number=${file##*/}
+    [ "$number" -le 2 ] || eval "exec $number>&-"
+  done
+  # The server outlives its starter and must keep nothing of what that one had open: whoever waits
+  # for the end of a pipe would wait for the server's.
+  local fd
+  for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    if [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ]; then eval "exec $fd>&-"; fi
+  done
+  as_owner "$bin/pg_ctl" start -D "$data" -s -w -t 60 -l "$dir/postgres.log"
+)
+
 start() {
   if [ -d "$data" ] && is_running; then return; fi
   [ -d "$data" ] || make_cluster
@@ -108,8 +125,8 @@ start() {
   chmod 755 "$socket"
   touch "$dir/postgres.log"
   if [ "$(id -u)" -eq 0 ]; then chown "$owner:" "$dir/postgres.log"; fi
-  as_owner "$bin/pg_ctl" start -D "$data" -s -w -t 60 -l "$dir/postgres.log" \
-    </dev/null >/dev/null || { tail -20 "$dir/postgres.log" >&2; fail "it did not start"; }
+  start_server </dev/null >/dev/null ||
+    { tail -20 "$dir/postgres.log" >&2; fail "it did not start"; }
 }
 
 stop() {
