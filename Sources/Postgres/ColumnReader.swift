@@ -26,7 +26,10 @@ public struct ColumnReader: ~Copyable {
   public mutating func next<Value: PostgresValue>(
     _ type: Value.Type = Value.self
   ) throws(PostgresError) -> Value {
-    guard remaining > 0 else { throw .decoding("a row has fewer columns than its type reads") }
+    guard remaining > 0 else {
+      if described != nil { mismatches.append("fewer columns than are read") }
+      throw .decoding("a row has fewer columns than its type reads")
+    }
     if let described { note(type, described[position]) }
     return try Value.decode(try cell())
   }

@@ -37,7 +37,9 @@ final class Call: @unchecked Sendable {
   var failure: PostgresError?
   /// Which query was refused, counted from 0; −1 before the first.
   var failedQuery = -1
-  var wasRetried = false
+  /// How often it was sent anew because a statement was no longer, or not yet, prepared.
+  var retryCount = 0
+  static let retryCountMax = 3
   var lease: Lease?
   /// Whether followers of the feed are to hear of it.
   let announces: Bool
@@ -122,6 +124,6 @@ final class Call: @unchecked Sendable {
     blocks.removeAll()
     failure = nil
     failedQuery = -1
-    wasRetried = true
+    retryCount += 1
   }
 }

@@ -24,9 +24,10 @@ final class Connection {
   var strayNulls = 0
   /// Whether a commit's wait for its standby was cut off: committed here, perhaps nowhere else.
   var standbyWaitCut = false
-  /// By statement number: 0 not prepared, n prepared under the name's n-th form.
-  private var prepared: [UInt8] = []
-  private var forms: [UInt8] = []
+  /// By statement number: whether it is prepared here, or about to be.
+  private var prepared: [Bool] = []
+  /// By statement number: the name's suffix, raised when a plan went stale; 0 for none.
+  private var forms: [UInt32] = []
   private var scratch = ParameterWriter()
   private var values: [UnsafePointer<CChar>?] = []
   private var lengths: [Int32] = []
@@ -87,13 +88,20 @@ final class Connection {
 
   /// Queues a call's statements and its Sync.
   /// - Returns: false when the connection is of no use any more.
+  ///
+  /// What is not prepared yet is prepared before anything is executed: a refused query then takes no
+  /// preparation with it that a call behind this one counts on.
   func send(_ call: Call, timeout: Int) -> Bool {
+    scratch.reset()
+    if call.carriesPrologue {
+      call.scope.appendPrologue(timeout: timeout, to: &scratch)
+      guard prepare(Scope.prologue, scratch) else { return false }
+    }
+    for query in call.queries where !prepare(query.text, query.parameters) { return false }
     if case .begin = call.purpose {
-      guard call.queries.allSatisfy(send), sendPrologue(call.scope, timeout: timeout) else {
-        return false
-      }
+      guard call.queries.allSatisfy(send), sendPrologue() else { return false }
     } else {
-      if call.carriesPrologue, !sendPrologue(call.scope, timeout: timeout) { return false }
+      if call.carriesPrologue, !sendPrologue() { return false }
       for query in call.queries where !send(query) { return false }
     }
     guard PQpipelineSync(handle) == 1 else { return false }
@@ -102,11 +110,7 @@ final class Connection {
     return flush()
   }
 
-  private func sendPrologue(_ scope: Scope, timeout: Int) -> Bool {
-    scratch.reset()
-    scope.appendPrologue(timeout: timeout, to: &scratch)
-    return send(Scope.prologue, scratch, answers: .prologue)
-  }
+  private func sendPrologue() -> Bool { send(Scope.prologue, scratch, answers: .prologue) }
 
   private func send(_ query: AnyQuery) -> Bool {
     send(query.text, query.parameters, answers: .query)
@@ -118,20 +122,30 @@ final class Connection {
     parameters.bytes.withUnsafeBytes { bytes in
       layOut(bytes, count: parameters.count)
       let count = Int32(truncatingIfNeeded: values.count)
-      return withName(of: text) { name, isNew in
-        if isNew {
-          guard PQsendPrepare(handle, name, text.sqlCString, count, types) == 1 else {
-            return false
-          }
-          steps.append(.prepare(text))
-        }
-        guard
-          PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1) == 1
-        else { return false }
-        steps.append(step)
-        return true
-      }
+      guard
+        withName(
+          of: text, { PQsendQueryPrepared(handle, $0, count, values, lengths, formats, 1) == 1 })
+      else { return false }
+      steps.append(step)
+      return true
     }
+  }
+
+  /// Prepares a statement that this connection does not have.
+  private func prepare(_ text: StatementText, _ parameters: ParameterWriter) -> Bool {
+    while prepared.count <= text.number {
+      prepared.append(false)
+      forms.append(0)
+    }
+    guard !prepared[text.number] else { return true }
+    prepared[text.number] = true
+    let isSent = parameters.bytes.withUnsafeBytes { bytes in
+      layOut(bytes, count: parameters.count)
+      let count = Int32(truncatingIfNeeded: values.count)
+      return withName(of: text) { PQsendPrepare(handle, $0, text.sqlCString, count, types) == 1 }
+    }
+    if isSent { steps.append(.prepare(text)) }
+    return isSent
   }
 
   /// Points libpq's four arrays into the parameters' buffer.
@@ -168,27 +182,21 @@ final class Connection {
   // MARK: Prepared statements
 
   private func withName<Result>(
-    of text: StatementText, _ body: (UnsafePointer<CChar>, _ isNew: Bool) -> Result
+    of text: StatementText, _ body: (UnsafePointer<CChar>) -> Result
   ) -> Result {
-    let number = text.number
-    while prepared.count <= number {
-      prepared.append(0)
-      forms.append(0)
-    }
-    let isNew = prepared[number] == 0
-    prepared[number] = 1
-    guard forms[number] > 0 else { return body(text.nameCString, isNew) }
-    return "\(text.name)_\(forms[number])".withCString { body($0, isNew) }
+    let form = forms[text.number]
+    guard form > 0 else { return body(text.nameCString) }
+    return "\(text.name)_\(form)".withCString(body)
   }
 
   /// The server does not have it (any more).
   func forget(_ text: StatementText) {
-    if prepared.indices.contains(text.number) { prepared[text.number] = 0 }
+    if prepared.indices.contains(text.number) { prepared[text.number] = false }
   }
 
   /// The server has none of them any more, as after DISCARD ALL.
   func forgetAll() {
-    for index in prepared.indices { prepared[index] = 0 }
+    for index in prepared.indices { prepared[index] = false }
   }
 
   /// Its plan is of no use any more; the next use prepares it under another name.

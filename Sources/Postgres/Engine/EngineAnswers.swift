@@ -114,7 +114,7 @@ extension Engine {
         call.finish(.failure(call.failure ?? .unknownOutcome))
         return false
       }
-      if let failure = call.failure, failure.isStalePlan, !call.wasRetried, !call.isFinished {
+      if let failure = call.failure, failure.isStalePlan, call.retryCount < Call.retryCountMax, !call.isFinished {
         call.startAnew()
         accept(call)
         return true

@@ -6,6 +6,10 @@ import Synchronization
 extension Engine {
   /// Sends a call at once where it can be, lets it wait, or refuses it.
   func accept(_ call: Call) {
+    guard call.deadline > now || isRollback(call) else {
+      call.finish(.failure(.deadlineExceeded))
+      return
+    }
     switch call.purpose {
     case .step(let lease), .commit(let lease), .rollback(let lease):
       guard let connection = connection(of: lease) else {
