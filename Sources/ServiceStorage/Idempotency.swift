@@ -5,6 +5,19 @@ public import Postgres
 public import Protobuf
 import ServiceKit
 
+/// A query whose rows nobody reads: an `AnyQuery`, or a `Query` of any row.
+public protocol AnyQueryConvertible: Sendable {
+  /// The query without the row's type.
+  var erased: AnyQuery { get }
+}
+
+extension Query: AnyQueryConvertible {}
+
+extension AnyQuery: AnyQueryConvertible {
+  /// Itself.
+  public var erased: AnyQuery { self }
+}
+
 /// Makes a mutating rpc safe to repeat: the first answer is stored in the transaction of its effect
 /// and given again (`reliability.md` 3.1).
 ///
@@ -114,17 +127,11 @@ public struct Idempotency: Sendable {
   /// - Parameters:
   ///   - answer: what the call answers; complete before the change, since ids and times are ours.
   ///   - queries: the change and its events.
-  public func write<Response: Message, each Row: PostgresRow>(
-    _ key: Key?, scope: Scope, deadline: Deadline, answer: Response,
-    _ queries: repeat Query<each Row>
+  public func write<Response: Message>(
+    _ key: Key?, scope: Scope, deadline: Deadline, answer: Response, _ queries: any AnyQueryConvertible...
   ) async throws -> Response {
-    do {
-      _ = try await database.run(
-        scope, deadline: deadline.instant, record(key, answer), repeat each queries)
-      return answer
-    } catch {
-      return try await rescue(error, key, scope: scope, deadline: deadline)
-    }
+    try await write(
+      key, scope: scope, deadline: deadline, answer: answer, all: queries.map(\.erased))
   }
 
   /// The same for changes whose number is known only at run time.

@@ -36,7 +36,7 @@ struct DevLayout: Sendable {
 
   /// The folder of a private cluster's socket, libpq's `host`.
   static func socket(of cluster: URL, root: URL) throws -> String {
-    try Shell.run(["scripts/postgres.sh", "host", cluster.path], in: root, quiet: true)
+    try Shell.output(of: ["scripts/postgres.sh", "host", cluster.path], in: root)
       .trimmingCharacters(in: .whitespacesAndNewlines)
   }
 
