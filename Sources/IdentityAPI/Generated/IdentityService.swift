@@ -6,19 +6,23 @@ public import GRPC
 public protocol IdentityServiceProtocol: Sendable {
   /// What an e-mail address or a username would mean for a new client of the organisation.
   /// Identity knows the platform; whether the address is one of the organisation's own clients is
-  /// client-directory's to say. RESOURCE_EXHAUSTED/QUOTA past the probes allowed in an hour.
+  /// client-directory's to say. RESOURCE_EXHAUSTED/QUOTA once so many taken addresses were told in an
+  /// hour (a person) or a day (an organisation). Every question is on record.
   func checkIdentifier(
     _ request: CheckIdentifierRequest, in call: CallContext
   ) async throws -> CheckIdentifierResponse
   /// Makes an account that nobody has proved anything about yet, its e-mail reserved or none.
   /// ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address cannot be reserved;
-  /// INVALID_ARGUMENT/EMAIL_INVALID. An address that another PENDING account holds answers that account.
+  /// INVALID_ARGUMENT/EMAIL_INVALID. An address that another PENDING account holds answers that account,
+  /// without its display_name when another organisation made it.
   func createPendingAccount(
     _ request: CreatePendingAccountRequest, in call: CallContext
   ) async throws -> Account
   /// Binds a primary e-mail to an account that is still PENDING.
-  /// FAILED_PRECONDITION/LOGIN_EMAIL_OWNED_BY_HOLDER once the account is ACTIVE (B47);
-  /// ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address is taken.
+  /// FAILED_PRECONDITION/LOGIN_EMAIL_OWNED_BY_HOLDER once the account is ACTIVE (B47) or another
+  /// organisation counts on it; ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address
+  /// is taken. An address that another PENDING account holds answers that account: go on with its id.
+  /// Links sent to a former address open no more; a resend to the new one opens the invitation again.
   func reserveLoginEmail(
     _ request: ReserveLoginEmailRequest, in call: CallContext
   ) async throws -> Account
@@ -26,22 +30,27 @@ public protocol IdentityServiceProtocol: Sendable {
   func getAccount(
     _ request: GetAccountRequest, in call: CallContext
   ) async throws -> Account
-  /// Invites an account to an organisation; the mail follows from the feed.
+  /// Invites an account to an organisation; the mail follows from the feed. A record that is invited at
+  /// that address already is answered as it stands, with no second mail. NOT_FOUND/ACCOUNT_NOT_FOUND;
+  /// INVALID_ARGUMENT/EMAIL_INVALID; FAILED_PRECONDITION/INVITATION_ADDRESS_DIFFERS: a PENDING account
+  /// that reserved an address is invited at that address only.
   func createInvitation(
     _ request: CreateInvitationRequest, in call: CallContext
   ) async throws -> Invitation
   /// Sends an invitation once more under a new link; the older link answers INVITATION_SUPERSEDED.
-  /// RESOURCE_EXHAUSTED/QUOTA: more than 5 a day or within 60 s. FAILED_PRECONDITION/INVITATION_ACCEPTED,
-  /// INVITATION_REVOKED. NOT_FOUND/INVITATION_NOT_FOUND.
+  /// RESOURCE_EXHAUSTED/QUOTA with retry_after_seconds: more than 5 a day or within 60 s.
+  /// FAILED_PRECONDITION/INVITATION_ACCEPTED, INVITATION_REVOKED or INVITATION_ADDRESS_DIFFERS.
+  /// NOT_FOUND/INVITATION_NOT_FOUND. An expired invitation lives again.
   func resendInvitation(
     _ request: ResendInvitationRequest, in call: CallContext
   ) async throws -> Invitation
-  /// The link token of an invitation, derived anew; nothing about it is stored (B25).
+  /// The link token of an invitation, derived anew; nothing about it is stored (B25). The reasons of
+  /// LookupInvitation, INVITATION_SUPERSEDED for a sending that is not the latest.
   func mintInvitationLink(
     _ request: MintInvitationLinkRequest, in call: CallContext
   ) async throws -> MintInvitationLinkResponse
   /// Says which hat an account wears in an organisation, and what it permits there.
-  /// ABORTED/STALE_VERSION when a newer version is stored already.
+  /// ABORTED/STALE_VERSION when that or a newer version is stored already. NOT_FOUND/ACCOUNT_NOT_FOUND.
   func putMembership(
     _ request: PutMembershipRequest, in call: CallContext
   ) async throws -> Membership
@@ -53,12 +62,14 @@ public protocol IdentityServiceProtocol: Sendable {
   ) async throws -> LookupInvitationResponse
   /// Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).
   /// The reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or
-  /// PASSWORD_TOO_COMMON.
+  /// PASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;
+  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; ABORTED/CONCURRENT_CHANGE.
   func acceptInvitation(
     _ request: AcceptInvitationRequest, in call: CallContext
   ) async throws -> AcceptInvitationResponse
   /// Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same
-  /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED after too many failures.
+  /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too
+  /// many failures, SIGN_IN_BUSY when too many people sign in at once.
   func signIn(
     _ request: SignInRequest, in call: CallContext
   ) async throws -> SignInResponse
@@ -90,7 +101,8 @@ public protocol IdentityServiceProtocol: Sendable {
 public enum IdentityServiceMethods {
   /// What an e-mail address or a username would mean for a new client of the organisation.
   /// Identity knows the platform; whether the address is one of the organisation's own clients is
-  /// client-directory's to say. RESOURCE_EXHAUSTED/QUOTA past the probes allowed in an hour.
+  /// client-directory's to say. RESOURCE_EXHAUSTED/QUOTA once so many taken addresses were told in an
+  /// hour (a person) or a day (an organisation). Every question is on record.
   public static let checkIdentifier = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "CheckIdentifier",
@@ -100,7 +112,8 @@ public enum IdentityServiceMethods {
   )
   /// Makes an account that nobody has proved anything about yet, its e-mail reserved or none.
   /// ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address cannot be reserved;
-  /// INVALID_ARGUMENT/EMAIL_INVALID. An address that another PENDING account holds answers that account.
+  /// INVALID_ARGUMENT/EMAIL_INVALID. An address that another PENDING account holds answers that account,
+  /// without its display_name when another organisation made it.
   public static let createPendingAccount = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "CreatePendingAccount",
@@ -109,8 +122,10 @@ public enum IdentityServiceMethods {
     responseType: Account.self
   )
   /// Binds a primary e-mail to an account that is still PENDING.
-  /// FAILED_PRECONDITION/LOGIN_EMAIL_OWNED_BY_HOLDER once the account is ACTIVE (B47);
-  /// ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address is taken.
+  /// FAILED_PRECONDITION/LOGIN_EMAIL_OWNED_BY_HOLDER once the account is ACTIVE (B47) or another
+  /// organisation counts on it; ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address
+  /// is taken. An address that another PENDING account holds answers that account: go on with its id.
+  /// Links sent to a former address open no more; a resend to the new one opens the invitation again.
   public static let reserveLoginEmail = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "ReserveLoginEmail",
@@ -126,7 +141,10 @@ public enum IdentityServiceMethods {
     requestType: GetAccountRequest.self,
     responseType: Account.self
   )
-  /// Invites an account to an organisation; the mail follows from the feed.
+  /// Invites an account to an organisation; the mail follows from the feed. A record that is invited at
+  /// that address already is answered as it stands, with no second mail. NOT_FOUND/ACCOUNT_NOT_FOUND;
+  /// INVALID_ARGUMENT/EMAIL_INVALID; FAILED_PRECONDITION/INVITATION_ADDRESS_DIFFERS: a PENDING account
+  /// that reserved an address is invited at that address only.
   public static let createInvitation = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "CreateInvitation",
@@ -135,8 +153,9 @@ public enum IdentityServiceMethods {
     responseType: Invitation.self
   )
   /// Sends an invitation once more under a new link; the older link answers INVITATION_SUPERSEDED.
-  /// RESOURCE_EXHAUSTED/QUOTA: more than 5 a day or within 60 s. FAILED_PRECONDITION/INVITATION_ACCEPTED,
-  /// INVITATION_REVOKED. NOT_FOUND/INVITATION_NOT_FOUND.
+  /// RESOURCE_EXHAUSTED/QUOTA with retry_after_seconds: more than 5 a day or within 60 s.
+  /// FAILED_PRECONDITION/INVITATION_ACCEPTED, INVITATION_REVOKED or INVITATION_ADDRESS_DIFFERS.
+  /// NOT_FOUND/INVITATION_NOT_FOUND. An expired invitation lives again.
   public static let resendInvitation = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "ResendInvitation",
@@ -144,7 +163,8 @@ public enum IdentityServiceMethods {
     requestType: ResendInvitationRequest.self,
     responseType: Invitation.self
   )
-  /// The link token of an invitation, derived anew; nothing about it is stored (B25).
+  /// The link token of an invitation, derived anew; nothing about it is stored (B25). The reasons of
+  /// LookupInvitation, INVITATION_SUPERSEDED for a sending that is not the latest.
   public static let mintInvitationLink = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "MintInvitationLink",
@@ -153,7 +173,7 @@ public enum IdentityServiceMethods {
     responseType: MintInvitationLinkResponse.self
   )
   /// Says which hat an account wears in an organisation, and what it permits there.
-  /// ABORTED/STALE_VERSION when a newer version is stored already.
+  /// ABORTED/STALE_VERSION when that or a newer version is stored already. NOT_FOUND/ACCOUNT_NOT_FOUND.
   public static let putMembership = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "PutMembership",
@@ -176,7 +196,8 @@ public enum IdentityServiceMethods {
   )
   /// Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).
   /// The reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or
-  /// PASSWORD_TOO_COMMON.
+  /// PASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;
+  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; ABORTED/CONCURRENT_CHANGE.
   public static let acceptInvitation = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "AcceptInvitation",
@@ -188,7 +209,8 @@ public enum IdentityServiceMethods {
     responseType: AcceptInvitationResponse.self
   )
   /// Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same
-  /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED after too many failures.
+  /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too
+  /// many failures, SIGN_IN_BUSY when too many people sign in at once.
   public static let signIn = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "SignIn",
@@ -344,7 +366,8 @@ public struct IdentityServiceClient: Sendable {
 
   /// What an e-mail address or a username would mean for a new client of the organisation.
   /// Identity knows the platform; whether the address is one of the organisation's own clients is
-  /// client-directory's to say. RESOURCE_EXHAUSTED/QUOTA past the probes allowed in an hour.
+  /// client-directory's to say. RESOURCE_EXHAUSTED/QUOTA once so many taken addresses were told in an
+  /// hour (a person) or a day (an organisation). Every question is on record.
   public func checkIdentifier(
     _ request: CheckIdentifierRequest, options: CallOptions = .init()
   ) async throws -> CheckIdentifierResponse {
@@ -353,7 +376,8 @@ public struct IdentityServiceClient: Sendable {
 
   /// Makes an account that nobody has proved anything about yet, its e-mail reserved or none.
   /// ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address cannot be reserved;
-  /// INVALID_ARGUMENT/EMAIL_INVALID. An address that another PENDING account holds answers that account.
+  /// INVALID_ARGUMENT/EMAIL_INVALID. An address that another PENDING account holds answers that account,
+  /// without its display_name when another organisation made it.
   public func createPendingAccount(
     _ request: CreatePendingAccountRequest, options: CallOptions = .init()
   ) async throws -> Account {
@@ -361,8 +385,10 @@ public struct IdentityServiceClient: Sendable {
   }
 
   /// Binds a primary e-mail to an account that is still PENDING.
-  /// FAILED_PRECONDITION/LOGIN_EMAIL_OWNED_BY_HOLDER once the account is ACTIVE (B47);
-  /// ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address is taken.
+  /// FAILED_PRECONDITION/LOGIN_EMAIL_OWNED_BY_HOLDER once the account is ACTIVE (B47) or another
+  /// organisation counts on it; ALREADY_EXISTS/EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL when the address
+  /// is taken. An address that another PENDING account holds answers that account: go on with its id.
+  /// Links sent to a former address open no more; a resend to the new one opens the invitation again.
   public func reserveLoginEmail(
     _ request: ReserveLoginEmailRequest, options: CallOptions = .init()
   ) async throws -> Account {
@@ -376,7 +402,10 @@ public struct IdentityServiceClient: Sendable {
     try await channel.unary(IdentityServiceMethods.getAccount, request, options: options)
   }
 
-  /// Invites an account to an organisation; the mail follows from the feed.
+  /// Invites an account to an organisation; the mail follows from the feed. A record that is invited at
+  /// that address already is answered as it stands, with no second mail. NOT_FOUND/ACCOUNT_NOT_FOUND;
+  /// INVALID_ARGUMENT/EMAIL_INVALID; FAILED_PRECONDITION/INVITATION_ADDRESS_DIFFERS: a PENDING account
+  /// that reserved an address is invited at that address only.
   public func createInvitation(
     _ request: CreateInvitationRequest, options: CallOptions = .init()
   ) async throws -> Invitation {
@@ -384,15 +413,17 @@ public struct IdentityServiceClient: Sendable {
   }
 
   /// Sends an invitation once more under a new link; the older link answers INVITATION_SUPERSEDED.
-  /// RESOURCE_EXHAUSTED/QUOTA: more than 5 a day or within 60 s. FAILED_PRECONDITION/INVITATION_ACCEPTED,
-  /// INVITATION_REVOKED. NOT_FOUND/INVITATION_NOT_FOUND.
+  /// RESOURCE_EXHAUSTED/QUOTA with retry_after_seconds: more than 5 a day or within 60 s.
+  /// FAILED_PRECONDITION/INVITATION_ACCEPTED, INVITATION_REVOKED or INVITATION_ADDRESS_DIFFERS.
+  /// NOT_FOUND/INVITATION_NOT_FOUND. An expired invitation lives again.
   public func resendInvitation(
     _ request: ResendInvitationRequest, options: CallOptions = .init()
   ) async throws -> Invitation {
     try await channel.unary(IdentityServiceMethods.resendInvitation, request, options: options)
   }
 
-  /// The link token of an invitation, derived anew; nothing about it is stored (B25).
+  /// The link token of an invitation, derived anew; nothing about it is stored (B25). The reasons of
+  /// LookupInvitation, INVITATION_SUPERSEDED for a sending that is not the latest.
   public func mintInvitationLink(
     _ request: MintInvitationLinkRequest, options: CallOptions = .init()
   ) async throws -> MintInvitationLinkResponse {
@@ -400,7 +431,7 @@ public struct IdentityServiceClient: Sendable {
   }
 
   /// Says which hat an account wears in an organisation, and what it permits there.
-  /// ABORTED/STALE_VERSION when a newer version is stored already.
+  /// ABORTED/STALE_VERSION when that or a newer version is stored already. NOT_FOUND/ACCOUNT_NOT_FOUND.
   public func putMembership(
     _ request: PutMembershipRequest, options: CallOptions = .init()
   ) async throws -> Membership {
@@ -418,7 +449,8 @@ public struct IdentityServiceClient: Sendable {
 
   /// Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).
   /// The reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or
-  /// PASSWORD_TOO_COMMON.
+  /// PASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;
+  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; ABORTED/CONCURRENT_CHANGE.
   public func acceptInvitation(
     _ request: AcceptInvitationRequest, options: CallOptions = .init()
   ) async throws -> AcceptInvitationResponse {
@@ -426,7 +458,8 @@ public struct IdentityServiceClient: Sendable {
   }
 
   /// Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same
-  /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED after too many failures.
+  /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too
+  /// many failures, SIGN_IN_BUSY when too many people sign in at once.
   public func signIn(
     _ request: SignInRequest, options: CallOptions = .init()
   ) async throws -> SignInResponse {

@@ -22,6 +22,8 @@ struct IdentitySecrets: Sendable {
     where !FileManager.default.isReadableFile(atPath: "\(dictionary).\(ending)") {
       settings.note("CLIENTELE_CRACKLIB: \(dictionary).\(ending) cannot be read")
     }
+    // Missing ones are noted already.
+    guard ![context, invitations, pepper].contains("") else { return nil }
     let signer = settings.attempt { try KeyFiles.contextSigner(context) }
     let links = settings.attempt { try Self.secrets(invitations) }
     let peppers = settings.attempt { try Self.secrets(pepper) }

@@ -109,12 +109,15 @@ import Testing
         select gen_random_uuid(), account_id, sha256('x'), 60, now() - interval '90 days',
           now() - interval '90 days', now() - interval '80 days' from identity.sessions;
         update identity.sign_in_failures set window_started_at = now() - interval '2 days'
-        where failures > 0
+        where failures > 0;
+        update identity.idempotency set created_at = now() - interval '80 hours'
+        where method like '%CreatePendingAccount'
         """)
       let housekeeping = Housekeeping(
         database: try identity.database.database(role: "identity_worker"), clock: .system)
       try await housekeeping.sweep()
       #expect(try await identity.database.count("sessions") == 1)
+      #expect(try await identity.database.count("idempotency") == 2)
       let left = try await identity.database.sql(
         "select count(*) from identity.sign_in_failures where failures > 0")
       #expect(left == [["0"]])

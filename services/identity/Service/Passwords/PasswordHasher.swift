@@ -4,6 +4,10 @@ import Foundation
 import GRPC
 import Synchronization
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// Hashes and compares passwords on one thread of its own, so that no event loop waits 50 ms, and
 /// so that a storm of sign-ins takes the memory of one hash. Who would wait too long is refused.
 public final class PasswordHasher: Sendable {
@@ -19,6 +23,16 @@ public final class PasswordHasher: Sendable {
   /// Compared with when there is no account: takes as long, and no password fits.
   private static let nobody =
     header + String(repeating: "A", count: 22) + "$" + String(repeating: "A", count: 43)
+
+  /// glibc keeps a freed block of a hash's size for the next one; with a fixed threshold it goes
+  /// back to the kernel, and an idle process is as small as before.
+  private static let memoryIsGivenBack: Bool = {
+    #if canImport(Glibc)
+      mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1
+    #else
+      false
+    #endif
+  }()
 
   private let peppers: PepperKeys
   private let rules: PasswordRules
@@ -39,6 +53,7 @@ public final class PasswordHasher: Sendable {
     self.peppers = peppers
     rules = PasswordRules(dictionary: dictionary)
     self.random = random
+    _ = Self.memoryIsGivenBack
     queueMax = limits.hashQueue
     waitMax = .milliseconds(limits.hashWaitMilliseconds)
   }

@@ -3,7 +3,7 @@ import Postgres
 import ServiceKit
 
 /// Removes what nobody needs any more, through the worker role and its own policies: sessions that
-/// ended a month ago, failures that no longer count.
+/// ended a month ago, failures that no longer count, first answers that nobody asks for again.
 struct Housekeeping: Sendable {
   let database: Database
   let clock: ServiceClock
@@ -13,6 +13,8 @@ struct Housekeeping: Sendable {
     "delete from sessions where expires_at < $1")
   private static let failures = Statement<NoRow>(
     "delete from sign_in_failures where window_started_at < $1")
+  private static let answers = Statement<NoRow>(
+    "delete from idempotency where created_at < $1")
 
   /// Sweeps once an hour until it is cancelled.
   func run() async throws {
@@ -27,6 +29,7 @@ struct Housekeeping: Sendable {
     let now = clock.now()
     _ = try await database.run(
       .none, Self.sessions(now.addingTimeInterval(-31 * 24 * 3600)),
-      Self.failures(now.addingTimeInterval(-24 * 3600)))
+      Self.failures(now.addingTimeInterval(-24 * 3600)),
+      Self.answers(now.addingTimeInterval(-72 * 3600)))
   }
 }

@@ -66,7 +66,7 @@ struct Invitations: Sendable {
   /// the invitation again.
   static let closeLinksElsewhere = Statement<NoRow>(
     """
-    update invitations set expires_at = $3
+    update invitations set expires_at = $3::timestamptz - interval '1 second'
     where account_id = $1 and email_normalized <> $2 and state = 'PENDING' and expires_at > $3
     """)
 
