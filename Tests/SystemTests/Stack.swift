@@ -33,6 +33,11 @@ actor Stack {
     self.url = url
   }
 
+  /// `host:port` of a service, by the name its certificate has.
+  nonisolated func address(of service: String) -> String {
+    "localhost:\(ports[service] ?? 0)"
+  }
+
   /// Folder with one file a mail.
   nonisolated var outbox: URL { directory.appending(path: "outbox") }
 
