@@ -47,7 +47,16 @@ if [ "$(id -u)" -eq 0 ]; then
     )
   fi
 fi
-as_owner() { (cd / && exec "${as_owner[@]}" "$@"); }
+as_owner() {
+  (
+    # A server outlives us; it must not keep open what our caller waits to see closed.
+    for fd in /proc/"$BASHPID"/fd/*; do
+      fd=${fd##*/}
+      if [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ]; then eval "exec $fd>&-"; fi
+    done
+    cd / && exec "${as_owner[@]}" "$@"
+  )
+}
 
 is_running() { as_owner "$bin/pg_ctl" status -D "$data" >/dev/null 2>&1; }
 

@@ -86,7 +86,9 @@ import Testing
         $0.connectionsMax = 1
         $0.queueWait = .milliseconds(50)
       }
-      let sleeper = Task { try await pool.run(.none, Sample.sleepWriting(2)) }
+      // Connecting may take longer than that wait on a busy machine.
+      try await eventually { pool.isAvailable }
+      let sleeper = Task { try await pool.run(.none, Sample.sleepWriting(5)) }
       try await database.waitUntil(running: "%pg_sleep%")
       await #expect(throws: PostgresError.queueFull) { try await pool.run(.none, Sample.one()) }
       _ = try await sleeper.value
@@ -144,7 +146,7 @@ import Testing
 
   @Test("a pool finds its way back after the server was killed and started again")
   func restartedServer() async throws {
-    try await withCluster { cluster in
+    try await withCluster(isDurable: true) { cluster in
       try await Sample.withDatabase(cluster: cluster.connection) { database in
         let pool = try database.database { $0.queueWait = .milliseconds(200) }
         let organization = UUID()

@@ -157,7 +157,7 @@ extension Engine {
         connection: settings.connection, slot: slot, generation: pool.slots[slot].generation,
         connectBy: now + settings.connectTimeout)
     } catch {
-      failConnecting(slot, "\(error)")
+      if case .unavailable(let message) = error { failConnecting(slot, message) }
     }
   }
 

@@ -8,12 +8,14 @@ public struct TestCluster: Sendable {
   /// libpq's `host`.
   public let host: String
 
+  fileprivate let options: [String]
+
   /// Connection string without database and user, as `withDatabase(cluster:)` wants it.
   public var connection: String { "host=\(host)" }
 
   /// Starts it again, and waits until it answers.
   public func start() async throws {
-    _ = try await Script.run("scripts/postgres.sh", ["start", directory.path])
+    _ = try await Script.run("scripts/postgres.sh", ["start", directory.path] + options)
   }
 
   /// Stops it in an orderly way.
@@ -45,16 +47,20 @@ public struct TestCluster: Sendable {
 }
 
 /// Runs a test on a cluster of its own, which is removed afterwards.
+/// - Parameter isDurable: whether what was committed outlives `kill`; tests that kill want it.
 public func withCluster<Result>(
+  isDurable: Bool = false,
   isolation: isolated (any Actor)? = #isolation,
   _ body: (TestCluster) async throws -> Result
 ) async throws -> Result {
   let directory = Checkout.root.appending(
     path: ".run/test-clusters/\(UUID().uuidString.prefix(8))")
-  _ = try await Script.run("scripts/postgres.sh", ["start", directory.path])
+  let options = isDurable ? ["--durable"] : []
+  _ = try await Script.run("scripts/postgres.sh", ["start", directory.path] + options)
   let host = try await Script.run("scripts/postgres.sh", ["host", directory.path])
   let cluster = TestCluster(
-    directory: directory, host: host.trimmingCharacters(in: .whitespacesAndNewlines))
+    directory: directory, host: host.trimmingCharacters(in: .whitespacesAndNewlines),
+    options: options)
   let result: Result
   do {
     result = try await body(cluster)
