@@ -955,6 +955,13 @@ CREATE POLICY idempotency_scope ON identity.idempotency USING (((scope = (NULLIF
 
 
 --
+-- Name: idempotency idempotency_swept; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY idempotency_swept ON identity.idempotency TO identity_worker USING ((created_at < (now() - '72:00:00'::interval)));
+
+
+--
 -- Name: invitation_sends; Type: ROW SECURITY; Schema: identity; Owner: identity_owner
 --
 
@@ -1188,6 +1195,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.feed_positions TO identity;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.idempotency TO identity;
+GRANT DELETE ON TABLE identity.idempotency TO identity_worker;
+
+
+--
+-- Name: COLUMN idempotency.created_at; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT SELECT(created_at) ON TABLE identity.idempotency TO identity_worker;
 
 
 --

@@ -4,10 +4,6 @@ import Foundation
 import GRPC
 import Synchronization
 
-#if canImport(Glibc)
-  import Glibc
-#endif
-
 /// Hashes and compares passwords on one thread of its own, so that no event loop waits 50 ms, and
 /// so that a storm of sign-ins takes the memory of one hash. Who would wait too long is refused.
 public final class PasswordHasher: Sendable {
@@ -27,7 +23,7 @@ public final class PasswordHasher: Sendable {
   /// glibc keeps a freed block of a hash's size for the next one; with a fixed threshold it goes
   /// back to the kernel, and an idle process is as small as before.
   private static let memoryIsGivenBack: Bool = {
-    #if canImport(Glibc)
+    #if os(Linux)
       mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1
     #else
       false
