@@ -33,6 +33,8 @@ struct DevRun: ServiceLifecycle.Service {
     let supervisor = Supervisor(say: Self.say)
     do {
       try await serve(supervisor)
+    } catch is CancellationError {
+      // Somebody pressed Ctrl-C: that is how a run ends.
     } catch {
       await stop(supervisor)
       throw error
