@@ -152,6 +152,10 @@ public struct Gateway: Sendable {
         "fault", metadata: ["error": "\(error)", "request_id": "\(exchange.requestID)"])
       told = RPCError(.internalError, "internal error")
     }
+    if told.code == .unavailable || told.code == .internalError {
+      logger.warning(
+        "failed", metadata: ["error": "\(told)", "request_id": "\(exchange.requestID)"])
+    }
     var response = errors.response(
       told, language: exchange.language, variables: exchange.variables,
       httpStatus: own?.httpStatus)

@@ -49,11 +49,13 @@ struct StatusJSON: Sendable {
     return EdgeResponse(status: status, headers: headers, body: body.utf8 + [0x0A])
   }
 
-  /// Faults of ours are told without their text.
+  /// Faults of ours are told without their text, and so is what a channel says of connections: it
+  /// names addresses.
   private static func shown(_ error: RPCError) -> RPCError {
     switch error.code {
-    case .internalError, .unknown, .dataLoss: RPCError(.internalError, "internal error")
-    case .ok: RPCError(.internalError, "internal error")
+    case .internalError, .unknown, .dataLoss, .ok: RPCError(.internalError, "internal error")
+    case .unavailable where error.reason == nil:
+      RPCError(.unavailable, "the service cannot answer now", details: error.details)
     default: error
     }
   }

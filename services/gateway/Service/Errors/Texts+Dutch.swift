@@ -102,6 +102,10 @@ extension Texts {
     "EMAIL_REQUIRED": "Uw organisatie vraagt voor elke cliënt een e-mailadres.",
     "EMPLOYEE_EXISTS": "Deze persoon werkt hier al.",
     "ORGANIZATION_EXISTS": "Deze organisatie bestaat al.",
+    "INVITATION_ADDRESS_DIFFERS":
+      "Deze uitnodiging werd naar een ander adres gestuurd. Vraag de organisatie om ze "
+      + "opnieuw te versturen.",
+    "SIGN_IN_BUSY": "Veel mensen melden zich nu aan. Probeer het zo dadelijk opnieuw.",
   ]
 
   /// Dutch ways out, by label key.

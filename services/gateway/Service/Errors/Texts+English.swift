@@ -99,6 +99,9 @@ extension Texts {
     "EMAIL_REQUIRED": "Your organisation requires an e-mail address for every client.",
     "EMPLOYEE_EXISTS": "This person works here already.",
     "ORGANIZATION_EXISTS": "This organisation exists already.",
+    "INVITATION_ADDRESS_DIFFERS":
+      "This invitation was sent to another address. Ask the organisation to send it again.",
+    "SIGN_IN_BUSY": "Many people are signing in right now. Try again in a moment.",
   ]
 
   /// English ways out, by label key.

@@ -107,6 +107,10 @@ extension Texts {
     "EMAIL_REQUIRED": "Votre organisation exige une adresse courriel pour chaque client.",
     "EMPLOYEE_EXISTS": "Cette personne travaille déjà ici.",
     "ORGANIZATION_EXISTS": "Cette organisation existe déjà.",
+    "INVITATION_ADDRESS_DIFFERS":
+      "Cette invitation a été envoyée à une autre adresse. Demandez à l'organisation de "
+      + "la renvoyer.",
+    "SIGN_IN_BUSY": "Beaucoup de personnes se connectent en ce moment. Réessayez dans un instant.",
   ]
 
   /// French ways out, by label key.
