@@ -159,3 +159,8 @@ private struct Pause {
     length = min(length * 2, settings.pauseMax)
   }
 }
+
+extension FeedFollower {
+  /// For the test that describes each statement.
+  public static var statements: [any DescribedStatement] { Inbox.statements }
+}

@@ -101,6 +101,8 @@ extension Database {
         where error.isWorthRetrying && attempt < Self.transactionAttemptsMax
       {
         attempt += 1
+        // Two that blocked each other would do so again if both came back at once.
+        try await Task.sleep(for: .milliseconds(Int.random(in: 1...30)))
       }
     }
   }

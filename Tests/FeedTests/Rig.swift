@@ -1,0 +1,113 @@
+import CommonAPI
+import Feed
+import Foundation
+import GRPC
+import Logging
+import Postgres
+import Synchronization
+import TestKit
+
+/// A service that announces and one that follows, on a cluster of their own: a transaction left open
+/// anywhere in a cluster holds every feed in it back.
+struct Rig: Sendable {
+  let database: TestDatabase
+  let pool: Database
+  let server: FeedServer
+  let channel: any RPCChannel
+
+  static let append = Statement<NoRow>(
+    "insert into effects (event_kind, aggregate_id) values ($1, $2)")
+
+  /// Runs a test with everything up.
+  static func with(_ body: @Sendable (Rig) async throws -> Void) async throws {
+    // The statements every service copies into its first migration, from a service that did.
+    let shared = try String(
+      contentsOf: Checkout.root.appending(
+        path: "services/organization/migrations/0001_news_and_retries.sql"), encoding: .utf8
+    ).replacing("organization_worker", with: "sample_worker")
+      .replacing("TO organization\n", with: "TO sample\n")
+      .replacing("FROM organization;", with: "FROM sample;")
+      .replacing("TO organization;", with: "TO sample;")
+    let effects = """
+      create table effects (event_kind text not null, aggregate_id uuid not null);
+      """
+    try await withCluster { cluster in
+      try await withDatabase(
+        schemas: [.sample([shared, effects])], cluster: cluster.connection
+      ) { database in
+        let server = FeedServer(database: try database.database(role: "sample_worker"))
+        let channel = InProcessChannel(services: [.feedService(server)])
+        try await body(
+          Rig(
+            database: database, pool: try database.database(), server: server, channel: channel))
+      }
+    }
+  }
+
+  /// Announces something and answers what it happened to.
+  @discardableResult
+  func announce(_ kind: String = "thing.happened") async throws -> UUID {
+    let aggregate = UUID()
+    try await pool.run(
+      .none, Events.append(kind: kind, organization: nil, aggregate: aggregate, payload: [1, 2]))
+    return aggregate
+  }
+
+  /// One page.
+  func list(
+    after: FeedPosition? = nil, pageSize: Int32 = 0, wait: Duration? = nil, kinds: [String] = []
+  ) async throws -> ListEventsResponse {
+    try await FeedServiceClient(channel).listEvents(
+      ListEventsRequest(
+        after: after, pageSize: pageSize, wait: wait.map { ProtoDuration($0) }, kinds: kinds),
+      options: CallOptions(timeout: .seconds(25)))
+  }
+
+  /// A follower that is quick to try again.
+  func follower(channel: (any RPCChannel)? = nil, kinds: [String] = []) -> FeedFollower {
+    var settings = FeedFollower.Settings()
+    settings.pauseMin = .milliseconds(1)
+    settings.pauseMax = .milliseconds(20)
+    settings.attemptsMax = 3
+    settings.pageSize = 7
+    settings.wait = .seconds(1)
+    return FeedFollower(
+      source: "sample", channel: channel ?? self.channel, database: pool, kinds: kinds,
+      logger: Logger(label: "follower") { _ in SwiftLogNoOpLogHandler() }, settings: settings)
+  }
+
+  /// The effect of an event in these tests: a row that nothing keeps from being there twice.
+  @Sendable static func effect(_ event: FeedEvent) throws -> [AnyQuery] {
+    guard let aggregate = UUID(uuidString: event.aggregateID) else { return [] }
+    return [AnyQuery(append(event.kind, aggregate))]
+  }
+
+  func effects() async throws -> [String] {
+    try await database.sql("select aggregate_id from sample.effects").compactMap { $0.first ?? nil }
+  }
+}
+
+/// Waits until something is so, for at most thirty seconds.
+func eventually(_ condition: () async throws -> Bool) async throws {
+  let end = ContinuousClock.now + .seconds(30)
+  while try await !condition() {
+    guard .now < end else { throw NeverCame() }
+    try await Task.sleep(for: .milliseconds(5))
+  }
+}
+
+struct NeverCame: Error {}
+
+/// Counts, from any task.
+final class Counter: Sendable {
+  private let value = Mutex(0)
+
+  /// The new count.
+  @discardableResult
+  func next() -> Int {
+    value.withLock {
+      $0 += 1
+      return $0
+    }
+  }
+}
