@@ -47,11 +47,16 @@ final class MessageQueue: Sendable {
   }
 
   /// Says that no more follow, or that the call failed. Only the first counts.
-  func finish(_ end: Result<Void, RPCError>) {
+  ///
+  /// - Parameter dropping: forgets what has not been read: nobody has a use for it.
+  func finish(_ end: Result<Void, RPCError>, dropping: Bool = false) {
     let waiter = state.withLock { state -> OneShot<[UInt8]?>? in
       guard state.end == nil else { return nil }
       state.end = end
-      if case .failure = end { state.messages.removeAll(); state.start = 0 }
+      if dropping {
+        state.messages = []
+        state.start = 0
+      }
       defer { state.waiter = nil }
       return state.waiter
     }

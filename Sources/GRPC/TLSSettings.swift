@@ -12,7 +12,7 @@ public struct TLSSettings: Sendable, Hashable {
   /// Names the files.
   public init(
     certificatePath: String, keyPath: String, authorityPath: String,
-    trustDomain: String = "clientele"
+    trustDomain: String = "clientele.local"
   ) {
     self.certificatePath = certificatePath
     self.keyPath = keyPath

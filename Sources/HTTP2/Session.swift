@@ -234,6 +234,7 @@ public final class Session {
       receiver.streamDrained(stream)
     case .closed(let stream, let code, let unprocessed):
       receiver.streamClosed(stream, code, unprocessed: unprocessed)
+      streams.reuse(stream)
     case .goAway(let code):
       receiver.goAwayArrived(code)
     case .settings:

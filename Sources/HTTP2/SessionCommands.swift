@@ -39,7 +39,7 @@ extension Session {
       nghttp2_submit_request(raw, nil, $0, $1, &reader, stream.bits)
     }
     guard id > 0 else {
-      streams.remove(stream)
+      if streams.remove(stream) != nil { streams.reuse(stream) }
       throw .failed(describe(id))
     }
     streams[stream]?.id = id

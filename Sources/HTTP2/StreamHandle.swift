@@ -37,7 +37,7 @@ struct Slab<Element: AnyObject> {
   private var places: [Place] = []
   private var free: [Int] = []
 
-  /// Elements held.
+  /// Places taken.
   var count: Int { places.count - free.count }
 
   mutating func insert(_ element: Element) -> StreamHandle {
@@ -57,14 +57,19 @@ struct Slab<Element: AnyObject> {
     return places[handle.index].element
   }
 
-  @discardableResult
+  /// Takes the element out. Its place is not given to another before `reuse`: who learns of the end
+  /// later than we do still has something of its own there.
   mutating func remove(_ handle: StreamHandle) -> Element? {
     guard let element = self[handle] else { return nil }
     places[handle.index].element = nil
     places[handle.index].generation &+= 1
     if places[handle.index].generation == 0 { places[handle.index].generation = 1 }
-    free.append(handle.index)
     return element
+  }
+
+  /// Lets the place of a removed element be taken again.
+  mutating func reuse(_ handle: StreamHandle) {
+    free.append(handle.index)
   }
 
   var handles: [StreamHandle] {

@@ -210,6 +210,7 @@ import Testing
       do { try server.turn(script.bytes) } catch { break }
     }
     server.session.abandonStreams()
+    server.session.drainEvents(to: server)
     #expect(server.session.openStreams == 0)
   }
 }

@@ -248,7 +248,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       session.respond(stream, headers: core.fields.head)
     }
     let end = error ?? RPCError(.cancelled, "the call has ended")
-    call.queue?.finish(.failure(end))
+    call.queue?.finish(.failure(end), dropping: true)
     call.writer?.give(.failure(end))
     call.writer = nil
     connectionNeedsFlush()
@@ -266,7 +266,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       // The place stays taken until the handler has really ended.
       call.task?.cancel()
       let error = RPCError(.cancelled, "the caller gave up")
-      call.queue?.finish(.failure(error))
+      call.queue?.finish(.failure(error), dropping: true)
       call.writer?.give(.failure(error))
     }
   }

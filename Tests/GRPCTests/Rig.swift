@@ -1,0 +1,132 @@
+import BenchAPI
+import Logging
+import Synchronization
+import Testing
+
+@testable import GRPC
+
+/// A service that answers by a closure.
+func echo(
+  _ body: @escaping @Sendable (EchoRequest, CallContext) async throws -> EchoResponse = {
+    request, _ in EchoResponse(payload: request.payload, n: request.n)
+  }
+) -> ServiceBinding {
+  ServiceBinding(EchoMethods.service, [.unary(EchoMethods.unary, body)])
+}
+
+/// A server on loopback and a channel to it; both are gone afterwards, and nothing is left open.
+func withServer<Result>(
+  _ services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
+  settings: ServerSettings = ServerSettings(), channelSettings: ChannelSettings = ChannelSettings(),
+  _ body: (RPCServer, ClientChannel, Int) async throws -> Result
+) async throws -> Result {
+  let server = RPCServer(
+    services: services, interceptors: interceptors, settings: settings,
+    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+  let port = try await server.start(port: 0)
+  server.health.setServing(true)
+  let channel = try ClientChannel(host: "127.0.0.1", port: port, settings: channelSettings)
+  do {
+    let result = try await body(server, channel, port)
+    await channel.close()
+    await server.shutdownGracefully(grace: .seconds(5))
+    return result
+  } catch {
+    await channel.close(grace: .zero)
+    await server.shutdownGracefully(grace: .zero)
+    throw error
+  }
+}
+
+/// The same body over a socket and inside the process.
+enum Depth: CaseIterable, CustomTestStringConvertible {
+  case inProcess, wire
+
+  var testDescription: String { self == .wire ? "HTTP/2" : "in process" }
+}
+
+func withEcho<Result>(
+  at depth: Depth, _ services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
+  settings: ServerSettings = ServerSettings(),
+  _ body: (EchoClient, any RPCChannel) async throws -> Result
+) async throws -> Result {
+  switch depth {
+  case .inProcess:
+    let channel = InProcessChannel(
+      services: services, interceptors: interceptors, settings: settings,
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    return try await body(EchoClient(channel), channel)
+  case .wire:
+    return try await withServer(services, interceptors: interceptors, settings: settings) {
+      _, channel, _ in
+      try await body(EchoClient(channel), channel)
+    }
+  }
+}
+
+/// Waits for a condition; false when it did not come true in time.
+func eventually(
+  within limit: Duration = .seconds(10), _ condition: () async throws -> Bool
+) async rethrows -> Bool {
+  let end = ContinuousClock.now + limit
+  while ContinuousClock.now < end {
+    if try await condition() { return true }
+    try? await Task.sleep(for: .milliseconds(2))
+  }
+  return try await condition()
+}
+
+/// The error a call ends with; nil when it ends well.
+func refusal<Result>(_ body: () async throws -> Result) async -> RPCError? {
+  do {
+    _ = try await body()
+    return nil
+  } catch {
+    return error as? RPCError ?? RPCError(.unknown, "not an RPCError: \(error)")
+  }
+}
+
+/// Handlers wait here until the test lets them go, or their call is cancelled.
+final class Gate: Sendable {
+  private struct State {
+    var isOpen = false
+    var waiting: [OneShot<Void>] = []
+    var arrived = 0
+    var cancelled = 0
+    var inside = 0
+    var mostInside = 0
+  }
+
+  private let state = Mutex(State())
+
+  var arrived: Int { state.withLock { $0.arrived } }
+  var cancelled: Int { state.withLock { $0.cancelled } }
+  var mostInside: Int { state.withLock { $0.mostInside } }
+
+  func pass() async throws {
+    let turn = OneShot<Void>()
+    let isOpen = state.withLock { state in
+      state.arrived += 1
+      state.inside += 1
+      state.mostInside = max(state.mostInside, state.inside)
+      if !state.isOpen { state.waiting.append(turn) }
+      return state.isOpen
+    }
+    defer { state.withLock { $0.inside -= 1 } }
+    if isOpen { return await Task.yield() }
+    try await withTaskCancellationHandler {
+      try await turn.take()
+    } onCancel: {
+      if turn.give(.failure(CancellationError())) { state.withLock { $0.cancelled += 1 } }
+    }
+  }
+
+  func open() {
+    let waiting = state.withLock { state in
+      defer { state.waiting = [] }
+      state.isOpen = true
+      return state.waiting
+    }
+    for turn in waiting { turn.give(.success(())) }
+  }
+}
