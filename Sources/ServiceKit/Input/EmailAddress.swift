@@ -56,7 +56,8 @@ public struct EmailAddress: Sendable, Hashable {
   private static func asciiDomain(_ domain: Substring) -> String? {
     guard !domain.isEmpty, domain.utf8.count <= 255 else { return nil }
     var output: UnsafeMutablePointer<CChar>?
-    let flags = CInt(bitPattern: IDN2_NONTRANSITIONAL.rawValue | IDN2_USE_STD3_ASCII_RULES.rawValue)
+    // Not with IDN2_USE_STD3_ASCII_RULES: it drops an underscore, which makes another domain of it.
+    let flags = CInt(bitPattern: IDN2_NONTRANSITIONAL.rawValue)
     let code = String(domain).withCString { idn2_to_ascii_8z($0, &output, flags) }
     guard code == IDN2_OK.rawValue, let output else { return nil }
     defer { idn2_free(output) }
@@ -65,6 +66,9 @@ public struct EmailAddress: Sendable, Hashable {
     guard labels.count >= 2, ascii.utf8.count <= 253 else { return nil }
     let wellFormed = labels.allSatisfy {
       !$0.isEmpty && $0.utf8.count <= 63 && $0.first != "-" && $0.last != "-"
+        && $0.utf8.allSatisfy {
+          ($0 >= 0x61 && $0 <= 0x7a) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2d
+        }
     }
     // A last label of digits alone would be an address, not a name.
     guard wellFormed, let top = labels.last, !top.allSatisfy(\.isNumber) else { return nil }
