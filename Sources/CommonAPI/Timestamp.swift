@@ -5,16 +5,18 @@ extension Timestamp {
   /// This moment, by the wall clock.
   public static func now() -> Timestamp { Timestamp(Date()) }
 
-  /// A moment; nanoseconds are rounded down to what a Date can tell.
+  /// A moment, to the nearest microsecond: a Date of our century tells no more, and the database
+  /// keeps no more, so that a stored moment reads as it was answered.
   public init(_ date: Date) {
-    let seconds = date.timeIntervalSince1970
-    let whole = seconds.rounded(.down)
     let limits = TimeFormat.timestampRange
-    let clamped = min(max(whole, Double(limits.lowerBound)), Double(limits.upperBound))
-    // A Date holds about a microsecond of our century; more digits would be noise.
-    let micros = ((seconds - whole) * 1_000_000).rounded(.down)
+    let seconds = min(
+      max(date.timeIntervalSince1970, Double(limits.lowerBound)), Double(limits.upperBound))
+    let micros = Int64((seconds * 1_000_000).rounded())
+    let whole = micros.quotientAndRemainder(dividingBy: 1_000_000)
+    let carry: Int64 = whole.remainder < 0 ? 1 : 0
     self.init(
-      seconds: Int64(clamped), nanos: Int32(min(max(micros, 0), 999_999)) * 1000)
+      seconds: whole.quotient - carry,
+      nanos: Int32(truncatingIfNeeded: (whole.remainder + carry * 1_000_000) * 1000))
   }
 
   /// The moment as a Date, exact to about a microsecond.
