@@ -1,0 +1,104 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// A socket on which a test says whatever it wants.
+final class RawPeer: Sendable {
+  private let reader: Reader
+  private let channel: any Channel
+
+  var received: [UInt8] { reader.state.withLock { $0.received } }
+  var isClosed: Bool { reader.state.withLock { $0.isClosed } }
+
+  private final class Reader: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    struct State {
+      var received: [UInt8] = []
+      var isClosed = false
+    }
+
+    let state = Mutex(State())
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      let bytes = Array(unwrapInboundIn(data).readableBytesView)
+      state.withLock { $0.received += bytes }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+      state.withLock { $0.isClosed = true }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+      context.close(promise: nil)
+    }
+  }
+
+  private init(_ reader: Reader, _ channel: any Channel) {
+    self.reader = reader
+    self.channel = channel
+  }
+
+  static func connect(port: Int) async throws -> RawPeer {
+    let reader = Reader()
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelInitializer { $0.pipeline.addHandler(reader) }
+      .connect(host: "127.0.0.1", port: port).get()
+    return RawPeer(reader, channel)
+  }
+
+  /// Sends; what cannot be sent any more is forgotten.
+  func send(_ bytes: [UInt8]) {
+    channel.writeAndFlush(channel.allocator.buffer(bytes: bytes), promise: nil)
+  }
+
+  func close() { channel.close(promise: nil) }
+
+  // MARK: Frames
+
+  static let opening: [UInt8] =
+    Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + frame(4, stream: 0)
+
+  static func frame(
+    _ type: UInt8, flags: UInt8 = 0, stream: UInt32, _ payload: [UInt8] = []
+  ) -> [UInt8] {
+    let count = UInt32(payload.count)
+    return big(count).dropFirst() + [type, flags] + big(stream) + payload
+  }
+
+  static func big(_ value: UInt32) -> [UInt8] {
+    (0..<4).map { UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * $0)) }
+  }
+
+  /// The head of a call, its fields written out one by one.
+  static func request(
+    stream: UInt32, path: String = "/bench.v1.Echo/Unary",
+    contentType: String = "application/grpc", end: Bool = false, _ more: [(String, String)] = []
+  ) -> [UInt8] {
+    var block: [UInt8] = [0x83, 0x86]
+    for (name, value) in [(":path", path), (":authority", "x"), ("content-type", contentType)]
+      + more
+    {
+      block += [0, UInt8(name.utf8.count)] + Array(name.utf8)
+      block += [UInt8(value.utf8.count)] + Array(value.utf8)
+    }
+    return frame(1, flags: end ? 5 : 4, stream: stream, block)
+  }
+
+  static func data(stream: UInt32, _ payload: [UInt8], end: Bool) -> [UInt8] {
+    frame(0, flags: end ? 1 : 0, stream: stream, payload)
+  }
+
+  /// True once a frame of the type was received.
+  func heard(frame type: UInt8, stream: UInt32? = nil) -> Bool {
+    var rest = received[...]
+    while rest.count >= 9 {
+      let head = Array(rest.prefix(9))
+      let count = Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2])
+      let id = head[5...].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+      if head[3] == type, stream == nil || stream == id { return true }
+      rest = rest.dropFirst(9 + count)
+    }
+    return false
+  }
+}
