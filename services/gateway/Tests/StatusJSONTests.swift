@@ -233,6 +233,12 @@ extension ServerSettings {
       }
     }
     for text in code { reasons.formUnion(words(after: "reason: \"", in: text)) }
+    // The lists of refusals give their reasons in tables, beside values of enums.
+    let protos = texts(in: "protos/clientele", endingIn: "proto").joined()
+    for text in code where text.contains("Error: Error") || text.contains("RPCErrorConvertible") {
+      let names = words(after: "\"", in: text).filter { $0.contains("_") }
+      reasons.formUnion(names.filter { !protos.contains("\($0) = ") })
+    }
     return reasons.filter { $0.count > 3 && $0.allSatisfy { $0 == "_" || $0.isUppercase } }
   }()
 
