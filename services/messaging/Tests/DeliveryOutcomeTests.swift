@@ -26,6 +26,9 @@ import Testing
   @Test("without a link there is nothing to send, or nothing yet")
   func noLink() {
     #expect(state(.init(noLink: RPCError(.failedPrecondition, "superseded"))) == .cancelled)
+    let accepted = RPCError(.failedPrecondition, reason: "INVITATION_ACCEPTED", "accepted")
+    #expect(state(.init(noLink: accepted)) == .cancelled)
+    #expect(state(.init(noLink: accepted, mayHaveLeft: true)) == .sent)
     #expect(state(.init(noLink: RPCError(.notFound, "gone"))) == .cancelled)
     #expect(state(.init(noLink: RPCError(.permissionDenied, "no"))) == .failed)
     #expect(state(.init(noLink: RPCError(.unavailable, "down"))) == .queued)

@@ -167,4 +167,26 @@ import Testing
       #expect(stage.mails.count == 1)
     }
   }
+
+  @Test("a worker that is told to stop sees through what it has taken")
+  func stops() async throws {
+    try await withStage { stage in
+      for _ in 1...3 { try await stage.apply(.sample()) }
+      let worker = try stage.delivery(carrier: SlowCarrier(), lanes: 1).worker
+      let work = Task { try await worker.drain() }
+      try await Task.sleep(for: .milliseconds(300))
+      work.cancel()
+      _ = await work.result
+      #expect(try await stage.column("state").filter { $0 == "SENDING" }.isEmpty)
+      #expect(try await stage.column("state").contains("QUEUED"))
+    }
+  }
+}
+
+/// Takes its time.
+private struct SlowCarrier: MailCarrier {
+  func handOver(_ mail: OutgoingMail) -> Handover {
+    Thread.sleep(forTimeInterval: 0.5)
+    return .taken
+  }
 }

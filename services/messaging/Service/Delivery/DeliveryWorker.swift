@@ -51,18 +51,37 @@ struct DeliveryWorker: Sendable {
   func drain() async throws -> Int {
     var taken = 0
     while !Task.isCancelled {
-      let claimed = try await queue.claim(limit: threads.count)
-      if claimed.isEmpty { break }
-      taken += claimed.count
-      CrashPoint.reach("messaging.send.after-claim")
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        for (lane, invitation) in claimed.enumerated() {
-          group.addTask { try await deliver(invitation, lane: lane) }
-        }
-        try await group.waitForAll()
-      }
+      // A task of its own, which is not cancelled: what was claimed is finished before the process
+      // stops, instead of waiting for its lease to run out.
+      let claimed = try await Task { try await sendOnce() }.value
+      if claimed == 0 { break }
+      taken += claimed
     }
     return taken
+  }
+
+  /// Takes as many messages as may be handed over at once, and sees them through.
+  private func sendOnce() async throws -> Int {
+    let claimed = try await queue.claim(limit: threads.count)
+    if claimed.isEmpty { return 0 }
+    CrashPoint.reach("messaging.send.after-claim")
+    await withTaskGroup(of: Void.self) { group in
+      for (lane, invitation) in claimed.enumerated() {
+        group.addTask { await see(invitation, through: lane) }
+      }
+    }
+    return claimed.count
+  }
+
+  /// One message's trouble is not the others': what cannot be noted is tried again with its lease.
+  private func see(_ invitation: QueuedInvitation, through lane: Int) async {
+    do {
+      try await deliver(invitation, lane: lane)
+    } catch {
+      log.error(
+        "message not settled",
+        metadata: ["message_id": "\(invitation.messageID.text)", "error": "\(error)"])
+    }
   }
 
   private func deliver(_ invitation: QueuedInvitation, lane: Int) async throws {
@@ -74,11 +93,13 @@ struct DeliveryWorker: Sendable {
       token = try await identity.mintInvitationLink(
         MintInvitationLinkRequest(
           organizationID: invitation.organizationID.text,
-          invitationID: invitation.invitationID.text, sendCount: Int32(clamping: invitation.sendCount)),
+          invitationID: invitation.invitationID.text,
+          sendCount: Int32(clamping: invitation.sendCount)),
         options: .background(timeout: .seconds(3))
       ).token
     } catch let error as RPCError {
-      return try await note(invitation, .init(noLink: error))
+      return try await note(
+        invitation, .init(noLink: error, mayHaveLeft: invitation.abandoned > 0))
     }
     let mail = OutgoingMail(
       messageID: invitation.messageID, createdAt: invitation.createdAt, sender: senderAddress,
@@ -127,8 +148,13 @@ enum DeliveryOutcome: Sendable, Hashable {
   }
 
   /// Identity gave no link: for the moment, or because the invitation is not open any more.
-  init(noLink error: RPCError) {
+  ///
+  /// - Parameter mayHaveLeft: an earlier try stopped at an unknown place. An invitation that was
+  ///   accepted by the link of this very sending has then arrived.
+  init(noLink error: RPCError, mayHaveLeft: Bool = false) {
     switch error.code {
+    case .failedPrecondition where mayHaveLeft && error.reason == "INVITATION_ACCEPTED":
+      self = .sent
     case .failedPrecondition: self = .cancelled("the invitation is not open any more")
     case .notFound: self = .cancelled("the invitation does not exist any more")
     case .invalidArgument, .permissionDenied, .unimplemented:

@@ -9,7 +9,8 @@ extension OutboundMessage {
       messageID: row.messageID.text, organizationID: row.organizationID.text,
       channel: .init(row.channel), purpose: .init(row.purpose), recipient: row.recipient,
       language: row.language, subject: row.subject, state: .init(row.state),
-      attempts: Int32(clamping: row.attempts), lastError: row.lastError, recordID: row.recordID.text,
+      attempts: Int32(clamping: row.attempts), lastError: row.lastError,
+      recordID: row.recordID.text,
       createTime: Timestamp(row.createdAt), sendTime: row.sentAt.map { Timestamp($0) })
   }
 }
