@@ -598,6 +598,13 @@ CREATE UNIQUE INDEX contact_points_primary_key ON client_directory.contact_point
 
 
 --
+-- Name: idempotency_created_at_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX idempotency_created_at_idx ON client_directory.idempotency USING brin (created_at);
+
+
+--
 -- Name: invitation_jobs_due_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -723,6 +730,13 @@ CREATE POLICY idempotency_scope ON client_directory.idempotency USING (((scope =
 
 
 --
+-- Name: idempotency idempotency_swept; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY idempotency_swept ON client_directory.idempotency TO client_directory_worker USING ((created_at < (now() - '72:00:00'::interval)));
+
+
+--
 -- Name: invitation_jobs; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -826,6 +840,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.feed_positions TO cl
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.idempotency TO client_directory;
+GRANT DELETE ON TABLE client_directory.idempotency TO client_directory_worker;
+
+
+--
+-- Name: COLUMN idempotency.created_at; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT(created_at) ON TABLE client_directory.idempotency TO client_directory_worker;
 
 
 --

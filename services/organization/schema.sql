@@ -472,6 +472,13 @@ CREATE INDEX employee_jobs_due_idx ON organization.employee_jobs USING btree (ru
 
 
 --
+-- Name: idempotency_created_at_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE INDEX idempotency_created_at_idx ON organization.idempotency USING brin (created_at);
+
+
+--
 -- Name: branches branches_organization_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
@@ -604,6 +611,13 @@ CREATE POLICY idempotency_scope ON organization.idempotency USING (((scope = (NU
 
 
 --
+-- Name: idempotency idempotency_swept; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY idempotency_swept ON organization.idempotency TO organization_worker USING ((created_at < (now() - '72:00:00'::interval)));
+
+
+--
 -- Name: organizations; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
 --
 
@@ -715,6 +729,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.feed_positions TO organi
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.idempotency TO organization;
+GRANT DELETE ON TABLE organization.idempotency TO organization_worker;
+
+
+--
+-- Name: COLUMN idempotency.created_at; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT(created_at) ON TABLE organization.idempotency TO organization_worker;
 
 
 --

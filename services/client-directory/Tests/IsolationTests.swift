@@ -3,6 +3,7 @@ import CommonAPI
 import Foundation
 import Postgres
 import ServiceKit
+import ServiceStorage
 import TestKit
 import Testing
 
@@ -54,10 +55,31 @@ import Testing
       let worker = try harness.database.database(role: "client_directory_worker")
       let jobs = Statement<UUID>("select client_id from invitation_jobs")
       #expect(try await worker.run(.none, jobs()).count == 1)
-      for table in ["clients", "contact_points", "stakeholders", "idempotency"] {
+      for table in ["clients", "contact_points", "stakeholders"] {
         let all = Statement<Bool>("select true from \(table)")
         await #expect(throws: PostgresError.self) { try await worker.run(.none, all()) }
       }
+      let answers = Statement<[UInt8]>("select response from idempotency")
+      await #expect(throws: PostgresError.self) { try await worker.run(.none, answers()) }
+    }
+  }
+
+  @Test("first answers go after 72 hours, and only those")
+  func sweep() async throws {
+    try await withDirectory { harness in
+      let admin = harness.staff(.superAdmin, of: harness.organization())
+      for _ in 0..<2 { _ = try await harness.create(by: admin) }
+
+      let worker = try harness.database.database(role: "client_directory_worker")
+      let sweep = AnswerSweep(worker: worker)
+      #expect(try await sweep.sweep() == 0)
+      try await harness.database.sql(
+        """
+        update client_directory.idempotency set created_at = now() - interval '73 hours'
+        where request_id = (select request_id from client_directory.idempotency limit 1)
+        """)
+      #expect(try await sweep.sweep() == 1)
+      #expect(try await harness.database.count("idempotency") == 1)
     }
   }
 }

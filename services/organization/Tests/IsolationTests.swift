@@ -2,6 +2,7 @@ import Foundation
 import OrganizationAPI
 import Postgres
 import ServiceKit
+import ServiceStorage
 import TestKit
 import Testing
 
@@ -56,6 +57,24 @@ import Testing
         try await worker.describe([
           EmployeeJobs.claim, EmployeeJobs.delete, EmployeeJobs.postpone, EmployeeJobs.setAside,
         ]) == [])
+    }
+  }
+
+  @Test("first answers go after 72 hours, and only those")
+  func sweep() async throws {
+    try await withOrganization { harness in
+      _ = try await harness.open()
+      _ = try await harness.open(email: "eve@example.org")
+      let worker = try harness.database.database(role: "organization_worker")
+      let sweep = AnswerSweep(worker: worker)
+      #expect(try await sweep.sweep() == 0)
+      try await harness.database.sql(
+        """
+        update organization.idempotency set created_at = now() - interval '73 hours'
+        where request_id = (select request_id from organization.idempotency limit 1)
+        """)
+      #expect(try await sweep.sweep() == 1)
+      #expect(try await harness.database.count("idempotency") == 1)
     }
   }
 }

@@ -5,6 +5,7 @@ public import GRPC
 public import Logging
 public import Postgres
 public import ServiceKit
+import ServiceStorage
 
 extension ClientDirectoryService {
   /// The service with its feed, its worker and its follower.
@@ -32,7 +33,7 @@ extension ClientDirectoryService {
       services: [
         .clientDirectoryService(service), .feedService(FeedServer(database: worker)),
       ],
-      background: [runner.task, follower.task],
+      background: [runner.task, follower.task, AnswerSweep(worker: worker, clock: clock).task],
       isReady: { database.isAvailable && worker.isAvailable },
       close: {
         await database.close()

@@ -59,11 +59,11 @@ struct InvitationJobs: JobQueue {
     "delete from invitation_jobs where organization_id = $1 and client_id = $2")
   static let pending = Statement<UUID>(
     "select job_id from invitation_jobs where organization_id = $1 and client_id = $2")
-  /// Takes due jobs and leases them for a minute.
+  /// Takes due jobs and leases them for 20 seconds: the call to identity and the answer fit in.
   static let claim = Statement<InvitationJob>(
     """
     update invitation_jobs as j set attempts = j.attempts + 1,
-      run_at = now() + interval '60 seconds'
+      run_at = now() + interval '20 seconds'
     from (
       select organization_id, job_id from invitation_jobs
       where run_at <= now() and parked_at is null

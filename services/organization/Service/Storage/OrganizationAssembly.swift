@@ -6,6 +6,7 @@ public import Logging
 import OrganizationAPI
 public import Postgres
 public import ServiceKit
+import ServiceStorage
 
 extension OrganizationService {
   /// The service with its feed, its worker and its follower.
@@ -31,7 +32,7 @@ extension OrganizationService {
       services: [
         .organizationService(service), .feedService(FeedServer(database: worker)),
       ],
-      background: [runner.task, follower.task],
+      background: [runner.task, follower.task, AnswerSweep(worker: worker, clock: clock).task],
       isReady: { database.isAvailable && worker.isAvailable },
       close: {
         await database.close()

@@ -1,0 +1,42 @@
+public import Foundation
+public import Postgres
+public import ServiceKit
+
+/// Removes first answers that nobody asks for again, so that `idempotency` does not grow for ever.
+public struct AnswerSweep: Sendable {
+  /// How long an answer is kept.
+  public static let life: TimeInterval = 72 * 3600
+  /// The pause between two sweeps.
+  static let pause = Duration.seconds(3600)
+
+  private static let delete = Statement<NoRow>("delete from idempotency where created_at < $1")
+
+  private let worker: Database
+  private let clock: ServiceClock
+
+  /// - Parameter worker: connected as the service's worker role, whose policy lets it see and
+  ///   delete what is older than `life`, and nothing else.
+  public init(worker: Database, clock: ServiceClock = .system) {
+    self.worker = worker
+    self.clock = clock
+  }
+
+  /// The sweep as a part of a process, once an hour.
+  public var task: BackgroundTask {
+    BackgroundTask("answer-sweep") {
+      while !Task.isCancelled {
+        _ = try await sweep()
+        try await Task.sleep(for: Self.pause)
+      }
+    }
+  }
+
+  /// Sweeps once, and answers how many answers went.
+  @discardableResult
+  public func sweep() async throws -> Int {
+    let gone = try await worker.run(
+      .none, deadline: .now + .seconds(60),
+      Self.delete(clock.now().addingTimeInterval(-Self.life)))
+    return gone.count
+  }
+}
