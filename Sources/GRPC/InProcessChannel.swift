@@ -99,11 +99,9 @@ public struct InProcessChannel: RPCChannel {
   }
 
   private func context(_ route: Int, _ options: CallOptions, streaming: Bool) -> CallContext {
-    var deadline = core.deadline(nil, streaming: streaming)
-    if options.timeout != nil || options.deadline != nil {
-      let asked = options.deadline(orAfter: core.settings.defaultDeadline)
-      deadline = core.deadline(asked.remaining, streaming: streaming)
-    }
+    let isTimed = options.timeout != nil || options.deadline != nil
+    let asked = isTimed ? options.deadline(orAfter: .zero).remaining : nil
+    let deadline = core.deadline(asked, from: ServerConnection.now, streaming: streaming)
     return CallContext(
       method: core.router.handlers[route].method, metadata: options.metadata, deadline: deadline,
       peer: peer)

@@ -30,6 +30,7 @@ public final class Session {
   /// Set when the peer went over a rate; the connection ends once the library has returned.
   var isTooMuch = false
   @exclusivity(unchecked) var unconsumedOnConnection = 0
+  @exclusivity(unchecked) var waitingBytes = 0
   /// What the open block of headers came to so far; only one can be open at a time.
   @exclusivity(unchecked) var blockBytes = 0
   @exclusivity(unchecked) var blockFields = 0
@@ -183,6 +184,9 @@ public final class Session {
   public var isAlive: Bool {
     nghttp2_session_want_read(raw) != 0 || nghttp2_session_want_write(raw) != 0
   }
+
+  /// Bytes of bodies that wait to be sent, of all streams.
+  public var outboundBytes: Int { waitingBytes }
 
   /// Streams open on this session.
   public var openStreams: Int { streams.count }

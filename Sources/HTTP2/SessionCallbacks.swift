@@ -183,6 +183,7 @@ extension Session {
 
   fileprivate func streamClosed(_ raw: OpaquePointer?, _ id: Int32, _ code: UInt32) {
     guard let stream = handle(raw, id), let state = streams.remove(stream) else { return }
+    waitingBytes -= state.out.count
     let code = ErrorCode(rawValue: code)
     let unprocessed = code == .refusedStream || (settings.role == .client && !state.sentHeaders)
     turn.events.append(.closed(stream, code, unprocessed: unprocessed))
@@ -198,6 +199,7 @@ extension Session {
     }
     var part = OutboundBody.Part()
     stream.out.produce(into: target, capacity: capacity, &part)
+    waitingBytes -= part.count
     if part.isDrained { turn.events.append(.drained(handle)) }
     switch part.then {
     case .more:

@@ -51,7 +51,9 @@ extension Session {
     _ stream: StreamHandle, head: UInt64 = 0, headCount: Int = 0, _ bytes: [UInt8]
   ) {
     guard let state = streams[stream] else { return }
+    let before = state.out.count
     state.out.append(head: head, headCount: headCount, bytes)
+    waitingBytes += state.out.count - before
     resume(state)
   }
 
@@ -118,6 +120,7 @@ extension Session {
   public func abandonStreams() {
     for stream in streams.handles {
       guard let state = streams.remove(stream) else { continue }
+      waitingBytes -= state.out.count
       nghttp2_session_set_stream_user_data(raw, state.id, nil)
       let unprocessed = settings.role == .client && !state.sentHeaders
       turn.events.append(.closed(stream, .connectionLost, unprocessed: unprocessed))

@@ -47,7 +47,8 @@ struct Turn {
     var kept = Turn()
     for extent in fields[start...] {
       let at = kept.bytes.count
-      kept.bytes.append(contentsOf: bytes[extent.start..<(extent.start + extent.name + extent.value)])
+      let end = extent.start + extent.name + extent.value
+      kept.bytes.append(contentsOf: bytes[extent.start..<end])
       kept.fields.append(Extent(start: at, name: extent.name, value: extent.value))
     }
     fields = kept.fields

@@ -133,7 +133,8 @@ import Testing
     }
   }
 
-  @Test("reflection answers by list, symbol and file", arguments: Depth.allCases, ["v1", "v1alpha"])
+  @Test(
+    "reflection answers by list, symbol and file", arguments: Depth.allCases, ["v1", "v1alpha"])
   func reflection(depth: Depth, version: String) async throws {
     try await withEcho(at: depth, [echo()]) { _, channel in
       let stream = try await channel.stream(

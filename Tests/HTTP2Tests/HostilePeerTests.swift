@@ -203,7 +203,8 @@ import Testing
       var script = FrameScript()
       let stream = UInt32(random.next() % 16)
       if random.next() % 3 == 0 { script.request(stream: stream | 1, end: random.next() % 2 == 0) }
-      let payload = (0..<Int(random.next() % 24)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+      let count = Int(random.next() % 24)
+      let payload = (0..<count).map { _ in UInt8(truncatingIfNeeded: random.next()) }
       script.frame(
         UInt8(random.next() % 12), flags: UInt8(truncatingIfNeeded: random.next()), stream: stream,
         payload)

@@ -119,6 +119,7 @@ final class ChannelCore: @unchecked Sendable {
     let attempt = ClientBootstrap(group: loop)
       .connectTimeout(settings.connectTimeout.timeAmount)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .channelOption(.tcpOption(.userTimeout), value: 10_000)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try self.equip(channel, connection) }
       }

@@ -40,25 +40,26 @@ struct FileCatalogue: Sendable {
     var response = ServerReflectionResponse()
     response.validHost = request.host
     response.originalRequest = request
-    response.messageResponse = switch request.messageRequest {
-    case .listServices:
-      .listServicesResponse(
-        ListServiceResponse(service: services.map { ServiceResponse(name: $0) }))
-    case .fileByFilename(let name):
-      filesResponse(byName[name], "file \(name)", &told)
-    case .fileContainingSymbol(let symbol):
-      filesResponse(bySymbol[symbol], "symbol \(symbol)", &told)
-    case .fileContainingExtension(let wanted):
-      filesResponse(
-        byExtension[Extension(type: wanted.containingType, number: wanted.extensionNumber)],
-        "extension \(wanted.extensionNumber) of \(wanted.containingType)", &told)
-    case .allExtensionNumbersOfType(let type):
-      numbersResponse(type)
-    case nil:
-      .errorResponse(
-        ErrorResponse(
-          errorCode: Int32(StatusCode.invalidArgument.rawValue), errorMessage: "nothing asked"))
-    }
+    response.messageResponse =
+      switch request.messageRequest {
+      case .listServices:
+        .listServicesResponse(
+          ListServiceResponse(service: services.map { ServiceResponse(name: $0) }))
+      case .fileByFilename(let name):
+        filesResponse(byName[name], "file \(name)", &told)
+      case .fileContainingSymbol(let symbol):
+        filesResponse(bySymbol[symbol], "symbol \(symbol)", &told)
+      case .fileContainingExtension(let wanted):
+        filesResponse(
+          byExtension[Extension(type: wanted.containingType, number: wanted.extensionNumber)],
+          "extension \(wanted.extensionNumber) of \(wanted.containingType)", &told)
+      case .allExtensionNumbersOfType(let type):
+        numbersResponse(type)
+      case nil:
+        .errorResponse(
+          ErrorResponse(
+            errorCode: Int32(StatusCode.invalidArgument.rawValue), errorMessage: "nothing asked"))
+      }
     return response
   }
 

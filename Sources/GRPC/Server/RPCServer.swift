@@ -84,6 +84,7 @@ public final class RPCServer: Sendable {
       .serverChannelOption(.backlog, value: core.settings.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelOption(.tcpOption(.userTimeout), value: 10_000)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try self.accept(channel, security) }
       }
@@ -168,4 +169,9 @@ public final class RPCServer: Sendable {
       try? await Task.sleep(for: .milliseconds(5))
     }
   }
+}
+
+extension NIOBSDSocket.Option {
+  /// Milliseconds after which a connection whose peer acknowledges nothing is given up.
+  static var userTimeout: NIOBSDSocket.Option { NIOBSDSocket.Option(rawValue: TCP_USER_TIMEOUT) }
 }

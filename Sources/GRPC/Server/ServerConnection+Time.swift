@@ -101,7 +101,7 @@ extension ServerConnection {
     var next = Int64.max
     for call in calls.lazy.compactMap({ $0 }) where call.phase != .answered {
       let deadline = call.context.deadline.nanoseconds
-      let idle = call.lastByteAt &+ core.settings.bodyIdleTimeout.clampedNanoseconds
+      let idle = call.lastByteAt &+ core.bodyIdleNanoseconds
       if deadline <= now {
         end(call, RPCError(.deadlineExceeded, "the deadline has passed"))
       } else if call.phase == .receiving, call.queue == nil, idle <= now {

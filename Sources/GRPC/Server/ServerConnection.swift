@@ -68,7 +68,10 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     guard let route = head.route else {
       return refuse(stream, RPCError(.unimplemented, "no method was named"))
     }
-    guard running < Int(core.settings.streamsMax), core.admit(route: route) else {
+    let hasRoom =
+      running < Int(core.settings.streamsMax)
+      && session.outboundBytes < core.settings.outboundBytesMax
+    guard hasRoom, core.admit(route: route) else {
       return refuse(stream, RPCError(.resourceExhausted, reason: "OVERLOADED", "server is full"))
     }
     running += 1
@@ -79,10 +82,10 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     let handler = core.router.handlers[route]
     var isStream = false
     if case .stream = handler.kind { isStream = true }
-    let deadline = core.deadline(head.timeout, streaming: isStream)
+    let now = connection?.lastReadAt ?? 0
+    let deadline = core.deadline(head.timeout, from: now, streaming: isStream)
     let context = CallContext(
       method: handler.method, metadata: head.metadata, deadline: deadline, peer: peer)
-    let now = connection?.lastReadAt ?? 0
     while calls.count <= stream.index { calls.append(nil) }
     let call = ServerCall(
       stream: stream, route: route, context: context,
@@ -90,7 +93,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     calls[stream.index] = call
     lastCallAt = now
     look(at: deadline.nanoseconds)
-    look(at: now &+ core.settings.bodyIdleTimeout.clampedNanoseconds)
+    look(at: now &+ core.bodyIdleNanoseconds)
     if case .stream(let body) = handler.kind { startStream(call, body) }
     if end { requestEnded(call, UnsafeRawBufferPointer(start: nil, count: 0)) }
   }

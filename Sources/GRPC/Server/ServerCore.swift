@@ -16,6 +16,11 @@ final class ServerCore: Sendable {
   /// Methods from this one on belong to the server itself: whoever may connect may call them.
   private let firstBuiltIn: Int
   private let inFlight = Atomic(0)
+  // Lengths as plain numbers: every call adds them to the time.
+  let bodyIdleNanoseconds: Int64
+  private let defaultNanoseconds: Int64
+  private let longestNanoseconds: Int64
+  private static let streamNanoseconds: Int64 = 3_600_000_000_000
 
   init(
     services: [ServiceBinding], builtIn: [ServiceBinding], interceptors: [any ServerInterceptor],
@@ -23,6 +28,10 @@ final class ServerCore: Sendable {
   ) {
     self.settings = settings
     self.interceptors = interceptors
+    let longest = settings.longestDeadline.clampedNanoseconds
+    bodyIdleNanoseconds = settings.bodyIdleTimeout.clampedNanoseconds
+    longestNanoseconds = longest
+    defaultNanoseconds = min(settings.defaultDeadline.clampedNanoseconds, longest)
     self.health = health
     self.logger = logger
     router = Router(services + builtIn)
@@ -50,10 +59,15 @@ final class ServerCore: Sendable {
     inFlight.wrappingSubtract(1, ordering: .relaxed)
   }
 
-  /// The deadline of a call that has named this time, or none.
-  func deadline(_ timeout: Duration?, streaming: Bool) -> Deadline {
-    if streaming { return .after(min(timeout ?? .seconds(3_600), .seconds(3_600))) }
-    return .after(min(timeout ?? settings.defaultDeadline, settings.longestDeadline))
+  /// The deadline of a call that came at this moment and named this time, or none. Streams last as
+  /// long as their callers say, an hour at most.
+  func deadline(_ timeout: Duration?, from now: Int64, streaming: Bool) -> Deadline {
+    guard let timeout else {
+      let length = streaming ? Self.streamNanoseconds : defaultNanoseconds
+      return Deadline(nanoseconds: now &+ length)
+    }
+    let longest = streaming ? Self.streamNanoseconds : longestNanoseconds
+    return Deadline(nanoseconds: now &+ max(0, min(timeout.clampedNanoseconds, longest)))
   }
 
   /// What the caller gets for an error that a handler threw.

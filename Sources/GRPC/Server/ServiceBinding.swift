@@ -20,7 +20,8 @@ public struct MethodHandler: Sendable {
   @usableFromInline typealias Unary =
     @Sendable (UnsafeRawBufferPointer, [any ServerInterceptor]) throws(RPCError) ->
     @Sendable (CallContext) async throws -> [UInt8]
-  @usableFromInline typealias Stream = @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
+  @usableFromInline typealias Stream =
+    @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
 
   @usableFromInline enum Kind: Sendable {
     case unary(Unary)

@@ -25,7 +25,7 @@ struct RequestHead {
   ) {
     if name.first == UInt8(ascii: ":") { return readPseudo(name, value, router) }
     if name.is("content-type") { return readContentType(value) }
-    if name.is("te") || name.is("user-agent") { return }
+    if name.is("te") || name.is("user-agent") || name.is("content-length") { return }
     if name.starts(with: "grpc-") { return readProtocolField(name, value) }
     MetadataReader.read(name, value, into: &metadata) { problem = problem ?? $0 }
   }
