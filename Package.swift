@@ -194,7 +194,10 @@ let package = Package(
     executable("GatewayMain", path: "services/gateway/Main", ["GatewayCore", "ServiceKit"]),
     tests(
       "GatewayTests", path: "services/gateway/Tests",
-      ["GatewayCore", "GRPC", "Protobuf", "CommonAPI", "ServiceKit", nio, nioPosix, logging]
+      [
+        "GatewayCore", "GRPC", "Protobuf", "CommonAPI", "ServiceKit", nio, nioPosix, logging,
+        lifecycle,
+      ]
         + everyAPI),
 
     // Tests of the rooms.

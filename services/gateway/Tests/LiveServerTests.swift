@@ -6,6 +6,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import Protobuf
+import ServiceLifecycle
 import Synchronization
 import Testing
 
@@ -175,6 +176,37 @@ import Testing
       try await second.close()
       try await Task.sleep(for: .milliseconds(50))
       #expect(try await exchange(port, get("/")).hasPrefix("HTTP/1.1 200"))
+    }
+  }
+
+  @Test func aStopAnswersWhatWasBegun() async throws {
+    let (begun, begin) = AsyncStream<Void>.makeStream()
+    services.answer(ClientDirectoryServiceMethods.listClients) { (_: ListClientsRequest, _) in
+      begin.yield()
+      try await Task.sleep(for: .milliseconds(200))
+      return ListClientsResponse(nextPageToken: "more")
+    }
+    var settings = GatewaySettings()
+    settings.port = 0
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let (ports, port) = AsyncStream<Int>.makeStream()
+    let server = GatewayServer(try services.gateway(settings), logger: logger) { port.yield($0) }
+    let group = ServiceGroup(
+      configuration: .init(services: [.init(service: server)], logger: logger))
+    try await withThrowingTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { try await group.run() }
+      var numbers = ports.makeAsyncIterator()
+      let number = try #require(await numbers.next())
+      // Without "Connection: close": the server ends it by itself.
+      let call =
+        "GET \(Sample.clients) HTTP/1.1\r\nHost: x\r\n"
+        + "Authorization: Bearer \(Sample.token)\r\n\r\n"
+      async let answer = exchange(number, call)
+      for await _ in begun { break }
+      await group.triggerGracefulShutdown()
+      #expect(try await answer.contains("more"))
+      try await tasks.waitForAll()
     }
   }
 }
