@@ -4,8 +4,8 @@ public import GRPC
 public import Logging
 public import Postgres
 
-/// Follows another service's feed: applies each event and stores the position in one transaction, so
-/// that an event takes effect once however often either side dies.
+/// Follows another service's feed: applies each event and stores the position in one transaction,
+/// so that an event takes effect once however often either side dies.
 ///
 /// Any number of processes may follow with the same name: the position lets one of them through.
 public struct FeedFollower: Sendable {
@@ -60,8 +60,8 @@ public struct FeedFollower: Sendable {
 
   /// Follows until the task is cancelled.
   ///
-  /// What `apply` throws is tried again, then parked in `feed_parked` with a line in the log; trouble
-  /// with the database or another service is waited out without being counted.
+  /// What `apply` throws is tried again, then parked in `feed_parked` with a line in the log;
+  /// trouble with the database or another service is waited out without being counted.
   /// - Parameter apply: the queries that are an event's effect, run with the position in one
   ///   transaction. It may run more than once for an event; its queries take effect once.
   public func run(apply: @Sendable (FeedEvent) async throws -> [AnyQuery]) async {

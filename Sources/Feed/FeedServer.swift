@@ -5,9 +5,9 @@ public import Postgres
 
 /// Serves a service's feed to its followers.
 ///
-/// It shows only what transactions below the oldest one still running wrote: an earlier position can
-/// then never appear later. An open writing transaction anywhere in the cluster thus holds every feed
-/// back until it ends.
+/// It shows only what transactions below the oldest one still running wrote: an earlier position
+/// can then never appear later. An open writing transaction anywhere in the cluster thus holds
+/// every feed back until it ends.
 public struct FeedServer: FeedServiceProtocol {
   /// The longest a call may wait for news.
   public static let waitMax: Duration = .seconds(20)
@@ -23,7 +23,8 @@ public struct FeedServer: FeedServiceProtocol {
   private let database: Database
   private let bell: Bell
 
-  /// - Parameter database: a pool as the service's worker role, the only one that may read `events`.
+  /// - Parameter database: a pool as the service's worker role, the only one that may read
+  ///   `events`.
   public init(database: Database) {
     self.database = database
     bell = Bell(database: database)

@@ -11,9 +11,9 @@ struct Inbox: Sendable {
   private static let select = Statement<PositionRow>(
     "select transaction_id, event_id from feed_positions where source = $1")
 
-  /// Moves on to an event, or refuses when the position is there already: the division fails, and with
-  /// it everything that was to be done in the same transaction. A second process that follows waits
-  /// here for the first one's commit.
+  /// Moves on to an event, or refuses when the position is there already: the division fails, and
+  /// with it everything that was to be done in the same transaction. A second process that follows
+  /// waits here for the first one's commit.
   private static let advance = Statement<NoRow>(
     """
     with moved as (

@@ -2,8 +2,8 @@ public import FoundationEssentials
 
 /// The columns of one row, read from left to right.
 ///
-/// It points into the answer's buffer and cannot be copied, so that nothing keeps it longer than the
-/// row's initialiser runs.
+/// It points into the answer's buffer and cannot be copied, so that nothing keeps it longer than
+/// the row's initialiser runs.
 public struct ColumnReader: ~Copyable {
   private let bytes: UnsafeRawBufferPointer
   private var offset = 0

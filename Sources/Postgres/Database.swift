@@ -3,8 +3,8 @@ import Synchronization
 
 /// A pool of connections to one database as one role.
 ///
-/// One thread of its own polls them all, in pipeline mode: a call's prologue, statements and Sync are
-/// queued together and make one round trip. `PoolState` says which connection a call goes to.
+/// One thread of its own polls them all, in pipeline mode: a call's prologue, statements and Sync
+/// are queued together and make one round trip. `PoolState` says which connection a call goes to.
 public final class Database: Sendable {
   /// How it was set up.
   public let settings: DatabaseSettings
@@ -34,8 +34,8 @@ public final class Database: Sendable {
 
   /// Runs queries in one implicit transaction and one round trip: all of them or none.
   ///
-  /// It returns only once the pipeline's Sync was read, since a deferred constraint may still refuse
-  /// after a statement's own success.
+  /// It returns only once the pipeline's Sync was read, since a deferred constraint may still
+  /// refuse after a statement's own success.
   /// - Parameters:
   ///   - scope: whose rows the queries may see and write.
   ///   - deadline: when to give up; nil means `settings.callTimeout` from now.
@@ -71,8 +71,8 @@ public final class Database: Sendable {
 
   /// Payloads of `NOTIFY channel`, from a connection that all channels share. An empty payload is
   /// also sent whenever that connection was made anew, since something may have been missed before.
-  /// - Parameter channel: letters, digits and underscores, at most 63; other names give a stream that
-  ///   ends at once.
+  /// - Parameter channel: letters, digits and underscores, at most 63; other names give a stream
+  ///   that ends at once.
   public func notifications(channel: String) -> AsyncStream<String> {
     let id = streamCount.add(1, ordering: .relaxed).newValue
     return AsyncStream(bufferingPolicy: .bufferingNewest(64)) { continuation in

@@ -1,8 +1,8 @@
 /// How a pool reaches its database, and every bound it keeps.
 public struct DatabaseSettings: Sendable, Hashable {
   /// A libpq connection string, such as `host=/run/postgresql dbname=clientele user=identity`.
-  /// Several hosts and `target_session_attrs=read-write` give failover. Use `hostaddr` where the host
-  /// is not a socket: libpq looks names up while it blocks the pool's thread.
+  /// Several hosts and `target_session_attrs=read-write` give failover. Use `hostaddr` where the
+  /// host is not a socket: libpq looks names up while it blocks the pool's thread.
   public var connection: String
 
   /// Most connections, opened as they are needed.
@@ -27,7 +27,8 @@ public struct DatabaseSettings: Sendable, Hashable {
   /// Most bytes of parameters in flight on one connection.
   public var pipelineBytesMax = 256 * 1024
 
-  /// Most bytes one call's answer may take; beyond them the call fails and the connection closes.
+  /// Most bytes one call's answer may take; beyond them it ends with `decoding`. A write that
+  /// answers so much has happened all the same.
   public var resultBytesMax = 8 * 1024 * 1024
 
   /// The deadline of calls that name none.

@@ -2,7 +2,8 @@ public import FoundationEssentials
 
 /// A Swift value that travels as one parameter or one column, in PostgreSQL's binary format.
 ///
-/// An enum with a raw value that is one needs only the conformance: `extension Kind: PostgresValue {}`.
+/// An enum with a raw value that is one needs only the conformance: `extension Kind: PostgresValue
+/// {}`.
 public protocol PostgresValue: Sendable {
   /// The OID a parameter is declared with; 0 lets the statement infer it.
   static var parameterType: UInt32 { get }

@@ -2,8 +2,8 @@ public import FoundationEssentials
 
 /// Whose rows a call may see and write: what row-level security compares with.
 ///
-/// It travels in the call's own round trip and ends with its transaction. This file is the only place
-/// that builds the prologue; a `set_config(…, false)` anywhere else would leak over the pool.
+/// It travels in the call's own round trip and ends with its transaction. This file is the only
+/// place that builds the prologue; a `set_config(…, false)` anywhere else would leak over the pool.
 public enum Scope: Sendable, Hashable {
   /// No organisation and no person: tenant tables show nothing and take nothing.
   case none

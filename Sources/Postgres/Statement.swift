@@ -11,9 +11,9 @@ public struct Statement<Row: PostgresRow>: Sendable {
   /// - Parameters:
   ///   - sql: fixed text with `$1`, `$2`, … for parameters. Never assembled from input.
   ///   - writes: whether it may change anything. Inferred when nil: what starts with `select` and
-  ///     locks no rows reads. Say `true` for a `select` that calls a writing function. Reads share a
-  ///     connection, one behind the other; writes get one for themselves, and a write whose Sync was
-  ///     lost is `unknownOutcome` where a read is `unavailable`.
+  ///     locks no rows reads. Say `true` for a `select` that calls a writing function. Reads share
+  ///     a connection, one behind the other; writes get one for themselves, and a write whose Sync
+  ///     was lost is `unknownOutcome` where a read is `unavailable`.
   ///   - announces: whether a commit that contains it is announced on the channel
   ///     `<schema>_events`, as appending to a feed is.
   public init(_ sql: String, writes: Bool? = nil, announces: Bool = false) {
@@ -21,7 +21,8 @@ public struct Statement<Row: PostgresRow>: Sendable {
       sql, writes: writes ?? StatementText.looksLikeWriting(sql), announces: announces)
   }
 
-  /// The statement with its parameters, `$1` first.
+  /// The statement with its parameters, `$1` first. A parameter has the same Swift type at each use:
+  /// the first one is what the statement is prepared with.
   @inlinable public func callAsFunction<each Value: PostgresValue>(
     _ values: repeat each Value
   ) -> Query<Row> {
@@ -85,10 +86,12 @@ public final class StatementText: Sendable, Hashable {
     self.announces = announces
     self.writes = writes
     let digest = SHA256.hash(data: [UInt8](sql.utf8)).prefix(12)
-    name = "s_" + digest.map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
+    name =
+      "s_"
+      + digest.map { byte in
+        let digits = String(byte, radix: 16)
+        return digits.count == 1 ? "0" + digits : digits
+      }.joined()
     number = Self.numbers.withLock { numbers in
       if let number = numbers[sql] { return number }
       let number = numbers.count

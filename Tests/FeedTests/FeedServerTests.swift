@@ -96,24 +96,29 @@ import Testing
   func longPollDeadline() async throws {
     try await Rig.with { rig in
       let page = try await FeedServiceClient(rig.channel).listEvents(
-        ListEventsRequest(wait: ProtoDuration(.seconds(20))), options: CallOptions(timeout: .seconds(2)))
+        ListEventsRequest(wait: ProtoDuration(.seconds(20))),
+        options: CallOptions(timeout: .seconds(2)))
       #expect(page.events.isEmpty)
     }
   }
 
-  @Test("requests out of range are refused and name the field", arguments: [
-    (ListEventsRequest(pageSize: -1), "page_size"), (ListEventsRequest(pageSize: 501), "page_size"),
-    (ListEventsRequest(wait: ProtoDuration(.seconds(21))), "wait"),
-    (ListEventsRequest(wait: ProtoDuration(.seconds(-1))), "wait"),
-    (ListEventsRequest(kinds: [String](repeating: "a", count: 33)), "kinds"),
-  ])
-  func outOfRange(request: ListEventsRequest, field: String) async throws {
+  @Test("requests out of range are refused and name the field")
+  func outOfRange() async throws {
+    let requests: [(ListEventsRequest, String)] = [
+      (ListEventsRequest(pageSize: -1), "page_size"),
+      (ListEventsRequest(pageSize: 501), "page_size"),
+      (ListEventsRequest(wait: ProtoDuration(.seconds(21))), "wait"),
+      (ListEventsRequest(wait: ProtoDuration(.seconds(-1))), "wait"),
+      (ListEventsRequest(kinds: [String](repeating: "a", count: 33)), "kinds"),
+    ]
     try await Rig.with { rig in
-      let error = await #expect(throws: RPCError.self) {
-        try await FeedServiceClient(rig.channel).listEvents(request)
+      for (request, field) in requests {
+        let error = await #expect(throws: RPCError.self) {
+          try await FeedServiceClient(rig.channel).listEvents(request)
+        }
+        #expect(error?.code == .invalidArgument)
+        #expect(error?.violations.map(\.field) == [field])
       }
-      #expect(error?.code == .invalidArgument)
-      #expect(error?.violations.map(\.field) == [field])
     }
   }
 

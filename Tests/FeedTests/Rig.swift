@@ -7,8 +7,8 @@ import Postgres
 import Synchronization
 import TestKit
 
-/// A service that announces and one that follows, on a cluster of their own: a transaction left open
-/// anywhere in a cluster holds every feed in it back.
+/// A service that announces and one that follows, on a cluster of their own: a transaction left
+/// open anywhere in a cluster holds every feed in it back.
 struct Rig: Sendable {
   let database: TestDatabase
   let pool: Database

@@ -69,10 +69,12 @@ import Testing
     }
   }
 
-  @Test("missing, double and misnamed files are refused before anything is applied", arguments: [
-    ["0002_b.sql"], ["0001_a.sql", "0003_c.sql"], ["0001_a.sql", "0001_b.sql"], ["1_a.sql"],
-    ["0001_A.sql"], ["0001.sql"],
-  ])
+  @Test(
+    "missing, double and misnamed files are refused before anything is applied",
+    arguments: [
+      ["0002_b.sql"], ["0001_a.sql", "0003_c.sql"], ["0001_a.sql", "0001_b.sql"], ["1_a.sql"],
+      ["0001_A.sql"], ["0001.sql"],
+    ])
   func names(files: [String]) async throws {
     let texts = Dictionary(uniqueKeysWithValues: files.map { ($0, "select 1;") })
     try await Self.withFolder(texts) { folder in
@@ -171,20 +173,25 @@ import Testing
     }
   }
 
-  @Test("the catalogue of a guarded schema has no holes, and planted ones are found", arguments: [
-    "alter table notes no force row level security",
-    "drop policy notes_tenant on notes",
-    "create policy notes_all on notes using (true)",
-    "alter table notes add constraint notes_body_key unique (body)",
-    "grant select on notes to public",
-    "grant truncate on notes to sample",
-    "create view v as select * from notes",
-    "create materialized view m as select 1 as one",
-    """
-    create function f() returns int language sql security definer as 'select 1';
-    """,
-    "create function f() returns int language sql as 'select 1'; grant execute on function f() to public",
-  ])
+  @Test(
+    "the catalogue of a guarded schema has no holes, and planted ones are found",
+    arguments: [
+      "alter table notes no force row level security",
+      "drop policy notes_tenant on notes",
+      "create policy notes_all on notes using (true)",
+      "alter table notes add constraint notes_body_key unique (body)",
+      "grant select on notes to public",
+      "grant truncate on notes to sample",
+      "create view v as select * from notes",
+      "create materialized view m as select 1 as one",
+      """
+      create function f() returns int language sql security definer as 'select 1';
+      """,
+      """
+      create function f() returns int language sql as 'select 1';
+      grant execute on function f() to public
+      """,
+    ])
   func catalogue(hole: String) async throws {
     try await Sample.withDatabase { database in
       try await assertTenantTablesAreGuarded(schema: "sample", in: database)

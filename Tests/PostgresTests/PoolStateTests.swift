@@ -72,7 +72,8 @@ import Testing
   }
 
   private static func send(_ model: inout Model) {
-    let kind = [PoolState.Load.Kind.read, .write, .reservation]
+    let kind =
+      [PoolState.Load.Kind.read, .write, .reservation]
       .randomElement(using: &model.random) ?? .read
     let load = PoolState.Load(
       kind: kind, statements: Int.random(in: 1...5, using: &model.random),

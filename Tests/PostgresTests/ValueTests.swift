@@ -73,29 +73,35 @@ import Testing
     }
   }
 
-  @Test("days of the calendar", arguments: [
-    (1970, 1, 1, 0), (2000, 2, 29, 11_016), (1999, 12, 31, 10_956), (1, 1, 1, -719_162),
-    (9999, 12, 31, 2_932_896),
-  ])
+  @Test(
+    "days of the calendar",
+    arguments: [
+      (1970, 1, 1, 0), (2000, 2, 29, 11_016), (1999, 12, 31, 10_956), (1, 1, 1, -719_162),
+      (9999, 12, 31, 2_932_896),
+    ])
   func calendar(year: Int, month: Int, day: Int, days: Int32) {
     let date = PostgresDate(year: year, month: month, day: day)
     #expect(date?.daysSince1970 == days)
     #expect(PostgresDate(daysSince1970: days).components == (year, month, day))
   }
 
-  @Test("days that are none", arguments: [
-    (2023, 2, 29), (2024, 4, 31), (2024, 13, 1), (2024, 0, 1), (0, 1, 1), (10_000, 1, 1),
-  ])
+  @Test(
+    "days that are none",
+    arguments: [
+      (2023, 2, 29), (2024, 4, 31), (2024, 13, 1), (2024, 0, 1), (0, 1, 1), (10_000, 1, 1),
+    ])
   func noDays(year: Int, month: Int, day: Int) {
     #expect(PostgresDate(year: year, month: month, day: day) == nil)
   }
 
-  @Test("which statements count as writes", arguments: [
-    ("select 1", false), ("  SELECT a FROM b", false), ("select a from b for update", true),
-    ("select a from b for no key update skip locked", true), ("select 1 for key share", true),
-    ("select substring(a for 3) from b", false), ("insert into a values (1)", true),
-    ("with x as (delete from a returning 1) select * from x", true), ("begin", true),
-  ])
+  @Test(
+    "which statements count as writes",
+    arguments: [
+      ("select 1", false), ("  SELECT a FROM b", false), ("select a from b for update", true),
+      ("select a from b for no key update skip locked", true), ("select 1 for key share", true),
+      ("select substring(a for 3) from b", false), ("insert into a values (1)", true),
+      ("with x as (delete from a returning 1) select * from x", true), ("begin", true),
+    ])
   func writes(sql: String, writes: Bool) {
     #expect(Statement<NoRow>(sql).text.writes == writes)
   }

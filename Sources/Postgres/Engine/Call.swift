@@ -99,7 +99,6 @@ final class Call: @unchecked Sendable {
     }
   }
 
-
   /// Hands it to the engine and waits. Not cancellable: deadlines bound it, and what was sent will
   /// be answered.
   nonisolated(nonsending) func perform(on engine: Engine) async -> Outcome {

@@ -89,8 +89,8 @@ final class Connection {
   /// Queues a call's statements and its Sync.
   /// - Returns: false when the connection is of no use any more.
   ///
-  /// What is not prepared yet is prepared before anything is executed: a refused query then takes no
-  /// preparation with it that a call behind this one counts on.
+  /// What is not prepared yet is prepared before anything is executed: a refused query then takes
+  /// no preparation with it that a call behind this one counts on.
   func send(_ call: Call, timeout: Int) -> Bool {
     scratch.reset()
     if call.carriesPrologue {

@@ -77,7 +77,8 @@ extension Engine {
     if case .prepare(let text) = step { connection.forget(text) }
     if answer.endsSession {
       // Sent while a commit was perhaps already made: its outcome is open.
-      call.failure = call.failure
+      call.failure =
+        call.failure
         ?? (call.lossIsUnknown ? .unknownOutcome : .unavailable(connection.errorMessage))
       return false
     }
@@ -114,7 +115,9 @@ extension Engine {
         call.finish(.failure(call.failure ?? .unknownOutcome))
         return false
       }
-      if let failure = call.failure, failure.isStalePlan, call.retryCount < Call.retryCountMax, !call.isFinished {
+      if let failure = call.failure, failure.isStalePlan, call.retryCount < Call.retryCountMax,
+        !call.isFinished
+      {
         call.startAnew()
         accept(call)
         return true
@@ -122,7 +125,9 @@ extension Engine {
     }
     if let failure = call.failure {
       call.finish(.failure(failure))
-      if case .begin = call.purpose { lose(connection.slot, because: "a transaction did not begin") }
+      if case .begin = call.purpose {
+        lose(connection.slot, because: "a transaction did not begin")
+      }
       return connections[connection.slot] === connection && failure != Engine.readOnly
     }
     if call.announces, !call.isOpenStep { owesAnnouncement = true }

@@ -8,7 +8,8 @@ enum IOThread {
     init(_ body: @escaping @Sendable () -> Void) { self.body = body }
   }
 
-  /// Starts a detached thread with every signal blocked, so that the process's handlers run elsewhere.
+  /// Starts a detached thread with every signal blocked, so that the process's handlers run
+  /// elsewhere.
   /// - Returns: false when the system has no thread left.
   static func start(named name: String, _ body: @escaping @Sendable () -> Void) -> Bool {
     let start = Unmanaged.passRetained(Start(body))

@@ -1,10 +1,10 @@
-/// Makes the database, and each service's roles and schema, as a superuser. It changes nothing where
-/// all is as it should be, so it runs before every migration.
+/// Makes the database, and each service's roles and schema, as a superuser. It changes nothing
+/// where all is as it should be, so it runs before every migration.
 ///
-/// For a service `identity`: `identity` (its login), `identity_owner` (owns the schema, nobody logs in
-/// as it), `identity_migrate` (its login may become the owner), `identity_worker` (feeds and jobs,
-/// which cross tenants under policies of their own). None of them may pass row-level security, and
-/// none owns what it reads.
+/// For a service `identity`: `identity` (its login), `identity_owner` (owns the schema, nobody logs
+/// in as it), `identity_migrate` (its login may become the owner), `identity_worker` (feeds and
+/// jobs, which cross tenants under policies of their own). None of them may pass row-level
+/// security, and none owns what it reads.
 public struct Bootstrap: Sendable {
   private let maintenance: String
   private let database: String

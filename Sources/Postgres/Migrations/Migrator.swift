@@ -3,8 +3,8 @@ import Glibc
 /// Brings one service's schema up to date, file by file, forward only.
 ///
 /// Runners exclude each other by an advisory lock. Each file is one transaction, run as
-/// `<schema>_owner`; its checksum is kept in `<schema>.schema_migrations`, and a file that was edited
-/// afterwards is refused.
+/// `<schema>_owner`; its checksum is kept in `<schema>.schema_migrations`, and a file that was
+/// edited afterwards is refused.
 public struct Migrator: Sendable {
   /// Whether a file has been applied.
   public enum State: Sendable, Hashable { case applied, pending }

@@ -1,7 +1,8 @@
 import CLibPQ
 
-/// A blocking connection for what is no call: migrations, roles, databases, descriptions. It must not
-/// be used on an event loop or the cooperative pool; `withSession` gives it a thread of its own.
+/// A blocking connection for what is no call: migrations, roles, databases, descriptions. It must
+/// not be used on an event loop or the cooperative pool; `withSession` gives it a thread of its
+/// own.
 public final class PlainConnection {
   private let handle: OpaquePointer
 

@@ -7,9 +7,9 @@ public struct CatalogProblems: Error, CustomStringConvertible {
   public var description: String { lines.joined(separator: "\n") }
 }
 
-/// Checks in the catalogue that a schema keeps tenants apart: forced row-level security with a policy
-/// on each table that has `organization_id`, keys that start with it, no grant to another service's
-/// roles, no view or function that would go around the policies.
+/// Checks in the catalogue that a schema keeps tenants apart: forced row-level security with a
+/// policy on each table that has `organization_id`, keys that start with it, no grant to another
+/// service's roles, no view or function that would go around the policies.
 /// - Throws: `CatalogProblems`.
 public func assertTenantTablesAreGuarded(schema: String, in database: TestDatabase) async throws {
   var lines: [String] = []
@@ -35,7 +35,8 @@ private enum CatalogLint {
       where c.relnamespace = '\(schema)'::regnamespace and c.relkind in ('r', 'p')
         and a.attname = 'organization_id' and not a.attisdropped
       """
-    // The feed is ordered by transaction over all tenants; its policies let only the worker read it.
+    // The feed is ordered by transaction over all tenants; its policies let only the worker read
+    // it.
     let keyed = "select * from (\(tenants)) t where relname <> 'events'"
     return [
       (

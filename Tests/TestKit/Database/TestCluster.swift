@@ -39,7 +39,8 @@ public struct TestCluster: Sendable {
       let socket = Checkout.root.appending(path: ".run/test-postgres/socket/.s.PGSQL.5432").path
       guard FileManager.default.fileExists(atPath: socket) else {
         throw Script.Failure(
-          description: "no test cluster: scripts/test-postgres.sh start, or CLIENTELE_TEST_POSTGRES")
+          description: "no test cluster: scripts/test-postgres.sh start, or CLIENTELE_TEST_POSTGRES"
+        )
       }
     }
     return words.joined(separator: " ")

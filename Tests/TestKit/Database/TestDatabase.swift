@@ -75,7 +75,8 @@ public struct TestDatabase: Sendable {
   }
 }
 
-/// Runs a test on a database of its own, cloned from a template that holds the services' migrations.
+/// Runs a test on a database of its own, cloned from a template that holds the services'
+/// migrations.
 /// - Parameters:
 ///   - services: by any spelling of their names; the first one's roles are the default.
 ///   - cluster: connection string without database and user; nil for the tests' shared cluster.
