@@ -24,13 +24,15 @@ public struct TestSchema: Sendable, Hashable {
 
   /// The schema `sample` of the libraries' own tests, from SQL texts: 0001, 0002, …
   public static func sample(_ migrations: [String]) throws -> TestSchema {
+    // Named by its contents, so that runs leave one folder and no more.
     let digest = SHA256.hash(data: Data(migrations.joined(separator: "\u{0}").utf8))
-    let directory = FileManager.default.temporaryDirectory.appending(
-      path: "clientele-sample-\(UUID().uuidString)-\(digest.prefix(6).map(String.init).joined())")
+    let directory = Checkout.root.appending(
+      path: ".build/test-schemas/\(digest.prefix(8).map(String.init).joined(separator: "-"))")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     for (index, sql) in migrations.enumerated() {
       let number = String(repeating: "0", count: 4 - String(index + 1).count) + "\(index + 1)"
-      try Data(sql.utf8).write(to: directory.appending(path: "\(number)_sample.sql"))
+      try Data(sql.utf8).write(
+        to: directory.appending(path: "\(number)_sample.sql"), options: .atomic)
     }
     return TestSchema(name: "sample", directory: directory)
   }
