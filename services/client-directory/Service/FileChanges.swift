@@ -20,7 +20,8 @@ extension ClientDirectoryService {
   }
 
   /// Changes a file the caller may see, and stores it with its news; reads and tries again when
-  /// somebody was faster, unless the caller named an etag.
+  /// somebody was faster, unless the caller named an etag. A repeat gets its first answer before
+  /// anything else, since it would find its own effect in the way.
   ///
   /// - Parameters:
   ///   - answer: makes the answer from the file as stored.
@@ -29,6 +30,15 @@ extension ClientDirectoryService {
   ///     intent.
   func changing<Answer: Message>(
     _ client: UUID, etag: String = "", for intent: Intent, in call: CallContext,
+    answer: (Client) -> Answer, _ change: (inout ClientRow) async throws -> [ClientEffect]?
+  ) async throws -> Answer {
+    try await clients.once(intent) {
+      try await tried(client, etag: etag, for: intent, in: call, answer: answer, change)
+    }
+  }
+
+  private func tried<Answer: Message>(
+    _ client: UUID, etag: String, for intent: Intent, in call: CallContext,
     answer: (Client) -> Answer, _ change: (inout ClientRow) async throws -> [ClientEffect]?
   ) async throws -> Answer {
     var attempt = 1

@@ -69,6 +69,22 @@ struct Clients: Sendable {
       intent.key, scope: .organization(intent.organization), deadline: intent.deadline)
   }
 
+  /// Does what a call asks, unless an earlier call of the same intent was answered.
+  ///
+  /// What is refused is looked up once more: a twin of the call may have been faster, and its effect
+  /// be what this one stumbled over.
+  func once<Answer: Message>(
+    _ intent: Intent, _ body: () async throws -> Answer
+  ) async throws -> Answer {
+    if let earlier = try await replay(intent, as: Answer.self) { return earlier }
+    do {
+      return try await body()
+    } catch let refusal as ClientDirectoryError {
+      if let twin = try await replay(intent, as: Answer.self) { return twin }
+      throw refusal
+    }
+  }
+
   /// Stores a new file, its news, and the job that invites the client if there is one; all or
   /// nothing, in one round trip.
   func create(_ row: ClientRow, job: InvitationJob?, for intent: Intent) async throws -> Client {

@@ -20,16 +20,24 @@ extension ClientDirectoryService {
     guard draft.email != nil || !policy.emailRequired else {
       throw ClientDirectoryError.emailRequired
     }
-    // A repeat must not find its own first effect in the way; without an e-mail it finds it below.
-    if draft.email != nil, let earlier = try await clients.replay(intent, as: Client.self) {
-      return earlier
+    // Without an e-mail nothing remote is asked, and a repeat is found by the write itself.
+    guard draft.email != nil else {
+      return try await create(draft, under: policy, for: intent, in: call)
     }
+    return try await clients.once(intent) {
+      try await create(draft, under: policy, for: intent, in: call)
+    }
+  }
+
+  private func create(
+    _ draft: ClientDraft, under policy: Policy, for intent: Intent, in call: CallContext
+  ) async throws -> Client {
     let placement = try await placement(of: draft, under: policy, in: call)
     try await checkCaseManager(draft.caseManager, in: call)
 
     let now = clock.now()
     var row = ClientRow(
-      draft, organizationID: organizationID, clientID: UUIDv7.make(at: now), placement: placement,
+      draft, organizationID: intent.organization, clientID: UUIDv7.make(at: now), placement: placement,
       language: draft.language ?? policy.defaultLanguage, at: now)
     if let mobile = draft.mobile {
       row.put(

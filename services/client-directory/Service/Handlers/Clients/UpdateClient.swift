@@ -15,9 +15,6 @@ extension ClientDirectoryService {
     let change = try ClientChange(validating: request)
     let intent = try Intent(
       request.requestID, organization: try call.organization(), in: call, for: request)
-    // A repeat would find its own effect and call the etag stale.
-    if let earlier = try await clients.replay(intent, as: Client.self) { return earlier }
-
     return try await changing(
       change.clientID, etag: request.etag, for: intent, in: call, answer: { $0 }
     ) { row in

@@ -14,7 +14,6 @@ extension ClientDirectoryService {
     let draft = try ContactPointDraft(request, &errors)
     let intent = try Intent(
       request.requestID, organization: try call.organization(), in: call, for: request)
-    if let earlier = try await clients.replay(intent, as: Client.self) { return earlier }
     let point = ContactPointRow(
       contactPointID: UUIDv7.make(at: clock.now()), kind: draft.kind, rank: draft.rank,
       phoneType: draft.phoneType, value: draft.value)

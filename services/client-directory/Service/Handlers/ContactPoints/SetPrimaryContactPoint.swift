@@ -18,7 +18,6 @@ extension ClientDirectoryService {
     try errors.throwIfAny()
     let intent = try Intent(
       request.requestID, organization: try call.organization(), in: call, for: request)
-    if let earlier = try await clients.replay(intent, as: Client.self) { return earlier }
 
     return try await changing(client ?? .first, for: intent, in: call, answer: { $0 }) { row in
       guard var point = row.contactPoints.first(where: { $0.contactPointID == pointID }) else {

@@ -14,10 +14,6 @@ extension ClientDirectoryService {
     try errors.throwIfAny()
     let intent = try Intent(
       request.requestID, organization: try call.organization(), in: call, for: request)
-    if let earlier = try await clients.replay(intent, as: ResendInvitationResponse.self) {
-      return earlier
-    }
-
     var response = ResendInvitationResponse()
     return try await changing(client ?? .first, for: intent, in: call, answer: { _ in response }) {
       row in
