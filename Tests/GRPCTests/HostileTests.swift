@@ -94,7 +94,7 @@ import Testing
   @Test("who connects and says nothing, or not all, is closed")
   func silence() async throws {
     var settings = ServerSettings()
-    settings.prefaceTimeout = .milliseconds(50)
+    settings.prefaceTimeout = .milliseconds(500)
     settings.headerTimeout = .milliseconds(50)
     settings.bodyIdleTimeout = .milliseconds(50)
     try await withPeer(settings) { peer, _, port in

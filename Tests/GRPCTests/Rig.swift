@@ -17,7 +17,7 @@ func echo(
 /// A server on loopback and a channel to it; both are gone afterwards, and nothing is left open.
 func withServer<Result>(
   _ services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
-  settings: ServerSettings = ServerSettings(), channelSettings: ChannelSettings = ChannelSettings(),
+  settings: ServerSettings = ServerSettings(),
   _ body: (RPCServer, ClientChannel, Int) async throws -> Result
 ) async throws -> Result {
   let server = RPCServer(
@@ -25,6 +25,10 @@ func withServer<Result>(
     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   let port = try await server.start(port: 0)
   server.health.setServing(true)
+  // Patient, so that a busy machine fails no test; a test of time names its own.
+  var channelSettings = ChannelSettings()
+  channelSettings.defaultDeadline = .seconds(20)
+  channelSettings.connectTimeout = .seconds(10)
   let channel = try ClientChannel(host: "127.0.0.1", port: port, settings: channelSettings)
   do {
     let result = try await body(server, channel, port)
@@ -66,7 +70,7 @@ func withEcho<Result>(
 
 /// Waits for a condition; false when it did not come true in time.
 func eventually(
-  within limit: Duration = .seconds(10), _ condition: () async throws -> Bool
+  within limit: Duration = .seconds(20), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
   let end = ContinuousClock.now + limit
   while ContinuousClock.now < end {

@@ -117,6 +117,43 @@ import Testing
     await server.shutdownGracefully()
   }
 
+  @Test("a channel that is let go of takes its connection with it")
+  func forgottenChannel() async throws {
+    try await withServer([echo()]) { server, _, port in
+      do {
+        let channel = try ClientChannel(host: "127.0.0.1", port: port)
+        _ = try await EchoClient(channel).unary(EchoRequest())
+        #expect(server.connectionCount == 1)
+      }
+      #expect(await eventually { server.connectionCount == 0 })
+    }
+  }
+
+  @Test("answers that nobody takes are bounded: further calls of that peer are refused")
+  func untakenAnswers() async throws {
+    var settings = ServerSettings()
+    settings.outboundBytesMax = 100_000
+    let service = echo { _, _ in
+      EchoResponse(payload: [UInt8](repeating: 1, count: 400_000))
+    }
+    try await withServer([service], settings: settings) { server, channel, port in
+      let peer = try await RawPeer.connect(port: port)
+      // Its windows are the 65,535 bytes that HTTP/2 begins with, and it opens them no further.
+      peer.send(
+        RawPeer.opening + RawPeer.request(stream: 1)
+          + RawPeer.data(stream: 1, [0, 0, 0, 0, 0], end: true))
+      #expect(await eventually { peer.heard(frame: 0, stream: 1) })
+      peer.send(
+        RawPeer.request(stream: 3) + RawPeer.data(stream: 3, [0, 0, 0, 0, 0], end: true))
+      // The refusal is headers that end the stream.
+      #expect(await eventually { peer.heard(frame: 1, stream: 3) })
+      #expect(server.callsInFlight == 0)
+      let answer = try await EchoClient(channel).unary(EchoRequest())
+      #expect(answer.payload.count == 400_000)
+      peer.close()
+    }
+  }
+
   @Test("health is told per service")
   func health() async throws {
     try await withServer([echo()]) { server, channel, _ in

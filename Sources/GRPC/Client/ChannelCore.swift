@@ -27,7 +27,7 @@ final class ChannelCore: @unchecked Sendable {
   private var lastFailure: String?
   private var timer: Scheduled<Void>?
   private var timerAt = Int64.max
-  private var allClosed: OneShot<Void>?
+  private var allClosed: [OneShot<Void>] = []
 
   init(
     loop: any EventLoop, target: ChannelTarget, settings: ChannelSettings,
@@ -165,7 +165,7 @@ final class ChannelCore: @unchecked Sendable {
     case .connecting(let current) where current === connection: failed(reason)
     default: break
     }
-    if connections.isEmpty { allClosed?.give(.success(())) }
+    if connections.isEmpty { tellClosed() }
   }
 
   private func becomeIdle() {
@@ -186,12 +186,17 @@ final class ChannelCore: @unchecked Sendable {
   /// Finishes what is open and takes nothing new.
   func close(_ closed: OneShot<Void>) {
     state = .closed
-    allClosed = closed
+    allClosed.append(closed)
     let left = waiting
     waiting = []
     for call in left { call.fail(RPCError(.unavailable, "the channel is closed")) }
     for connection in connections { connection.drain() }
-    if connections.isEmpty { closed.give(.success(())) }
+    if connections.isEmpty { tellClosed() }
+  }
+
+  private func tellClosed() {
+    for waiter in allClosed { waiter.give(.success(())) }
+    allClosed = []
   }
 
   /// Closes whatever `close` left open.

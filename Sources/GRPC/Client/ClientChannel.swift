@@ -36,6 +36,14 @@ public final class ClientChannel: RPCChannel {
       settings: settings, security: try tls?.context(server: false))
   }
 
+  deinit {
+    let core = core
+    core.loop.execute {
+      core.close(OneShot<Void>())
+      core.closeNow()
+    }
+  }
+
   /// See `RPCChannel`.
   public func unary(
     path: String, request: [UInt8], options: CallOptions

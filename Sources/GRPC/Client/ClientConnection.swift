@@ -20,7 +20,8 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   private var pingedAt: Int64?
   private let authority: String
   private let peer: (name: String, trustDomain: String)?
-  private unowned let owner: ChannelCore
+  /// Both refer to each other until the connection is lost.
+  private let owner: ChannelCore
 
   init(
     _ owner: ChannelCore, authority: String, settings: ChannelSettings,
