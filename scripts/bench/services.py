@@ -19,8 +19,8 @@ import sys
 import time
 import urllib.request
 
-BIN = ".build/release"
-RUN = ".run/bench"
+BIN = os.environ.get("CLIENTELE_BIN", ".build/release")
+RUN = ".run/bench/stack"
 PORTS = {"gateway": 18080, "identity": 15051, "organization": 15052, "client-directory": 15053,
          "messaging": 15054}
 IN_FLIGHT = 64

@@ -1,0 +1,20 @@
+#!/bin/bash
+# Measures in one run, prints ratios, writes them as JSON to .run/bench/: unary echo against nghttpd,
+# then GetClient and CreateClient of the running services against pgbench. Takes a few minutes.
+set -euo pipefail
+export LC_ALL=C.UTF-8
+cd "$(dirname "$0")/.."
+
+build=${CLIENTELE_BUILD:-.build}
+mkdir -p .run/bench
+for product in echo-server service-bench clientele identity organization client-directory messaging gateway; do
+  swift build --quiet -c release --scratch-path "$build" --product "$product"
+done
+echo "Unary echo, server on one core, h2load on the other:"
+.venv/bin/python scripts/bench/echo.py --skip-build --binary "$build/release/echo-server" \
+  --json .run/bench/echo.json
+echo
+echo "Services, client and database on both cores:"
+CLIENTELE_BIN=$build/release .venv/bin/python scripts/bench/services.py --json .run/bench/services.json
+echo
+echo "written: .run/bench/echo.json, .run/bench/services.json"
