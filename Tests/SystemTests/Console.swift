@@ -67,9 +67,9 @@ struct Practice: Sendable {
   let organization: String
 
   /// Signs in.
-  static func signedIn(_ stack: Stack, as identifier: String = "admin@demo.example") async throws
-    -> Practice
-  {
+  static func signedIn(
+    _ stack: Stack, as identifier: String = "admin@demo.example", password: String = Self.password
+  ) async throws -> Practice {
     var console = Console(url: stack.url)
     let session = try await console.persistently(
       "POST", "/v1/sessions", ["identifier": identifier, "password": password])
@@ -83,6 +83,13 @@ struct Practice: Sendable {
   }
 
   var path: String { "/v1/organizations/\(organization)" }
+
+  /// One branch, for those who must work in one.
+  func firstBranch() async throws -> [String] {
+    let page = try await console.persistently("GET", "\(path)/branches")
+    let branches = page["branches"] as? [[String: Any]] ?? []
+    return branches.compactMap { $0["branchId"] as? String }.prefix(1).map { $0 }
+  }
 
   /// Creates a client; repeated as long as nobody knows what became of it.
   func createClient(

@@ -50,4 +50,52 @@ import Testing
       }
     }
   }
+
+  @Test("every statement fits the schema, as the role that runs it")
+  func statements() async throws {
+    try await withStage { stage in
+      let service = try stage.database.database()
+      #expect(
+        try await service.describe([
+          Messages.selectOne, Messages.selectPage, Messages.selectPageOfRecord,
+        ]) == [])
+      #expect(
+        try await stage.worker.describe([
+          InvitationInbox.enqueue, InvitationInbox.cancelOlder, MessageQueue.bury,
+          MessageQueue.claimDue, MessageQueue.settle,
+        ]) == [])
+    }
+  }
+
+  @Test("lists and the queue read an index, however many messages there are")
+  func plans() async throws {
+    try await withStage { stage in
+      try await stage.database.sql(
+        """
+        set search_path = messaging;
+        insert into messages (organization_id, message_id, channel, purpose, recipient, language,
+          subject, record_id, invitation_id, send_count, organization_name, display_name, username,
+          email_signs_in, expires_at, state)
+        select '01000000-0000-7000-8000-000000000001', (lpad(to_hex(n), 8, '0')
+            || '-0000-7000-8000-000000000000')::uuid, 'EMAIL', 'CLIENT_INVITATION', 'a@b.example',
+          'fr', 's', (lpad(to_hex(n % 500), 8, '0') || '-0000-7000-8000-000000000000')::uuid,
+          gen_random_uuid(), 1, 'o', 'd', 'u', true, now(), 'SENT'
+        from generate_series(1, 20000) n;
+        analyze messages;
+        """)
+      let service = try stage.database.database()
+      let page = Statement<String>("explain (costs off) " + Messages.selectPage.text.sql)
+      let ofRecord = Statement<String>(
+        "explain (costs off) " + Messages.selectPageOfRecord.text.sql)
+      let due = Statement<String>("explain (costs off) " + MessageQueue.claimDue.text.sql)
+      let middle = UUID(uuid: (0, 0, 0x10, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0))
+      let scope = Scope.organization(.sampleOrganization)
+      let plans = [
+        try await service.run(scope, page(UUID.sampleOrganization, middle, 51)),
+        try await service.run(scope, ofRecord(UUID.sampleOrganization, middle, 51, middle)),
+        try await stage.worker.run(.none, due(4, 60.0)),
+      ].map { $0.joined(separator: "\n") }
+      for plan in plans { #expect(!plan.contains("Seq Scan on messages"), "\(plan)") }
+    }
+  }
 }

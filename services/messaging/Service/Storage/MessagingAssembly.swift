@@ -51,7 +51,7 @@ struct Delivery: Sendable {
   init(
     settings: DeliverySettings, database: Database, identity: any RPCChannel,
     carrier: (any MailCarrier)? = nil, clock: ServiceClock = .system,
-    logger: Logger = Logger(label: "messaging")
+    logger: Logger = Logger(label: "messaging") { _ in SwiftLogNoOpLogHandler() }
   ) throws {
     let writer = try InvitationWriter(
       publicURL: settings.publicURL, senderAddress: settings.senderAddress,

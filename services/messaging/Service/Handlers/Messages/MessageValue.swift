@@ -11,7 +11,8 @@ extension OutboundMessage {
       language: row.language, subject: row.subject, state: .init(row.state),
       attempts: Int32(clamping: row.attempts), lastError: row.lastError,
       recordID: row.recordID.text,
-      createTime: Timestamp(row.createdAt), sendTime: row.sentAt.map { Timestamp($0) })
+      createTime: Timestamp(row.createdAt),
+      sendTime: row.sentAt.map { Timestamp($0) })
   }
 }
 

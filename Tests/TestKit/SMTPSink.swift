@@ -1,22 +1,25 @@
-import Foundation
-import TestKit
+public import Foundation
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
 /// A mail server of its own process (aiosmtpd), which misbehaves as told; see scripts/smtp-sink.py.
-final class SMTPSink {
-  let port: Int
-  let folder: URL
+public final class SMTPSink {
+  /// Where it listens, on 127.0.0.1.
+  public let port: Int
+  /// Where it keeps the mails.
+  public let folder: URL
   private let process: Process
 
-  struct NotStarted: Error, CustomStringConvertible {
-    let description: String
+  /// It did not say where it listens.
+  public struct NotStarted: Error, CustomStringConvertible {
+    /// What to do.
+    public let description: String
   }
 
   /// - Parameter script: an answer a mail, such as `["451", "ok"]`; `ok` once they are used up.
-  init(_ script: [String] = []) throws {
+  public init(_ script: [String] = []) throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "sink-\(UUID().uuidString)")
     let python =
       ProcessInfo.processInfo.environment["CLIENTELE_PYTHON"]
@@ -42,10 +45,11 @@ final class SMTPSink {
     self.port = port
   }
 
-  var url: String { "smtp://127.0.0.1:\(port)" }
+  /// For `CLIENTELE_SMTP_URL`.
+  public var url: String { "smtp://127.0.0.1:\(port)" }
 
   /// The mails taken, in order: two lines of envelope, then the mail itself.
-  var mails: [String] {
+  public var mails: [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
     return names.sorted { $0.compare($1, options: .numeric) == .orderedAscending }.compactMap {
       FileManager.default.contents(atPath: folder.appending(path: $0).path)
@@ -54,7 +58,7 @@ final class SMTPSink {
   }
 
   /// The `Message-ID` of each mail taken.
-  var messageIDs: [String] {
+  public var messageIDs: [String] {
     mails.compactMap { mail in
       mail.split(separator: "\r\n").first { $0.hasPrefix("Message-ID: ") }.map(String.init)
     }
