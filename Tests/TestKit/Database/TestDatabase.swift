@@ -95,6 +95,15 @@ public func withDatabase<Result>(
   isolation: isolated (any Actor)? = #isolation,
   _ body: (TestDatabase) async throws -> Result
 ) async throws -> Result {
+  try await Turnstile.databases.pass(isolation: isolation) {
+    try await withOwnDatabase(schemas: schemas, cluster: cluster, isolation: isolation, body)
+  }
+}
+
+private func withOwnDatabase<Result>(
+  schemas: [TestSchema], cluster: String?, isolation: isolated (any Actor)?,
+  _ body: (TestDatabase) async throws -> Result
+) async throws -> Result {
   let cluster = try cluster ?? TestCluster.shared()
   let template = try await Template.prepare(schemas, cluster: cluster)
   let name = "test_" + UUID().uuidString.lowercased().replacing("-", with: "").prefix(20)
