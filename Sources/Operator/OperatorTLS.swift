@@ -30,11 +30,13 @@ struct CertificateOptions: ParsableArguments {
     let peer = expect ?? DevLayout.standardPorts.first { $0.1 == port }?.0
     if !plaintext {
       guard peer != nil else {
-        throw ValidationError("name the service at \(address) with --expect, such as --expect identity")
+        throw ValidationError(
+          "name the service at \(address) with --expect, such as --expect identity")
       }
       for path in [cert, key, ca] where !FileManager.default.isReadableFile(atPath: path) {
         throw ValidationError(
-          "\(path) cannot be read: run from the checkout of a running `make run`, or name --cert, --key and --ca")
+          "\(path) cannot be read: run from the checkout of a running `make run`, or name --cert, --key and --ca"
+        )
       }
     }
     return try ClientChannel(

@@ -128,7 +128,8 @@ public struct Idempotency: Sendable {
   ///   - answer: what the call answers; complete before the change, since ids and times are ours.
   ///   - queries: the change and its events.
   public func write<Response: Message>(
-    _ key: Key?, scope: Scope, deadline: Deadline, answer: Response, _ queries: any AnyQueryConvertible...
+    _ key: Key?, scope: Scope, deadline: Deadline, answer: Response,
+    _ queries: any AnyQueryConvertible...
   ) async throws -> Response {
     try await write(
       key, scope: scope, deadline: deadline, answer: answer, all: queries.map(\.erased))

@@ -22,7 +22,8 @@ import Testing
     arguments: [
       "", "ada", "@example.org", "ada@", "ada@example", "ada@@example.org", ".ada@example.org",
       "ada.@example.org", "a..b@example.org", "a b@example.org", "\"a b\"@example.org",
-      "ada@[127.0.0.1]", "ada@127.0.0.1", "ada@-example.org", "ada@exa_mple.org", "ada@exa＿mple.org",
+      "ada@[127.0.0.1]", "ada@127.0.0.1", "ada@-example.org", "ada@exa_mple.org",
+      "ada@exa＿mple.org",
       "admin@x.example\0@evil.example", "ada@example.org\r\nBcc: x@example.org",
       "a\u{202e}b@example.org",
     ])

@@ -47,7 +47,9 @@ struct CallCommand: AsyncParsableCommand {
   @Argument(help: "Service and method, such as pkg.Service/Method; left out, both are listed.")
   var method: String?
 
-  @Option(name: [.short, .customLong("data")], help: "The request in JSON, @FILE, or - for standard input.")
+  @Option(
+    name: [.short, .customLong("data")],
+    help: "The request in JSON, @FILE, or - for standard input.")
   var data = "{}"
 
   @Option(
@@ -81,8 +83,12 @@ struct CallCommand: AsyncParsableCommand {
       print(name)
       let pool = try await reflection.pool(containing: name)
       for method in pool.services[name] ?? [] {
-        let streams = (method.clientStreaming ? "stream " : "", method.serverStreaming ? "stream " : "")
-        print("  \(method.path.dropFirst())(\(streams.0)\(method.inputType)) -> \(streams.1)\(method.outputType)")
+        let streams = (
+          method.clientStreaming ? "stream " : "", method.serverStreaming ? "stream " : ""
+        )
+        print(
+          "  \(method.path.dropFirst())(\(streams.0)\(method.inputType)) -> \(streams.1)\(method.outputType)"
+        )
       }
     }
   }
@@ -114,7 +120,8 @@ struct CallCommand: AsyncParsableCommand {
       throw ValidationError("\(parts[0]) has no method \(parts[1]): `clientele list \(address)`")
     }
     guard !method.clientStreaming, !method.serverStreaming else {
-      throw ValidationError("\(name) streams; only methods with one request and one answer can be called")
+      throw ValidationError(
+        "\(name) streams; only methods with one request and one answer can be called")
     }
     let request = try DynamicMessage(
       json: JSONValue(utf8: try requestBytes()), as: method.inputType, in: pool)
@@ -151,7 +158,8 @@ struct CallCommand: AsyncParsableCommand {
   private static func pretty(_ json: [UInt8]) throws -> String {
     let value = try JSONSerialization.jsonObject(with: Data(json), options: [.fragmentsAllowed])
     let data = try JSONSerialization.data(
-      withJSONObject: value, options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes, .fragmentsAllowed])
+      withJSONObject: value,
+      options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes, .fragmentsAllowed])
     return String(decoding: data, as: UTF8.self)
   }
 }

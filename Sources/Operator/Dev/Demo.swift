@@ -157,6 +157,8 @@ struct Demo: Sendable {
       position = page.next ?? position
     }
     throw DevRun.Stopped(
-      description: "no invitation for the demo's employee \(record) after 30 s; see the logs of identity and organization")
+      description:
+        "no invitation for the demo's employee \(record) after 30 s; see the logs of identity and organization"
+    )
   }
 }

@@ -45,7 +45,8 @@ struct DevRun: ServiceLifecycle.Service {
   private func serve(_ supervisor: Supervisor) async throws {
     let socket = try DevLayout.socket(of: layout.postgres, root: layout.root)
     let applied = try await Migrations.apply(
-      root: layout.root, superuser: Migrations.superuser(socket: socket), services: DevLayout.services)
+      root: layout.root, superuser: Migrations.superuser(socket: socket),
+      services: DevLayout.services)
     Self.say(applied == 0 ? "schemas are up to date" : "schemas migrated: \(applied) steps")
     for name in DevLayout.services + ["gateway"] {
       await supervisor.start(program(name, socket: socket))
@@ -89,11 +90,14 @@ struct DevRun: ServiceLifecycle.Service {
 
   /// Says which port is taken before anything is started.
   private func checkPorts() throws {
-    let wanted = DevLayout.services.map { ($0, layout.ports[$0] ?? 0) }
+    let wanted =
+      DevLayout.services.map { ($0, layout.ports[$0] ?? 0) }
       + [("gateway", layout.gatewayPort)]
     for (name, port) in wanted where !PortProbe.isFree(port) {
       throw Stopped(
-        description: "port \(port) for \(name) is taken: stop what uses it, or choose another with --\(name)-port")
+        description:
+          "port \(port) for \(name) is taken: stop what uses it, or choose another with --\(name)-port"
+      )
     }
   }
 
@@ -116,22 +120,25 @@ struct DevRun: ServiceLifecycle.Service {
       }
       guard ContinuousClock.now < limit else {
         throw Stopped(
-          description: "the services are not ready after 60 s; their logs are in \(layout.logs.path)")
+          description:
+            "the services are not ready after 60 s; their logs are in \(layout.logs.path)")
       }
       try await Task.sleep(for: .milliseconds(100))
     }
   }
 
   private func announce() {
-    let services = DevLayout.services.map { "  \($0.padding(toLength: 18, withPad: " ", startingAt: 0))\(layout.address($0))" }
+    let services = DevLayout.services.map {
+      "  \($0.padding(toLength: 18, withPad: " ", startingAt: 0))\(layout.address($0))"
+    }
     let demo =
       loadsDemo
       ? """
 
-        Sign in as          \(Demo.administrator), \(Demo.employee) or \(Demo.otherAdministrator)
-        Password            \(Demo.password)
+      Sign in as          \(Demo.administrator), \(Demo.employee) or \(Demo.otherAdministrator)
+      Password            \(Demo.password)
 
-        """ : ""
+      """ : ""
     print(
       """
 

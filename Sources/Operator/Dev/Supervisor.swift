@@ -95,7 +95,9 @@ actor Supervisor {
   /// Ends programs that an earlier run, killed itself, left behind. A process counts as ours when its
   /// id is in a pid file and it runs one of our programs.
   static func endLeftovers(in folder: URL, programs: URL) {
-    let files = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
+    let files =
+      (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil))
+      ?? []
     for file in files where file.pathExtension == "pid" {
       defer { try? FileManager.default.removeItem(at: file) }
       guard let text = try? String(contentsOf: file, encoding: .utf8),

@@ -1,6 +1,6 @@
-public import GRPC
 import CommonAPI
 import Foundation
+public import GRPC
 public import Protobuf
 
 /// Enforces the access rule written at each method: which services may call it, on whose behalf,

@@ -13,12 +13,14 @@ public enum KeyFiles {
   /// The bytes of a secret.
   public static func secret(_ path: String) throws -> [UInt8] {
     guard let data = FileManager.default.contents(atPath: path), data.count <= 4096,
-      let text = String(data: data, encoding: .utf8)?.trimmingCharacters(in: .whitespacesAndNewlines)
+      let text = String(data: data, encoding: .utf8)?.trimmingCharacters(
+        in: .whitespacesAndNewlines)
     else { throw Unusable(description: "key file \(path) cannot be read") }
     guard let bytes = hexadecimal(text) ?? Data(base64Encoded: text).map([UInt8].init),
       bytes.count >= 32
     else {
-      throw Unusable(description: "key file \(path) does not hold 32 bytes in base64 or hexadecimal")
+      throw Unusable(
+        description: "key file \(path) does not hold 32 bytes in base64 or hexadecimal")
     }
     return bytes
   }

@@ -40,7 +40,8 @@ public enum Parse {
     guard length.contains(composed.count) else {
       errors.add(
         field,
-        composed.isEmpty ? "is required" : "must have \(length.lowerBound) to \(length.upperBound) characters")
+        composed.isEmpty
+          ? "is required" : "must have \(length.lowerBound) to \(length.upperBound) characters")
       return nil
     }
     let forbidden = composed.unicodeScalars.contains {

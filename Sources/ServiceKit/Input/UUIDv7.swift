@@ -12,7 +12,8 @@ public enum UUIDv7 {
   }
 
   /// A fresh id with chance from elsewhere, for tests.
-  public static func make(at moment: Date, using generator: inout some RandomNumberGenerator) -> UUID
+  public static func make(at moment: Date, using generator: inout some RandomNumberGenerator)
+    -> UUID
   {
     let milliseconds = UInt64(exactly: (moment.timeIntervalSince1970 * 1000).rounded(.down)) ?? 0
     let high: UInt64 = generator.next()

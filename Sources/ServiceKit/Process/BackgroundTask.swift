@@ -35,9 +35,11 @@ struct BackgroundRunner: ServiceLifecycle.Service {
       } catch is CancellationError {
         return
       } catch {
-        logger.error("background task failed", metadata: ["task": "\(task.name)", "error": "\(error)"])
+        logger.error(
+          "background task failed", metadata: ["task": "\(task.name)", "error": "\(error)"])
       }
-      pause = started.duration(to: .now) > .seconds(30) ? .milliseconds(100) : min(pause * 2, .seconds(5))
+      pause =
+        started.duration(to: .now) > .seconds(30) ? .milliseconds(100) : min(pause * 2, .seconds(5))
       try? await Task.sleep(for: pause)
     }
   }

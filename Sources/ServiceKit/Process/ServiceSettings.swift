@@ -121,7 +121,8 @@ public struct ServiceSettings: Sendable {
     if let level = Logger.Level(rawValue: text) {
       logger.logLevel = level
     } else {
-      problems.append("CLIENTELE_LOG_LEVEL must be one of trace, debug, info, notice, warning, error")
+      problems.append(
+        "CLIENTELE_LOG_LEVEL must be one of trace, debug, info, notice, warning, error")
     }
     return logger
   }

@@ -37,7 +37,8 @@ extension ClientDirectoryService {
 
     let now = clock.now()
     var row = ClientRow(
-      draft, organizationID: intent.organization, clientID: UUIDv7.make(at: now), placement: placement,
+      draft, organizationID: intent.organization, clientID: UUIDv7.make(at: now),
+      placement: placement,
       language: draft.language ?? policy.defaultLanguage, at: now)
     if let mobile = draft.mobile {
       row.put(
