@@ -47,7 +47,8 @@ import Testing
         }
         return await group.reduce(into: [String?]()) { $0.append($1) }
       }
-      #expect(Set(answers.compactMap { $0 }).count == 1)
+      #expect(Set(answers).count == 1)
+      #expect(answers.first != .some(nil))
       let clientCount = try await harness.database.count("clients")
       #expect(clientCount == 1)
       let eventCount = try await harness.database.count("events")

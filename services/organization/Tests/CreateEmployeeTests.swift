@@ -32,6 +32,27 @@ import Testing
     }
   }
 
+  @Test("the same request id at once adds one employee, and every call is told of them")
+  func twins() async throws {
+    try await withOrganization { harness in
+      let (organization, administrator) = try await harness.open()
+      let request = CreateEmployeeRequest.sample(in: organization)
+      let answers = await withTaskGroup(of: String?.self) { group in
+        for _ in 0..<4 {
+          group.addTask {
+            try? await harness.api.createEmployee(request, options: administrator.options)
+              .employeeID
+          }
+        }
+        return await group.reduce(into: [String?]()) { $0.append($1) }
+      }
+      #expect(Set(answers).count == 1)
+      #expect(answers.first != .some(nil))
+      let jobs = try await harness.database.count("employee_jobs")
+      #expect(jobs == 2)
+    }
+  }
+
   @Test("nobody makes somebody more powerful than themselves")
   func profileAboveOwn() async throws {
     try await withOrganization { harness in

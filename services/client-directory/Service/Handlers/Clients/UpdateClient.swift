@@ -44,6 +44,9 @@ private struct ClientChange {
     "given_name", "family_name", "preferred_name", "language", "company_name", "address",
   ]
 
+  /// More than there are; so that a long mask of nonsense is not answered at length.
+  private static let pathsMax = 20
+
   let clientID: UUID
   let paths: Set<String>
   var givenName: String?
@@ -63,6 +66,10 @@ private struct ClientChange {
     let values = request.client ?? Client()
     paths = Set(request.updateMask?.paths ?? [])
     if paths.isEmpty { errors.add("update_mask", "names at least one field") }
+    if paths.count > Self.pathsMax {
+      errors.add("update_mask", "names more than \(Self.pathsMax) fields")
+      try errors.throwIfAny()
+    }
     for path in paths.sorted() {
       switch path {
       case "given_name":

@@ -44,6 +44,9 @@ extension OrganizationService {
 
 /// An employee about to be added: parsed and valid input.
 struct EmployeeDraft: Sendable {
+  /// Most branches of one employee.
+  private static let branchesMax = 100
+
   let person: PersonDraft
   let profile: Profile
   let branchIDs: [UUID]
@@ -53,12 +56,14 @@ struct EmployeeDraft: Sendable {
   init(validating request: CreateEmployeeRequest) throws {
     var errors = FieldErrors()
     var branchIDs: [UUID] = []
-    for (index, text) in request.branchIDs.prefix(500).enumerated() {
+    for (index, text) in request.branchIDs.prefix(Self.branchesMax).enumerated() {
       if let id = Parse.uuid(text, "branch_ids[\(index)]", &errors), !branchIDs.contains(id) {
         branchIDs.append(id)
       }
     }
-    if request.branchIDs.count > 500 { errors.add("branch_ids", "has more than 500 branches") }
+    if request.branchIDs.count > Self.branchesMax {
+      errors.add("branch_ids", "has more than \(Self.branchesMax) branches")
+    }
     switch request.profile {
     case .unspecified, .unrecognized: errors.add("profile", "is required")
     default: break
