@@ -149,6 +149,41 @@ import Testing
     }
   }
 
+  @Test("of many mails through a faulty server none is lost, and none comes twice unasked")
+  func many() async throws {
+    let count = 100
+    // 451 or 452 for one mail in seven; taken and then cut off for another one in eleven.
+    let script = (1...160).map { $0 % 7 == 0 ? "45\($0 % 2 + 1)" : $0 % 11 == 0 ? "drop" : "ok" }
+    try await withStage { stage in
+      let sink = try SMTPSink(script)
+      var settings = try SMTPSettings(url: sink.url)
+      settings.timeoutMilliseconds = 10_000
+      for _ in 1...count { try await stage.apply(.sample()) }
+      let queue = MessageQueue(database: stage.worker)
+      let carrier = SMTPCarrier(settings: settings)
+      var rounds = 0
+      while Set(try await stage.column("state")) != ["SENT"], rounds < 10 {
+        // Some are taken by a worker that dies before it does anything.
+        if rounds < 2 { _ = try await queue.claim(limit: 5) }
+        try await withThrowingTaskGroup(of: Int.self) { group in
+          for _ in 1...2 {
+            let worker = try stage.delivery(carrier: carrier).worker
+            group.addTask { try await worker.drain() }
+          }
+          try await group.waitForAll()
+        }
+        try await stage.makeDue()
+        rounds += 1
+      }
+      #expect(Set(try await stage.column("state")) == ["SENT"])
+      let ids = sink.messageIDs
+      #expect(Set(ids).count == count)
+      let cut = try await stage.database.sql(
+        "select count(*) from messaging.delivery_attempts where error like '%was lost%'")
+      #expect(ids.count == count + (Int(cut[0][0] ?? "") ?? -1))
+    }
+  }
+
   @Test("from the feed to the mail without being asked")
   func alive() async throws {
     try await withStage { stage in
