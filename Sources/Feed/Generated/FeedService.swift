@@ -18,9 +18,7 @@ public enum FeedServiceMethods {
   public static let listEvents = MethodDescriptor(
     service: "clientele.feed.v1.FeedService",
     name: "ListEvents",
-    access: AccessRule(
-      callers: ["organization", "client-directory", "messaging", "gateway"], subject: .nobody,
-      permission: "", effect: .read),
+    access: AccessRule(callers: ["organization", "client-directory", "messaging", "gateway"], subject: .nobody, permission: "", effect: .read),
     requestType: CommonAPI.ListEventsRequest.self,
     responseType: CommonAPI.ListEventsResponse.self
   )
@@ -40,14 +38,12 @@ extension ServiceBinding {
   public static func feedService(
     _ service: some FeedServiceProtocol
   ) -> ServiceBinding {
-    ServiceBinding(
-      FeedServiceMethods.service,
-      [
-        .unary(FeedServiceMethods.listEvents) {
-          (request: CommonAPI.ListEventsRequest, call) in
-          try await service.listEvents(request, in: call)
-        }
-      ])
+    ServiceBinding(FeedServiceMethods.service, [
+      .unary(FeedServiceMethods.listEvents) {
+        (request: CommonAPI.ListEventsRequest, call) in
+        try await service.listEvents(request, in: call)
+      },
+    ])
   }
 }
 

@@ -4,8 +4,7 @@ public import ServiceKit
 
 /// Answers the rpcs of client files; one handler a file.
 public struct ClientDirectoryService: ClientDirectoryServiceProtocol {
-  let clients: Clients
-  let jobs: InvitationJobs
+  let storage: ClientDirectoryStorage
   let identity: IdentityPeer
   let organization: OrganizationPeer
   let invitations: WakeSignal
@@ -20,8 +19,7 @@ public struct ClientDirectoryService: ClientDirectoryServiceProtocol {
     storage: ClientDirectoryStorage, identity: any RPCChannel, organization: any RPCChannel,
     invitations: WakeSignal = WakeSignal(), clock: ServiceClock = .system
   ) {
-    clients = storage.clients
-    jobs = storage.jobs
+    self.storage = storage
     self.identity = IdentityPeer(identity)
     self.organization = OrganizationPeer(organization)
     self.invitations = invitations

@@ -63,7 +63,7 @@ extension ClientDirectoryService {
   private func takenHere(
     _ email: EmailAddress, _ claimant: EmailClaimant, in call: CallContext
   ) async throws -> ClientDirectoryError? {
-    let holder = try await clients.holder(
+    let holder = try await storage.clients.holder(
       of: email, in: try call.organization(), deadline: call.deadline)
     guard let holder, holder.clientID != claimant.clientID else { return nil }
     let visible = Visibility(try call.caller()).sees(

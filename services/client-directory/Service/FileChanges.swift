@@ -12,7 +12,7 @@ extension ClientDirectoryService {
   func file(_ client: UUID, in call: CallContext) async throws -> ClientRow {
     let caller = try call.caller()
     guard
-      let row = try await clients.find(
+      let row = try await storage.clients.find(
         client, of: try call.organization(), deadline: call.deadline),
       Visibility(caller).sees(row)
     else { throw ClientDirectoryError.clientNotFound }
@@ -32,7 +32,7 @@ extension ClientDirectoryService {
     _ client: UUID, etag: String = "", for intent: Intent, in call: CallContext,
     answer: (Client) -> Answer, _ change: (inout ClientRow) async throws -> [ClientEffect]?
   ) async throws -> Answer {
-    try await clients.once(intent) {
+    try await storage.clients.once(intent) {
       try await tried(client, etag: etag, for: intent, in: call, answer: answer, change)
     }
   }
@@ -46,11 +46,11 @@ extension ClientDirectoryService {
       var row = try await file(client, in: call)
       guard etag.isEmpty || etag == "\(row.version)" else { throw ClientDirectoryError.staleETag }
       guard let effects = try await change(&row) else {
-        return try await clients.remember(answer(Client(row)), for: intent)
+        return try await storage.clients.remember(answer(Client(row)), for: intent)
       }
       row.touch(at: clock.now())
       do {
-        return try await clients.update(row, effects, answer: answer, for: intent)
+        return try await storage.clients.update(row, effects, answer: answer, for: intent)
       } catch ClientDirectoryError.staleETag where etag.isEmpty && attempt < Self.attemptsMax {
         attempt += 1
       }

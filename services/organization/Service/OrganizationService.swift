@@ -6,9 +6,7 @@ public import ServiceKit
 
 /// Answers the rpcs of organisations, branches, employees and policies; one handler a file.
 public struct OrganizationService: OrganizationServiceProtocol {
-  let organizations: Organizations
-  let branches: Branches
-  let employees: Employees
+  let storage: OrganizationStorage
   let identity: IdentityServiceClient
   let onboarding: WakeSignal
   let clock: ServiceClock
@@ -21,9 +19,7 @@ public struct OrganizationService: OrganizationServiceProtocol {
     storage: OrganizationStorage, identity: any RPCChannel, onboarding: WakeSignal = WakeSignal(),
     clock: ServiceClock = .system
   ) {
-    organizations = storage.organizations
-    branches = storage.branches
-    employees = storage.employees
+    self.storage = storage
     self.identity = IdentityServiceClient(identity)
     self.onboarding = onboarding
     self.clock = clock

@@ -1,14 +1,15 @@
 public import Postgres
 import ServiceStorage
 
-/// The tables of this service, as its handlers use them.
+/// The tables of this service, as its handlers use them. Each table's file says how it is reached.
 public struct ClientDirectoryStorage: Sendable {
-  let clients: Clients
-  let jobs: InvitationJobs
+  let database: Database
+  /// First answers of calls.
+  let idempotency: Idempotency
 
   /// - Parameter database: as the role `client_directory`, which row-level security binds.
   public init(database: Database) {
-    clients = Clients(database: database, idempotency: Idempotency(database: database))
-    jobs = InvitationJobs(database: database)
+    self.database = database
+    idempotency = Idempotency(database: database)
   }
 }

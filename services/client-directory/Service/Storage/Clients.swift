@@ -7,6 +7,10 @@ import Protobuf
 import ServiceKit
 import ServiceStorage
 
+extension ClientDirectoryStorage {
+  var clients: Clients { Clients(database: database, idempotency: idempotency) }
+}
+
 /// The tables `clients`, `client_labels`, `stakeholders` and `contact_points`: a file each client.
 struct Clients: Sendable {
   let database: Database

@@ -42,6 +42,10 @@ struct InvitationJob: PostgresRow {
   }
 }
 
+extension ClientDirectoryStorage {
+  var jobs: InvitationJobs { InvitationJobs(database: database) }
+}
+
 /// The table `invitation_jobs`: written by handlers in their own transactions, emptied by the
 /// worker.
 struct InvitationJobs: JobQueue {

@@ -6,6 +6,10 @@ import Postgres
 import ServiceKit
 import ServiceStorage
 
+extension IdentityStorage {
+  var accounts: Accounts { Accounts(database: database, idempotency: idempotency) }
+}
+
 /// People: the table `accounts` with what signs in.
 struct Accounts: Sendable {
   let database: Database

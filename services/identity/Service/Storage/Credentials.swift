@@ -5,6 +5,10 @@ import Postgres
 import ServiceKit
 import ServiceStorage
 
+extension IdentityStorage {
+  var credentials: Credentials { Credentials(database: database, idempotency: idempotency) }
+}
+
 /// What passwords are compared with: the table `credentials`.
 struct Credentials: Sendable {
   let database: Database

@@ -4,6 +4,10 @@ import Postgres
 import ServiceKit
 import ServiceStorage
 
+extension IdentityStorage {
+  var probes: EmailProbes { EmailProbes(database: database) }
+}
+
 /// Who asked about which address, and how often: the table `email_probes`.
 struct EmailProbes: Sendable {
   let database: Database

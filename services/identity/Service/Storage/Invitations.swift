@@ -6,6 +6,10 @@ import Postgres
 import ServiceKit
 import ServiceStorage
 
+extension IdentityStorage {
+  var invitations: Invitations { Invitations(database: database, idempotency: idempotency) }
+}
+
 /// Who is invited where: the tables `invitations` and `invitation_sends`.
 struct Invitations: Sendable {
   let database: Database

@@ -6,6 +6,10 @@ import Postgres
 import ServiceKit
 import ServiceStorage
 
+extension IdentityStorage {
+  var memberships: Memberships { Memberships(database: database, idempotency: idempotency) }
+}
+
 /// Which hat an account wears where: the table `memberships`.
 struct Memberships: Sendable {
   let database: Database

@@ -6,6 +6,10 @@ import Postgres
 import ServiceKit
 import ServiceStorage
 
+extension IdentityStorage {
+  var sessions: Sessions { Sessions(database: database) }
+}
+
 /// Who is signed in: the table `sessions`.
 struct Sessions: Sendable {
   let database: Database

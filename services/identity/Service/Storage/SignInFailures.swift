@@ -25,6 +25,10 @@ enum FailureSubject: Sendable, Hashable {
   }
 }
 
+extension IdentityStorage {
+  var failures: SignInFailures { SignInFailures(database: database) }
+}
+
 /// Failed attempts: the table `sign_in_failures`.
 ///
 /// An attempt is counted before its password is looked at and taken back when it was right, so that

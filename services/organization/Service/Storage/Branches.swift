@@ -30,6 +30,10 @@ struct BranchRow: PostgresRow {
   }
 }
 
+extension OrganizationStorage {
+  var branches: Branches { Branches(database: database, idempotency: idempotency) }
+}
+
 /// The table `branches`.
 struct Branches: Sendable {
   let database: Database

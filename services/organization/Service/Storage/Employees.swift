@@ -59,6 +59,10 @@ struct EmployeeRow: PostgresRow {
   }
 }
 
+extension OrganizationStorage {
+  var employees: Employees { Employees(database: database, idempotency: idempotency) }
+}
+
 /// The tables `employees` and `employee_branches`.
 struct Employees: Sendable {
   let database: Database

@@ -1,17 +1,15 @@
 public import Postgres
 import ServiceStorage
 
-/// The tables of this service, as its handlers use them.
+/// The tables of this service, as its handlers use them. Each table's file says how it is reached.
 public struct OrganizationStorage: Sendable {
-  let organizations: Organizations
-  let branches: Branches
-  let employees: Employees
+  let database: Database
+  /// First answers of calls.
+  let idempotency: Idempotency
 
   /// - Parameter database: connected as the role `organization`, which row-level security binds.
   public init(database: Database) {
-    let idempotency = Idempotency(database: database)
-    organizations = Organizations(database: database, idempotency: idempotency)
-    branches = Branches(database: database, idempotency: idempotency)
-    employees = Employees(database: database, idempotency: idempotency)
+    self.database = database
+    idempotency = Idempotency(database: database)
   }
 }

@@ -48,6 +48,10 @@ struct OrganizationRow: PostgresRow {
   }
 }
 
+extension OrganizationStorage {
+  var organizations: Organizations { Organizations(database: database, idempotency: idempotency) }
+}
+
 /// The table `organizations`.
 struct Organizations: Sendable {
   let database: Database

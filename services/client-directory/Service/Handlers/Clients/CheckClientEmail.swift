@@ -14,7 +14,7 @@ extension ClientDirectoryService {
     guard let email = EmailAddress(request.email) else {
       return CheckClientEmailResponse(disposition: .invalid)
     }
-    let holder = try await clients.holder(
+    let holder = try await storage.clients.holder(
       of: email, in: try call.organization(), deadline: call.deadline)
     if let holder {
       let visible = Visibility(caller).sees(

@@ -24,7 +24,7 @@ extension ClientDirectoryService {
     guard draft.email != nil else {
       return try await create(draft, under: policy, for: intent, in: call)
     }
-    return try await clients.once(intent) {
+    return try await storage.clients.once(intent) {
       try await create(draft, under: policy, for: intent, in: call)
     }
   }
@@ -53,7 +53,7 @@ extension ClientDirectoryService {
       job = row.invite(claim, under: policy, jobID: intent.derived("invitation"), at: now)
     }
     do {
-      let answer = try await clients.create(row, job: job, for: intent)
+      let answer = try await storage.clients.create(row, job: job, for: intent)
       CrashPoint.reach("client-directory.create-client.after-commit")
       if job != nil { invitations.wake() }
       return answer

@@ -25,7 +25,7 @@ extension ClientDirectoryService {
       organization: organization,
       shape: ClientListShape(filter: filter.kind, sight: sight.kind, order: order),
       start: start, limit: size + 1, filterValue: filter.value, visibilityIDs: sight.ids)
-    let rows = try await clients.page(query, deadline: call.deadline)
+    let rows = try await storage.clients.page(query, deadline: call.deadline)
     var response = ListClientsResponse(clients: rows.prefix(size).map(Client.init))
     if rows.count > size, let last = rows.prefix(size).last {
       response.nextPageToken = PageToken(keys: [last.sortKey, last.clientID.text])

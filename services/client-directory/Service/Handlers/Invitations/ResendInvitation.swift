@@ -38,7 +38,7 @@ extension ClientDirectoryService {
     {
       return count
     }
-    let waiting = try await jobs.pending(
+    let waiting = try await storage.jobs.pending(
       row.clientID, of: row.organizationID, deadline: call.deadline)
     let policy = try await organization.policy(in: call)
     guard

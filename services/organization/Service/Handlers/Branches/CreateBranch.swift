@@ -14,7 +14,7 @@ extension OrganizationService {
     let intent = try Intent(request.requestID, organization: organization, in: call, for: request)
 
     let now = clock.now()
-    return try await branches.create(
+    return try await storage.branches.create(
       BranchRow(
         organizationID: organization, branchID: UUIDv7.make(at: now), name: name ?? "",
         createdAt: now),

@@ -21,7 +21,7 @@ extension OrganizationService {
     }
 
     // One more than shown says whether there is a next page.
-    let rows = try await branches.page(
+    let rows = try await storage.branches.page(
       of: organization, after: after, limit: size + 1, deadline: call.deadline)
     var response = ListBranchesResponse(branches: rows.prefix(size).map(Branch.init))
     if rows.count > size, let last = rows.prefix(size).last {

@@ -17,8 +17,8 @@ extension OrganizationService {
       throw OrganizationError.profileAboveOwn
     }
     let intent = try Intent(request.requestID, organization: organizationID, in: call, for: request)
-    if let earlier = try await employees.replay(intent) { return earlier }
-    let organization = try await organizations.find(organizationID, deadline: call.deadline)
+    if let earlier = try await storage.employees.replay(intent) { return earlier }
+    let organization = try await storage.organizations.find(organizationID, deadline: call.deadline)
     let branchIDs = try draft.branches(among: organization.branchIDs, chosenBy: caller)
     let language = draft.language ?? organization.languages.first ?? "fr"
 
@@ -35,7 +35,7 @@ extension OrganizationService {
     let job = EmployeeJob(
       row, jobID: intent.derived("invitation"), language: language,
       organizationName: organization.name)
-    let answer = try await employees.create(row, job: job, for: intent)
+    let answer = try await storage.employees.create(row, job: job, for: intent)
     CrashPoint.reach("organization.create-employee.after-commit")
     onboarding.wake()
     return answer

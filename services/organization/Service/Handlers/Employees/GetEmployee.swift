@@ -13,6 +13,6 @@ extension OrganizationService {
     try errors.throwIfAny()
     guard let employee else { throw OrganizationError.employeeNotFound }
     return Employee(
-      try await employees.find(employee, of: organization, deadline: call.deadline))
+      try await storage.employees.find(employee, of: organization, deadline: call.deadline))
   }
 }

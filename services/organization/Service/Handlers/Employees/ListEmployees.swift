@@ -22,7 +22,7 @@ extension OrganizationService {
     }
 
     // One more than shown says whether there is a next page.
-    let rows = try await employees.page(
+    let rows = try await storage.employees.page(
       of: organization, after: after, limit: size + 1, deadline: call.deadline)
     var response = ListEmployeesResponse(employees: rows.prefix(size).map(Employee.init))
     if rows.count > size, let last = rows.prefix(size).last {

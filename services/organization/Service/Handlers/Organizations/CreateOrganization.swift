@@ -21,7 +21,7 @@ extension OrganizationService {
       throw OrganizationError.organizationNotFound
     }
     let intent = try Intent(request.requestID, organization: organizationID, in: call, for: request)
-    if let earlier = try await organizations.replay(intent) { return earlier }
+    if let earlier = try await storage.organizations.replay(intent) { return earlier }
 
     let account = try await pendingAccount(
       of: draft.administrator, language: draft.languages.first ?? "fr", for: intent, in: call,
@@ -41,7 +41,7 @@ extension OrganizationService {
     let job = EmployeeJob(
       administrator, jobID: intent.derived("invitation"), language: draft.languages.first ?? "fr",
       organizationName: draft.name)
-    let answer = try await organizations.open(
+    let answer = try await storage.organizations.open(
       row, branch: branch, administrator: administrator, job: job, for: intent)
     CrashPoint.reach("organization.create-organization.after-commit")
     onboarding.wake()

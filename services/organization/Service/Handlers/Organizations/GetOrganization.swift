@@ -8,6 +8,6 @@ extension OrganizationService {
     _ request: GetOrganizationRequest, in call: CallContext
   ) async throws -> Organization {
     let organization = try call.organization()
-    return Organization(try await organizations.find(organization, deadline: call.deadline))
+    return Organization(try await storage.organizations.find(organization, deadline: call.deadline))
   }
 }

@@ -8,6 +8,6 @@ extension OrganizationService {
     _ request: GetPolicyRequest, in call: CallContext
   ) async throws -> Policy {
     let organization = try call.organization()
-    return Policy(try await organizations.find(organization, deadline: call.deadline))
+    return Policy(try await storage.organizations.find(organization, deadline: call.deadline))
   }
 }
