@@ -83,3 +83,25 @@ import Testing
     #expect(id.derived("account").text.split(separator: "-")[2].first == "8")
   }
 }
+
+@Suite struct UUIDTextTests {
+  @Test("ids are read in either case, as Foundation reads them")
+  func readable() {
+    for _ in 0..<200 {
+      let id = UUID()
+      #expect(UUID(text: id.uuidString) == id)
+      #expect(UUID(text: id.text) == id)
+    }
+  }
+
+  @Test(
+    "what is no id",
+    arguments: [
+      "", "x", "01a2009a-2c20-7ff3-9ca7-793531cdb27", "01a2009a-2c20-7ff3-9ca7-793531cdb2722",
+      "01a2009a02c20-7ff3-9ca7-793531cdb272", "g1a2009a-2c20-7ff3-9ca7-793531cdb272",
+      "{1a2009a-2c20-7ff3-9ca7-793531cdb27}", "０1a2009a-2c20-7ff3-9ca7-793531cdb",
+    ])
+  func unreadable(text: String) {
+    #expect(UUID(text: text) == nil)
+  }
+}

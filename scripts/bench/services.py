@@ -104,16 +104,18 @@ def per_second(work, calls):
 
 def logged_pipeline(stack, work):
     """The statements of one call of the work, as (SQL, [parameter or None]) in order."""
-    psql("alter role client_directory set log_statement = 'all'")
-    psql("alter role client_directory set log_parameter_max_length = -1")
+    wanted = {"log_statement": "all", "log_parameter_max_length": "-1",
+              "log_error_verbosity": "default"}
+    for name, value in wanted.items():
+        psql(f"alter role client_directory set {name} = '{value}'")
     stack.restart("client-directory")
     log = f"{RUN}/postgres/postgres.log"
     # The statement is prepared by the first call; the last one counts.
     begun = os.path.getsize(log)
     service(work, 3, "--in-flight", "1", "--connections", "1")
     text = open(log).read()[begun:]
-    psql("alter role client_directory reset log_statement")
-    psql("alter role client_directory reset log_parameter_max_length")
+    for name in wanted:
+        psql(f"alter role client_directory reset {name}")
     stack.restart("client-directory")
     entry = re.compile(
         r"LOG:  execute (s_\w+): (.*?)\n[^\n]*DETAIL:  parameters: (.*?)\n(?=\S)", re.S)
@@ -123,8 +125,8 @@ def logged_pipeline(stack, work):
             current = []
             calls.append(current)
         current.append((re.sub(r"\s+", " ", sql), parse_parameters(parameters)))
-    wanted = "insert into clients" if work == "create" else "from clients"
-    matching = [call for call in calls if any(wanted in sql.lower() for sql, _ in call)]
+    part = "insert into clients" if work == "create" else "from clients c"
+    matching = [call for call in calls if any(part in sql.lower() for sql, _ in call)]
     if not matching:
         sys.exit("bench: PostgreSQL logged no call; the log's format has changed")
     return matching[-1]

@@ -62,6 +62,12 @@ enum WireBase64 {
 
   /// Nil when it is not base64.
   static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    // Tokens ride with most calls: the bytes are read where they lie.
+    if let decoded = text.withContiguousStorageIfAvailable({ decode(bytes: $0) }) { return decoded }
+    return Array(text).withUnsafeBufferPointer { decode(bytes: $0) }
+  }
+
+  private static func decode(bytes text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
     var out: [UInt8] = []
     out.reserveCapacity(text.count / 4 &* 3 &+ 3)
     var held: UInt32 = 0

@@ -14,12 +14,12 @@ public struct AccessInterceptor: ServerInterceptor {
   /// Services whose methods any peer with a certificate may call: they say nothing about tenants.
   private static let open = ["grpc.health.v1.", "grpc.reflection."]
 
-  private let verifier: ContextVerifier
+  private let tokens: VerifiedTokens
   private let clock: ServiceClock
 
   /// - Parameter verifier: knows the public keys that sign context tokens.
   public init(verifier: ContextVerifier, clock: ServiceClock = .system) {
-    self.verifier = verifier
+    tokens = VerifiedTokens(verifier: verifier)
     self.clock = clock
   }
 
@@ -51,7 +51,7 @@ public struct AccessInterceptor: ServerInterceptor {
       }
     }
     guard let token = call.metadata.first(binary: ContextVerifier.metadataKey) else { return call }
-    guard let claims = verifier.verify(token, at: clock.now()), let caller = Caller(claims) else {
+    guard let caller = tokens.caller(token, at: clock.now()) else {
       throw AccessError.contextInvalid
     }
     var call = call
@@ -70,7 +70,7 @@ public struct AccessInterceptor: ServerInterceptor {
       guard let caller, let organization = caller.organizationID else {
         throw AccessError.contextMissing
       }
-      if let named, UUID(uuidString: named) != organization {
+      if let named, UUID(text: named) != organization {
         throw AccessError.organizationNotFound
       }
       if rule.subject == .staff, !caller.isStaff { throw AccessError.staffOnly }

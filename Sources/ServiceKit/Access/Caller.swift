@@ -46,13 +46,13 @@ public struct Caller: Sendable, Hashable {
 
   /// Reads claims; nil when an id in them is malformed.
   public init?(_ claims: ContextClaims) {
-    guard let account = UUID(uuidString: claims.accountID),
-      let session = UUID(uuidString: claims.sessionID),
+    guard let account = UUID(text: claims.accountID),
+      let session = UUID(text: claims.sessionID),
       let organization = Self.optional(claims.organizationID),
       let client = Self.optional(claims.clientID),
       let employee = Self.optional(claims.employeeID)
     else { return nil }
-    let branches = claims.branchIDs.compactMap(UUID.init(uuidString:))
+    let branches = claims.branchIDs.compactMap(UUID.init(text:))
     guard branches.count == claims.branchIDs.count else { return nil }
     self.init(
       accountID: account, organizationID: organization, hat: claims.hat,
@@ -63,7 +63,7 @@ public struct Caller: Sendable, Hashable {
   /// The outer nil says malformed, the inner one absent.
   private static func optional(_ text: String) -> UUID?? {
     if text.isEmpty { return .some(nil) }
-    return UUID(uuidString: text).map { .some($0) }
+    return UUID(text: text).map { .some($0) }
   }
 
   /// True when the caller has the permission, such as "clients.create".

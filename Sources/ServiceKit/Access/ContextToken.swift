@@ -57,11 +57,16 @@ public struct ContextVerifier: Sendable {
       key.isValidSignature(
         token.signature, for: signedBytes(keyID: token.keyID, claims: token.claims)),
       let claims = try? ContextClaims(serialized: token.claims),
-      let issued = claims.issueTime, let expires = claims.expireTime
-    else { return nil }
-    let now = moment.timeIntervalSince1970
-    guard Double(issued.seconds) - Self.skew <= now, now < Double(expires.seconds) + Self.skew
+      let valid = Self.validity(of: claims), valid.contains(moment.timeIntervalSince1970)
     else { return nil }
     return claims
+  }
+
+  /// From when to when claims hold, in seconds since 1970; nil when they do not say.
+  static func validity(of claims: ContextClaims) -> Range<Double>? {
+    guard let issued = claims.issueTime, let expires = claims.expireTime,
+      issued.seconds <= expires.seconds
+    else { return nil }
+    return Double(issued.seconds) - skew..<Double(expires.seconds) + skew
   }
 }

@@ -10,7 +10,7 @@ public enum Parse {
   public static func uuid(
     _ text: String, _ field: String, _ errors: inout FieldErrors
   ) -> UUID? {
-    guard let uuid = UUID(uuidString: text) else {
+    guard let uuid = UUID(text: text) else {
       errors.add(field, text.isEmpty ? "is required" : "is no UUID")
       return nil
     }

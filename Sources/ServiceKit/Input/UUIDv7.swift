@@ -34,9 +34,6 @@ public enum UUIDv7 {
 }
 
 extension UUID {
-  /// The text of ids on the wire: lower case.
-  public var text: String { uuidString.lowercased() }
-
   /// An id derived from this one, always the same for the same label: a request id for a call that
   /// a repeated call makes again.
   public func derived(_ label: String) -> UUID {
