@@ -49,7 +49,8 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 as_owner() {
   (
-    # A server outlives us; it must not keep open what our caller waits to see closed.
+    # A server outlives us; it must not keep open what our caller waits to see closed: Foundation's
+    # Process takes a script for running as long as anything holds a file it opened for it.
     for fd in /proc/"$BASHPID"/fd/*; do
       fd=${fd##*/}
       if [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ]; then eval "exec $fd>&-"; fi
@@ -108,22 +109,7 @@ make_cluster() {
   mv "$made" "$data"
 }
 
-# A caller may take this script for running as long as anything holds a file it opened for it:
-# Foundation's Process does. So the server gets none of them.
-start_server() (
-  for file in /proc/self/fd/*; do
-    number=${file##*/}
-    [ "$number" -le 2 ] || eval "exec $number>&-"
-  done
-  # The server outlives its starter and must keep nothing of what that one had open: whoever waits
-  # for the end of a pipe would wait for the server's.
-  local fd
-  for fd in /proc/self/fd/*; do
-    fd=${fd##*/}
-    if [ "$fd" -gt 2 ] && [ "$fd" -ne 255 ]; then eval "exec $fd>&-"; fi
-  done
-  as_owner "$bin/pg_ctl" start -D "$data" -s -w -t 60 -l "$dir/postgres.log"
-)
+start_server() { as_owner "$bin/pg_ctl" start -D "$data" -s -w -t 60 -l "$dir/postgres.log"; }
 
 start() {
   if [ -d "$data" ] && is_running; then return; fi
