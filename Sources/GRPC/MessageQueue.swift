@@ -22,10 +22,13 @@ final class MessageQueue: Sendable {
     }
   }
 
+  /// What a message counts beside its bytes, so that empty ones fill a window too.
+  static let messageCost = 64
+
   private let state = Mutex(State())
   private let onTake: @Sendable (Int) -> Void
 
-  /// - Parameter onTake: told the size of each message when its reader has it.
+  /// - Parameter onTake: told what each message counts when its reader has it.
   init(onTake: @escaping @Sendable (Int) -> Void = { _ in }) {
     self.onTake = onTake
   }
@@ -42,7 +45,7 @@ final class MessageQueue: Sendable {
       return waiter
     }
     guard let waiter else { return }
-    onTake(message.count)
+    onTake(message.count &+ Self.messageCost)
     waiter.give(.success(message))
   }
 
@@ -79,7 +82,7 @@ final class MessageQueue: Sendable {
     }
     switch step {
     case .message(let message):
-      onTake(message.count)
+      onTake(message.count &+ Self.messageCost)
       return message
     case .end(let end):
       try end.get()

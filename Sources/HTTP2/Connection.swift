@@ -157,6 +157,9 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
     pump()
   }
 
+  /// True once the channel is gone: what is submitted from then on is never sent.
+  public var isLost: Bool { delegate == nil }
+
   private func lost() {
     guard let delegate else { return }
     self.delegate = nil

@@ -34,6 +34,8 @@ public final class Session {
   /// What the open block of headers came to so far; only one can be open at a time.
   @exclusivity(unchecked) var blockBytes = 0
   @exclusivity(unchecked) var blockFields = 0
+  /// The stream the open block of headers belongs to.
+  var blockStream: Int32 = 0
   /// Streams whose answer has gone while the request has not ended.
   var answeredEarly: [StreamHandle] = []
 

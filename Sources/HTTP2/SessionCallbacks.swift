@@ -58,6 +58,7 @@ extension Session {
     blockBytes = 0
     blockFields = 0
     let id = frame.pointee.hd.stream_id
+    blockStream = id
     if settings.role == .server, frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
       let stream = streams.insert(Stream(id: id))
       nghttp2_session_set_stream_user_data(raw, id, stream.bits)
@@ -182,6 +183,8 @@ extension Session {
   }
 
   fileprivate func streamClosed(_ raw: OpaquePointer?, _ id: Int32, _ code: UInt32) {
+    // A block that the library itself refused ends without another word.
+    if turn.openBlock != nil, blockStream == id { closeBlock(keeping: false) }
     guard let stream = handle(raw, id), let state = streams.remove(stream) else { return }
     waitingBytes -= state.out.count
     let code = ErrorCode(rawValue: code)

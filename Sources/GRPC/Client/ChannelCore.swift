@@ -72,8 +72,8 @@ final class ChannelCore: @unchecked Sendable {
   }
 
   private func abandon(_ call: ClientCall, _ error: RPCError) {
-    if call.stream != nil {
-      for connection in connections { connection.abandon(call, error) }
+    if let connection = connection(of: call) {
+      connection.abandon(call, error)
     } else {
       waiting.removeAll { $0 === call }
       call.fail(error)

@@ -40,7 +40,8 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
 
   /// True when another call may be opened.
   var hasRoom: Bool {
-    takesCalls && openCalls < min(session.peerStreamsMax, settings.streamsMax)
+    takesCalls && connection?.isLost == false
+      && openCalls < min(session.peerStreamsMax, settings.streamsMax)
   }
 
   private func call(_ stream: StreamHandle) -> ClientCall? {
@@ -245,7 +246,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     case .stream(_, let queue):
       call.withheldBytes += bytes.count
       for message in complete {
-        call.untakenBytes += message.count
+        call.untakenBytes += message.count &+ MessageQueue.messageCost
         queue.push(message)
       }
       giveRoom(call)
@@ -265,7 +266,12 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     call.stream = nil
     openCalls -= 1
     if !call.isEnded {
-      if unprocessed { owner.again(call) } else { call.fail(Self.error(code)) }
+      // What a call with streams has sent already is not kept, so it cannot go out again.
+      if unprocessed, case .unary = call.kind {
+        owner.again(call)
+      } else {
+        call.fail(Self.error(code))
+      }
     }
     owner.roomOpened(self)
   }

@@ -31,6 +31,10 @@ final class ServerCall {
   /// Received bytes for which the peer has not been given new room.
   var withheldBytes = 0
   var lastByteAt: Int64
+  /// Bytes of the answer that the peer's window had not taken when it was last looked at.
+  var unsentBytes = 0
+  /// Since when it has taken none of them.
+  var unsentSince: Int64 = 0
 
   init(
     stream: StreamHandle, route: Int, context: CallContext, requestBytesMax: Int, now: Int64

@@ -44,7 +44,7 @@ extension ServerConnection {
     call.withheldBytes += bytes.count
     do throws(RPCError) {
       try call.assembler.add(bytes) { message in
-        call.untakenBytes += message.count
+        call.untakenBytes += message.count &+ MessageQueue.messageCost
         call.queue?.push(Array(message))
       }
     } catch {

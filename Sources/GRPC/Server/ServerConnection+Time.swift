@@ -99,7 +99,11 @@ extension ServerConnection {
   /// Ends what is overdue. Returns the next moment that matters.
   private func sweepCalls(_ now: Int64) -> Int64 {
     var next = Int64.max
-    for call in calls.lazy.compactMap({ $0 }) where call.phase != .answered {
+    for call in calls.lazy.compactMap({ $0 }) {
+      if call.phase == .answered {
+        next = min(next, sweepAnswer(call, now))
+        continue
+      }
       let deadline = call.context.deadline.nanoseconds
       let idle = call.lastByteAt &+ core.bodyIdleNanoseconds
       if deadline <= now {
@@ -113,6 +117,21 @@ extension ServerConnection {
       }
     }
     return next
+  }
+
+  /// An answer of which the peer's window takes nothing ends as one that its socket does not take.
+  private func sweepAnswer(_ call: ServerCall, _ now: Int64) -> Int64 {
+    let left = session.pendingBytes(call.stream)
+    guard left > 0 else { return .max }
+    if left != call.unsentBytes {
+      call.unsentBytes = left
+      call.unsentSince = now
+    }
+    let moment = call.unsentSince &+ core.settings.writeIdleTimeout.clampedNanoseconds
+    guard moment <= now else { return moment }
+    session.reset(call.stream, .cancel)
+    connectionNeedsFlush()
+    return .max
   }
 
   // MARK: Drain

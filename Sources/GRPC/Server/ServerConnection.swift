@@ -83,7 +83,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     var isStream = false
     if case .stream = handler.kind { isStream = true }
     let now = connection?.lastReadAt ?? 0
-    let deadline = core.deadline(head.timeout, from: now, streaming: isStream)
+    let deadline = core.deadline(
+      head.timeout, from: now, streaming: isStream && !core.isBuiltIn(route))
     let context = CallContext(
       method: handler.method, metadata: head.metadata, deadline: deadline, peer: peer)
     while calls.count <= stream.index { calls.append(nil) }

@@ -54,6 +54,9 @@ final class ServerCore: Sendable {
     route < firstBuiltIn ? interceptors : []
   }
 
+  /// True for health and reflection, whose streams may not hold a place for as long as others.
+  func isBuiltIn(_ route: Int) -> Bool { route >= firstBuiltIn }
+
   /// Gives a place back, once the handler has really ended.
   func release() {
     inFlight.wrappingSubtract(1, ordering: .relaxed)

@@ -130,7 +130,7 @@ final class Engine: @unchecked Sendable {
   private func take(_ command: Command) {
     switch command {
     case .call(let call):
-      if isStopping, case .single = call.purpose {
+      if isStopping, call.carriesPrologue {
         call.finish(.failure(.unavailable("the pool is closed")))
       } else {
         accept(call)
@@ -165,6 +165,9 @@ final class Engine: @unchecked Sendable {
     }
     for command in rest { take(command) }
     for slot in connections.indices { lose(slot, because: "the pool is closed") }
+    for call in waitingReads.removeAll() + waitingWrites.removeAll() {
+      call.finish(.failure(.unavailable("the pool is closed")))
+    }
     listener?.close()
     listener = nil
     for continuation in stopped { continuation.resume() }

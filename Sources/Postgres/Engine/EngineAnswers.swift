@@ -130,6 +130,11 @@ extension Engine {
       }
       return connections[connection.slot] === connection && failure != Engine.readOnly
     }
+    if case .begin = call.purpose, call.isFinished {
+      // Its caller left at the deadline, so nobody would give the connection back.
+      lose(connection.slot, because: "nobody waits for the transaction that began")
+      return false
+    }
     if call.announces, !call.isOpenStep { owesAnnouncement = true }
     call.finish(.success(call.blocks))
     return true

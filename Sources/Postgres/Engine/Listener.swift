@@ -93,7 +93,6 @@ final class Listener {
       } else if polling == PGRES_POLLING_OK {
         _ = PQsetnonblocking(handle, 1)
         isReady = true
-        pause = settings.reconnectPauseMin
         listenOn(now: now)
       }
       return
@@ -103,6 +102,8 @@ final class Listener {
       return
     }
     takeAnswers(handle, now: now)
+    // A refused LISTEN ends the connection, and the handle with it.
+    guard self.handle == handle else { return }
     while let notification = PQnotifies(handle) {
       let channel = String(cString: notification.pointee.relname)
       let payload = String(cString: notification.pointee.extra)
@@ -116,6 +117,7 @@ final class Listener {
       guard let result = PQgetResult(handle) else {
         if let channel = underWay {
           known.insert(channel)
+          pause = settings.reconnectPauseMin
           // Something may have been missed before this connection listened.
           deliver("", on: channel)
         }
