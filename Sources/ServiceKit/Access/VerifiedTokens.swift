@@ -6,7 +6,7 @@ import Synchronization
 /// and a gateway shows the same token for most of its minute.
 final class VerifiedTokens: Sendable {
   /// Tokens kept; when they are reached, the ended ones go, and all of them if none has ended.
-  static let countMax = 4096
+  static let countMax = 512
 
   /// A token's bytes, hashed all at once; an array is hashed byte by byte.
   private struct Key: Hashable {

@@ -133,7 +133,8 @@ func withDirectory(
       "test", queue: InvitationJobs(database: worker), signal: WakeSignal(), logger: logger,
       perform: { try await invitations.perform($0) })
     let follower = IdentityFollower(
-      clients: service.storage.clients, identity: service.identity, channel: channel, logger: logger,
+      clients: service.storage.clients, identity: service.identity, channel: channel,
+      logger: logger,
       clock: .system)
     try await withService(
       depth, bindings: [.clientDirectoryService(service)], interceptors: [TestIssuer.access()],

@@ -27,7 +27,8 @@ extension ClientDirectoryService {
       "invitations", queue: InvitationJobs(database: worker), signal: signal, logger: logger,
       perform: Invitations(identity: service.identity).perform)
     let follower = IdentityFollower(
-      clients: service.storage.clients, identity: service.identity, channel: identity, logger: logger,
+      clients: service.storage.clients, identity: service.identity, channel: identity,
+      logger: logger,
       clock: clock)
     return Assembly(
       services: [
