@@ -5,7 +5,7 @@ rounds that alternate between the service and pgbench, so that both meet the sam
 statements are not written down here: PostgreSQL logs those of one call, with their parameters, and
 pgbench repeats them in one pipeline, with fresh ids where the call had fresh ones.
 
-usage: services.py [--rounds N] [--json FILE]
+usage: services.py [--rounds N] [--json FILE] [--check]
 """
 
 import argparse
@@ -201,6 +201,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", default="")
+    parser.add_argument("--check", action="store_true",
+                        help="fail below the targets: GetClient 0.80 of pgbench, 60 MiB at rest")
     options = parser.parse_args()
     os.makedirs(RUN, exist_ok=True)
     results = []
@@ -229,6 +231,8 @@ def main():
         with open(options.json, "w") as file:
             json.dump({"calls": results, "createWithEmail": with_email, "restMiB": idle}, file,
                       indent=2)
+    if options.check and (results[0]["median"] < 0.80 or max(idle.values()) > 60):
+        sys.exit("bench: below the targets")
 
 
 main()

@@ -11,10 +11,18 @@ import ServiceKit
 
 /// Two organisations to try things with, made through the same rpcs that everybody uses.
 struct Demo: Sendable {
-  static let administrator = "admin@demo.example"
-  static let employee = "employee@demo.example"
-  static let otherAdministrator = "admin@other.example"
-  static let password = "clientele-demo-password"
+  static let administrator = setting("CLIENTELE_DEMO_ADMINISTRATOR", "admin@demo.example")
+  static let employee = setting("CLIENTELE_DEMO_EMPLOYEE", "employee@demo.example")
+  static let otherAdministrator = setting(
+    "CLIENTELE_DEMO_OTHER_ADMINISTRATOR", "admin@other.example")
+  static let password = setting("CLIENTELE_DEMO_PASSWORD", "clientele-demo-password")
+
+  private static func setting(_ name: String, _ standard: String) -> String {
+    ProcessInfo.processInfo.environment[name] ?? standard
+  }
+
+  /// There once everything is loaded: a run that was interrupted before goes on where it was.
+  private let marker: URL
 
   private let channels: [ClientChannel]
   private let identity: IdentityServiceClient
@@ -28,6 +36,7 @@ struct Demo: Sendable {
   private static func requestID(_ label: String) -> String { seed.derived(label).text }
 
   init(layout: DevLayout) throws {
+    marker = layout.directory.appending(path: "demo-loaded")
     let tls = TLSSettings(
       certificatePath: layout.pki("operator.pem"), keyPath: layout.pki("operator.key"),
       authorityPath: layout.pki("ca.pem"), trustDomain: ServiceSettings.trustDomain)
@@ -51,7 +60,7 @@ struct Demo: Sendable {
 
   /// Loads what is not there yet.
   func load() async throws {
-    if (try? await signIn(Self.administrator)) != nil { return }
+    guard !FileManager.default.fileExists(atPath: marker.path) else { return }
     DevRun.say("loading the demo organisations")
     let demo = try await organization.createOrganization(
       CreateOrganizationRequest(
@@ -72,6 +81,7 @@ struct Demo: Sendable {
     let context = try await context(Self.administrator, in: demo.organizationID)
     try await loadStaff(demo.organizationID, context)
     try await loadClients(demo.organizationID, context)
+    try Data().write(to: marker)
   }
 
   private func loadStaff(_ organizationID: String, _ context: CallOptions) async throws {

@@ -17,10 +17,19 @@ struct DevLayout: Sendable {
   let ports: [String: Int]
 
   var logs: URL { directory.appending(path: "logs") }
-  var outbox: URL { directory.appending(path: "outbox") }
+  /// Where mails go; CLIENTELE_OUTBOX changes it.
+  var outbox: URL {
+    ProcessInfo.processInfo.environment["CLIENTELE_OUTBOX"].map { URL(filePath: $0) }
+      ?? directory.appending(path: "outbox")
+  }
   var postgres: URL { directory.appending(path: "postgres") }
   var pids: URL { directory.appending(path: "pids") }
-  var publicURL: String { "http://127.0.0.1:\(gatewayPort)" }
+  /// The gateway's own address.
+  var gatewayURL: String { "http://127.0.0.1:\(gatewayPort)" }
+  /// The address that links in mails lead to; CLIENTELE_PUBLIC_URL changes it.
+  var publicURL: String {
+    ProcessInfo.processInfo.environment["CLIENTELE_PUBLIC_URL"] ?? gatewayURL
+  }
 
   /// A certificate or its key in the folder of the private authority.
   func pki(_ name: String) -> String { directory.appending(path: "pki/\(name)").path }
@@ -79,7 +88,7 @@ struct DevLayout: Sendable {
     if program == "messaging" {
       variables["CLIENTELE_OUTBOX"] = outbox.path
     }
-    // What the user set counts, but for what must fit together.
+    // What the user set counts, but for what must fit together: places, certificates, roles.
     return variables.merging(inherited) { ours, _ in ours }
   }
 }

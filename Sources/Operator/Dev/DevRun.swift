@@ -112,7 +112,7 @@ struct DevRun: ServiceLifecycle.Service {
   private func waitUntilReady() async throws {
     let limit = ContinuousClock.now + Self.readyWithin
     while true {
-      if let url = URL(string: "\(layout.publicURL)/healthz"),
+      if let url = URL(string: "\(layout.gatewayURL)/healthz"),
         let (_, response) = try? await URLSession.shared.data(from: url),
         (response as? HTTPURLResponse)?.statusCode == 200
       {
@@ -144,8 +144,8 @@ struct DevRun: ServiceLifecycle.Service {
 
       Clientele is up.
 
-        API and pages       \(layout.publicURL)
-        API description     \(layout.publicURL)/openapi.json
+        API and pages       \(layout.gatewayURL)
+        API description     \(layout.gatewayURL)/openapi.json
       \(services.joined(separator: "\n"))
         Certificate for a gRPC client  \(layout.directory.appending(path: "dev-client.pem").path), .key beside it
         Outbox              \(layout.outbox.path)

@@ -99,13 +99,13 @@ struct TestOrganization: Sendable {
   /// What memberships of each profile permit, as organization writes them.
   static func permissions(of profile: Profile) -> Set<String> {
     let administrator: Set = [
-      "clients.create", "clients.update", "clients.read_all", "clients.assign", "messages.read",
+      "clients.create", "clients.update", "clients.read_all", "clients.assign",
       "employees.manage",
     ]
     return switch profile {
     case .superAdmin: administrator.union(["organization.manage"])
     case .branchAdmin: administrator
-    case .manager: ["clients.create", "clients.update", "clients.read_branch", "messages.read"]
+    case .manager: ["clients.create", "clients.update", "clients.read_branch"]
     case .employee: ["clients.create", "clients.update"]
     default: []
     }
