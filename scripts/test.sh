@@ -147,6 +147,7 @@ for part in scripts protos migrations compose generated swift; do
   check "lint $part" scripts/lint.sh "$part"
 done
 if check "build" swift build --build-tests --explicit-target-dependency-import-check error; then
+  check "schemas" scripts/schema.sh --check
   start_cluster
   rooms=$(swift package dump-package 2>/dev/null </dev/null | .venv/bin/python -c '
 import json, sys
