@@ -4,7 +4,7 @@ import Testing
 
 /// Other people's implementations against the running services.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ForeignPeerTests {
-  @Test("a stock gRPC client calls every service, and a hostile one ends none")
+  @Test("a stock gRPC client calls every service, and a hostile one disturbs none")
   func peers() async throws {
     try await withStack { stack in
       let certificate = [
@@ -13,16 +13,17 @@ import Testing
         "--key", stack.directory.appending(path: "dev-client.key").path,
       ]
       let services = ["identity", "organization", "client-directory", "messaging"]
-      let client = try await Self.python(
-        "foreign_client.py", certificate + services.map { "\($0)=\(stack.address(of: $0))" })
+      let addresses = services.map { "\($0)=\(stack.address(of: $0))" }
+      let client = try await Self.python("foreign_client.py", certificate + addresses)
       #expect(client.status == 0, "\(client.output)")
       #expect(client.output.contains("ok      every service answers"))
-      let pidFile = stack.directory.appending(path: "pids/identity.pid").path
+      let pids = stack.directory.appending(path: "pids").path
       let attacker = try await Self.python(
-        "hostile_peer.py",
-        certificate + ["--pid-file", pidFile, stack.address(of: "identity")])
+        "hostile_peer.py", certificate + ["--pids", pids] + addresses)
       #expect(attacker.status == 0, "\(attacker.output)")
-      #expect(attacker.output.contains("ok      huge_length"))
+      for service in services {
+        #expect(attacker.output.contains("ok      \(service): huge_length"))
+      }
     }
   }
 

@@ -1,7 +1,8 @@
-"""Sends a running service what no honest client sends, one attack after the other, each bounded, all
-on loopback. Between them a healthy client must be answered, and the process must stay the same.
+"""Sends running services what no honest client sends, one attack after the other, each bounded, all
+on loopback. Meanwhile a healthy client must be answered every time, and no process may end.
 
-usage: hostile_peer.py --ca FILE --cert FILE --key FILE --pid-file FILE HOST:PORT
+usage: hostile_peer.py --ca FILE --cert FILE --key FILE --pids FOLDER
+         identity=HOST:PORT organization=HOST:PORT client-directory=HOST:PORT messaging=HOST:PORT
 """
 
 import argparse
@@ -9,6 +10,8 @@ import socket
 import ssl
 import struct
 import sys
+import threading
+import time
 import traceback
 
 import grpc
@@ -16,13 +19,20 @@ import hpack
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-SIGN_IN = "/clientele.identity.v1.IdentityService/SignIn"
+# Of each service one whose request begins with a text.
+METHODS = {
+    "identity": "/clientele.identity.v1.IdentityService/SignIn",
+    "organization": "/clientele.organization.v1.OrganizationService/GetOrganization",
+    "client-directory": "/clientele.client_directory.v1.ClientDirectoryService/GetClient",
+    "messaging": "/clientele.messaging.v1.MessagingService/GetMessage",
+}
 DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
 END_STREAM, END_HEADERS = 1, 4
 
 
 def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+    head = struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream)
+    return head + payload
 
 
 class Wire:
@@ -86,7 +96,7 @@ class Wire:
 def refused(options, body):
     """The gRPC code that raw request bytes are refused with."""
     channel = grpc.secure_channel(options.address, options.credentials)
-    call = channel.unary_unary(SIGN_IN, lambda data: data, lambda data: data)
+    call = channel.unary_unary(options.method, lambda data: data, lambda data: data)
     try:
         call(body, timeout=10)
     except grpc.RpcError as error:
@@ -125,7 +135,7 @@ def nul_in_email(options):
 def header_bomb(options):
     """A few bytes that unpack to megabytes of headers."""
     wire = Wire(options)
-    block = wire.headers(SIGN_IN) + b"\x40\x01x\x7f\xa1\x1e" + b"v" * 4000 + b"\xbe" * 12000
+    block = wire.headers(options.method) + b"\x40\x01x\x7f\xa1\x1e" + b"v" * 4000 + b"\xbe" * 12000
     wire.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, block))
     ended = any(
         kind == GOAWAY or (kind == RST_STREAM and stream == 1)
@@ -138,7 +148,7 @@ def header_bomb(options):
 def resets(options):
     """Ten thousand calls, each given up at once."""
     wire = Wire(options)
-    block = wire.headers(SIGN_IN)
+    block = wire.headers(options.method)
     ended = False
     try:
         for first in range(0, 10_000, 100):
@@ -157,7 +167,7 @@ def resets(options):
 def truncated_frame(options):
     """A frame that ends in its middle."""
     wire = Wire(options)
-    wire.send(frame(HEADERS, END_HEADERS, 1, wire.headers(SIGN_IN)))
+    wire.send(frame(HEADERS, END_HEADERS, 1, wire.headers(options.method)))
     wire.send(frame(DATA, END_STREAM, 1, b"\0" * 100)[:40])
     wire.close()
 
@@ -165,42 +175,95 @@ def truncated_frame(options):
 def huge_length(options):
     """A message that says it has four gigabytes."""
     wire = Wire(options)
-    wire.send(frame(HEADERS, END_HEADERS, 1, wire.headers(SIGN_IN)))
+    wire.send(frame(HEADERS, END_HEADERS, 1, wire.headers(options.method)))
     wire.send(frame(DATA, 0, 1, b"\0\xff\xff\xff\xff" + b"x" * 100))
     status = wire.status(1)
     wire.close()
     assert status == 8, f"grpc-status {status} instead of 8, RESOURCE_EXHAUSTED"
 
 
-def check_health(options):
-    channel = grpc.secure_channel(options.address, options.credentials)
-    answer = health_pb2_grpc.HealthStub(channel).Check(
-        health_pb2.HealthCheckRequest(), timeout=5)
-    channel.close()
-    assert answer.status == health_pb2.HealthCheckResponse.SERVING, answer
+class HealthyClient:
+    """Asks for the service's health all the while and keeps what went wrong."""
+
+    INTERVAL = 0.05  # seconds
+    ENOUGH = 5  # answers during each attack
+
+    def __init__(self, options):
+        self.channel = grpc.secure_channel(options.address, options.credentials)
+        self.stub = health_pb2_grpc.HealthStub(self.channel)
+        self.over = threading.Event()
+        self.answers = 0
+        self.slowest = 0.0
+        self.failure = None
+        self.thread = threading.Thread(target=self.ask)
+
+    def check(self):
+        began = time.monotonic()
+        answer = self.stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING, answer
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        self.answers += 1
+
+    def ask(self):
+        try:
+            while not self.over.wait(self.INTERVAL):
+                self.check()
+        except Exception as error:  # Told by the main thread.
+            self.failure = error
+
+    def __enter__(self):
+        # The first answer, for which the connection is made, comes before the attack.
+        self.check()
+        self.answers, self.slowest = 0, 0.0
+        self.thread.start()
+        return self
+
+    def wants_more(self):
+        """Whether the attack must go on so that enough is asked meanwhile."""
+        return self.failure is None and self.answers < self.ENOUGH
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        try:
+            if self.failure is None:
+                self.check()
+        except Exception as error:
+            self.failure = error
+        self.channel.close()
+        if self.failure is not None:
+            raise AssertionError(f"after {self.answers} answers") from self.failure
 
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("ca", "cert", "key", "pid-file"):
+    for name in ("ca", "cert", "key", "pids"):
         parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("address")
+    parser.add_argument("services", nargs="+")
     options = parser.parse_args()
     options.credentials = grpc.ssl_channel_credentials(
         *(open(path, "rb").read() for path in (options.ca, options.key, options.cert))
     )
-    pid = open(options.pid_file).read()
     failed = 0
-    for attack in (nested_groups, nested_messages, nul_in_email, header_bomb, resets,
-                   truncated_frame, huge_length):
-        try:
-            attack(options)
-            check_health(options)
-            assert open(options.pid_file).read() == pid, "the process ended"
-            print(f"ok      {attack.__name__}")
-        except Exception:  # Every failure is told, whatever it is.
-            failed += 1
-            print(f"FAILED  {attack.__name__}\n{traceback.format_exc()}")
+    for service in options.services:
+        name, options.address = service.split("=", 1)
+        options.method = METHODS[name]
+        pid_file = f"{options.pids}/{name}.pid"
+        pid = open(pid_file).read()
+        for attack in (nested_groups, nested_messages, nul_in_email, header_bomb, resets,
+                       truncated_frame, huge_length):
+            try:
+                with HealthyClient(options) as client:
+                    attacks = 0
+                    while attacks == 0 or client.wants_more():
+                        attack(options)
+                        attacks += 1
+                assert open(pid_file).read() == pid, "the process ended"
+                print(f"ok      {name}: {attack.__name__} {attacks} times, {client.answers} "
+                      f"healthy answers, the slowest in {client.slowest * 1000:.0f} ms")
+            except Exception:  # Every failure is told, whatever it is.
+                failed += 1
+                print(f"FAILED  {name}: {attack.__name__}\n{traceback.format_exc()}")
     sys.exit(1 if failed else 0)
 
 
