@@ -1,6 +1,7 @@
 import ArgumentParser
 import CommonAPI
 import Foundation
+import FoundationNetworking
 import GRPC
 import Postgres
 
@@ -16,6 +17,8 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(help: "host of the services.")
   var host = "127.0.0.1"
 
+  @OptionGroup var ports: PortOptions
+
   /// One finding: fine, or what is wrong and what mends it.
   struct Finding: Sendable {
     let subject: String
@@ -28,7 +31,10 @@ struct DoctorCommand: AsyncParsableCommand {
     let run = URL(fileURLWithPath: directory, relativeTo: root).absoluteURL
     var findings = certificates(run)
     findings += await database(run, root)
-    for (name, port) in DevLayout.standardPorts { findings.append(await service(name, port, run)) }
+    for name in DevLayout.services {
+      findings.append(await service(name, ports.services[name] ?? 0, run))
+    }
+    findings.append(await gateway(run))
     findings.append(outbox(run))
     for finding in findings {
       if let wrong = finding.wrong {
@@ -127,6 +133,26 @@ struct DoctorCommand: AsyncParsableCommand {
       await channel.close()
     } catch {
       finding.wrong = "\(error)"
+    }
+    return finding
+  }
+
+  private func gateway(_ run: URL) async -> Finding {
+    let address = "\(host):\(ports.gatewayPort)"
+    var finding = Finding(subject: "gateway at \(address)")
+    finding.remedy = "its log is \(run.path)/logs/gateway.log"
+    guard let url = URL(string: "http://\(address)/healthz") else {
+      finding.wrong = "this is no address"
+      return finding
+    }
+    var request = URLRequest(url: url)
+    request.timeoutInterval = 2
+    do {
+      let (_, response) = try await URLSession.shared.data(for: request)
+      let status = (response as? HTTPURLResponse)?.statusCode ?? 0
+      if status != 200 { finding.wrong = "/healthz answers \(status)" }
+    } catch {
+      finding.wrong = "it does not answer: \(error.localizedDescription)"
     }
     return finding
   }

@@ -33,6 +33,11 @@ actor Stack {
     self.url = url
   }
 
+  /// Where this run listens, for the operator's program.
+  nonisolated var portOptions: [String] {
+    ports.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)-port", "\($0.value)"] }
+  }
+
   /// `host:port` of a service, by the name its certificate has.
   nonisolated func address(of service: String) -> String {
     "localhost:\(ports[service] ?? 0)"
@@ -51,9 +56,7 @@ actor Stack {
     let process = Process()
     process.executableURL = try Self.program("clientele")
     process.arguments = ["dev", "--directory", directory.path, demo ? "--demo" : "--no-demo"]
-    for (name, port) in ports {
-      process.arguments?.append(contentsOf: ["--\(name)-port", "\(port)"])
-    }
+    process.arguments?.append(contentsOf: portOptions)
     process.currentDirectoryURL = Checkout.root
     process.environment = ProcessInfo.processInfo.environment.merging([
       // Every caller of a test has the same address.
@@ -130,7 +133,7 @@ actor Stack {
   }
 
   /// A program of the package: beside the one that runs the tests.
-  private static func program(_ name: String) throws -> URL {
+  static func program(_ name: String) throws -> URL {
     let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     let folders = [
       URL(filePath: own).deletingLastPathComponent(), Checkout.root.appending(path: ".build/debug"),

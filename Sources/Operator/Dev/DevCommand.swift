@@ -18,27 +18,10 @@ struct DevCommand: AsyncParsableCommand {
   @Option(help: "What the run keeps: database, certificates, mails, logs.")
   var directory = ".run"
 
-  @Option(help: "The gateway's port. CLIENTELE_GATEWAY_PORT changes the default.")
-  var gatewayPort = Self.port("CLIENTELE_GATEWAY_PORT", 8080)
-
-  @Option(help: "identity's port. CLIENTELE_IDENTITY_PORT changes the default.")
-  var identityPort = Self.port("CLIENTELE_IDENTITY_PORT", 50051)
-
-  @Option(help: "organization's port. CLIENTELE_ORGANIZATION_PORT changes the default.")
-  var organizationPort = Self.port("CLIENTELE_ORGANIZATION_PORT", 50052)
-
-  @Option(help: "client-directory's port. CLIENTELE_CLIENT_DIRECTORY_PORT changes the default.")
-  var clientDirectoryPort = Self.port("CLIENTELE_CLIENT_DIRECTORY_PORT", 50053)
-
-  @Option(help: "messaging's port. CLIENTELE_MESSAGING_PORT changes the default.")
-  var messagingPort = Self.port("CLIENTELE_MESSAGING_PORT", 50054)
+  @OptionGroup var ports: PortOptions
 
   @Flag(inversion: .prefixedNo, help: "Load the demo organisations.")
   var demo = true
-
-  private static func port(_ name: String, _ standard: Int) -> Int {
-    ProcessInfo.processInfo.environment[name].flatMap(Int.init) ?? standard
-  }
 
   func run() async throws {
     let layout = try self.layout()
@@ -65,10 +48,7 @@ struct DevCommand: AsyncParsableCommand {
       root: root,
       directory: URL(fileURLWithPath: directory, relativeTo: root).absoluteURL.standardizedFileURL,
       programs: URL(fileURLWithPath: own).deletingLastPathComponent(),
-      gatewayPort: gatewayPort,
-      ports: [
-        "identity": identityPort, "organization": organizationPort,
-        "client-directory": clientDirectoryPort, "messaging": messagingPort,
-      ])
+      gatewayPort: ports.gatewayPort,
+      ports: ports.services)
   }
 }
