@@ -17,7 +17,7 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
   case pageTokenInvalid
   case filterNotOffered
   case phoneInvalid
-  case emailInvalid([FieldViolation])
+  case emailInvalid(EmailWay, field: String)
   case emailRequired
   case noEmailNotConfirmed
   case emailInThisOrganization(EmailWay, visible: UUID?)
@@ -97,10 +97,11 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
 
   private var emailError: RPCError {
     switch self {
-    case .emailInvalid(let violations):
+    case .emailInvalid(let way, let field):
       RPCError(
         .invalidArgument, reason: "EMAIL_INVALID", "the e-mail address is not valid",
-        violations: violations)
+        violations: [FieldViolation(field: field, description: "is no e-mail address")],
+        resolutions: way.invalid)
     case .emailRequired:
       RPCError(
         .invalidArgument, reason: "EMAIL_REQUIRED", "this organisation's clients have an e-mail",
@@ -177,6 +178,9 @@ enum EmailWay: Sendable, Hashable {
   private static let usernameOnly = [
     "existingEmailResolution": "EXISTING_EMAIL_RESOLUTION_USERNAME_ONLY"
   ]
+
+  /// Type it again.
+  var invalid: [Resolution] { [.calling(anotherRPC, "resolution.enter_email")] }
 
   /// Open the other file if the caller may; or let the family share the address.
   func inThisOrganization(_ client: UUID?) -> [Resolution] {

@@ -53,7 +53,7 @@ struct ClientDraft: Sendable {
       guard request.noEmailConfirmed else { throw ClientDirectoryError.noEmailNotConfirmed }
       return nil
     }
-    return try Fields.email(request.email, "email")
+    return try Fields.email(request.email, "email", .create)
   }
 }
 
@@ -80,11 +80,9 @@ struct CaseManagerDraft: Sendable, Hashable {
 /// Fields that several requests share.
 enum Fields {
   /// Throws INVALID_ARGUMENT/EMAIL_INVALID.
-  static func email(_ text: String, _ field: String) throws -> EmailAddress {
+  static func email(_ text: String, _ field: String, _ way: EmailWay) throws -> EmailAddress {
     guard let email = EmailAddress(text) else {
-      throw ClientDirectoryError.emailInvalid([
-        FieldViolation(field: field, description: "is no e-mail address")
-      ])
+      throw ClientDirectoryError.emailInvalid(way, field: field)
     }
     return email
   }

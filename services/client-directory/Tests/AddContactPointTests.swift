@@ -148,6 +148,7 @@ extension DirectoryHarness {
       }
       let email = await refusal { try await harness.add("a@b", to: client, by: employee) }
       #expect(email?.reason == "EMAIL_INVALID")
+      #expect(email?.resolutions.first?.rpc.hasSuffix("/AddContactPoint") == true)
     }
   }
 

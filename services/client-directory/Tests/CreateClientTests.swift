@@ -92,6 +92,7 @@ import Testing
       #expect(invalid?.code == .invalidArgument)
       #expect(invalid?.reason == "EMAIL_INVALID")
       #expect(invalid?.violations.first?.field == "email")
+      #expect(invalid?.resolutions.first?.rpc.hasSuffix("/CreateClient") == true)
 
       let first = try await harness.create(by: employee, email: "julie@example.org")
       harness.identity.take("julie@example.org", "EMAIL_ON_PLATFORM")

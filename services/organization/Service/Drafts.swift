@@ -37,7 +37,8 @@ struct OrganizationDraft: Sendable {
     let administrator = try PersonDraft(
       givenName: (request.administratorGivenName, "administrator_given_name"),
       familyName: (request.administratorFamilyName, "administrator_family_name"),
-      email: (request.administratorEmail, "administrator_email"), &errors)
+      email: (request.administratorEmail, "administrator_email"), for: "CreateOrganization",
+      &errors)
     try errors.throwIfAny()
     guard let name, let country, let branchName, let administrator else {
       throw RPCError(.internalError, "internal error")
@@ -92,15 +93,17 @@ struct PersonDraft: Sendable {
   let email: EmailAddress
 
   /// Nil when something was noted. Throws EMAIL_INVALID, with everything noted, for a bad address.
+  ///
+  /// - Parameter rpc: takes another one.
   init?(
     givenName: (text: String, field: String), familyName: (text: String, field: String),
-    email: (text: String, field: String), _ errors: inout FieldErrors
+    email: (text: String, field: String), for rpc: String, _ errors: inout FieldErrors
   ) throws {
     let given = Parse.text(givenName.text, givenName.field, 1...100, &errors)
     let family = Parse.text(familyName.text, familyName.field, 1...100, &errors)
     guard let address = EmailAddress(email.text) else {
       errors.add(email.field, "is no e-mail address")
-      throw OrganizationError.emailInvalid(errors.violations)
+      throw OrganizationError.emailInvalid(rpc: rpc, errors.violations)
     }
     guard let given, let family else { return nil }
     self.givenName = given

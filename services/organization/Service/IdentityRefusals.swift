@@ -18,9 +18,8 @@ func translatingRefusals<Answer: Sendable>(
     case "EMAIL_ON_PLATFORM": throw OrganizationError.emailOnPlatform(rpc: rpc, field: field)
     case "EMAIL_PROFESSIONAL": throw OrganizationError.emailProfessional(rpc: rpc, field: field)
     case "EMAIL_INVALID":
-      throw OrganizationError.emailInvalid([
-        FieldViolation(field: field, description: "is no e-mail address")
-      ])
+      throw OrganizationError.emailInvalid(
+        rpc: rpc, [FieldViolation(field: field, description: "is no e-mail address")])
     default: break
     }
     switch error.code {

@@ -11,7 +11,7 @@ enum OrganizationError: RPCErrorConvertible, Hashable {
   case employeeNotFound
   case employeeExists
   case profileAboveOwn
-  case emailInvalid([FieldViolation])
+  case emailInvalid(rpc: String, [FieldViolation])
   case emailOnPlatform(rpc: String, field: String)
   case emailProfessional(rpc: String, field: String)
   case pageTokenInvalid
@@ -55,10 +55,10 @@ enum OrganizationError: RPCErrorConvertible, Hashable {
 
   private var emailError: RPCError {
     switch self {
-    case .emailInvalid(let violations):
+    case .emailInvalid(let rpc, let violations):
       RPCError(
         .invalidArgument, reason: "EMAIL_INVALID", "the e-mail address is not valid",
-        violations: violations)
+        violations: violations, resolutions: [.calling(rpc, "resolution.enter_email")])
     case .emailProfessional(let rpc, let field):
       RPCError(
         .alreadyExists, reason: "EMAIL_PROFESSIONAL",

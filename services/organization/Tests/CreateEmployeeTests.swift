@@ -116,6 +116,7 @@ import Testing
           .sample(in: organization, email: "b@nowhere"), options: administrator.options)
       }
       #expect(bad?.reason == "EMAIL_INVALID")
+      #expect(bad?.resolutions.first?.rpc.hasSuffix("/CreateEmployee") == true)
       #expect(bad?.violations.contains { $0.field == "email" } == true)
       harness.identity.take("pro@example.org", "EMAIL_PROFESSIONAL")
       let taken = await #expect(throws: RPCError.self) {

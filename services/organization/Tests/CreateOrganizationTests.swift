@@ -119,6 +119,7 @@ import Testing
       #expect(named.isSuperset(of: ["name", "country", "languages[0]", "time_zone"]))
       let email = await #expect(throws: RPCError.self) { try await harness.open(email: "no") }
       #expect(email?.reason == "EMAIL_INVALID")
+      #expect(email?.resolutions.first?.rpc.hasSuffix("/CreateOrganization") == true)
       let request = await #expect(throws: RPCError.self) {
         try await harness.open { $0.requestID = "" }
       }

@@ -82,7 +82,7 @@ private struct ContactPointDraft {
     case .email:
       if request.phoneType != .unspecified { errors.add("phone_type", "is for phones") }
       try errors.throwIfAny()
-      let address = try Fields.email(request.value, "value")
+      let address = try Fields.email(request.value, "value", .add)
       email = address
       value = address.raw
       phoneType = .unspecified

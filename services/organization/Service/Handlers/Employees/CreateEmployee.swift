@@ -72,7 +72,7 @@ struct EmployeeDraft: Sendable {
       request.language.isEmpty ? nil : Parse.language(request.language, "language", &errors)
     let person = try PersonDraft(
       givenName: (request.givenName, "given_name"), familyName: (request.familyName, "family_name"),
-      email: (request.email, "email"), &errors)
+      email: (request.email, "email"), for: "CreateEmployee", &errors)
     try errors.throwIfAny()
     guard let person else { throw RPCError(.internalError, "internal error") }
     self.person = person
