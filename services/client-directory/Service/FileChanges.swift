@@ -53,6 +53,9 @@ extension ClientDirectoryService {
         return try await storage.clients.update(row, effects, answer: answer, for: intent)
       } catch ClientDirectoryError.staleETag where etag.isEmpty && attempt < Self.attemptsMax {
         attempt += 1
+      } catch is EmailTakenInOrganization where attempt < Self.attemptsMax {
+        // The next attempt finds who has it, and refuses in the words of the rpc.
+        attempt += 1
       }
     }
   }

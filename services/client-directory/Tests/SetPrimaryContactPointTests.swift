@@ -78,6 +78,36 @@ import Testing
     }
   }
 
+  @Test(
+    "of clients that take one e-mail at once, all but one are refused", arguments: [true, false])
+  func race(added: Bool) async throws {
+    try await withDirectory { harness in
+      let employee = harness.staff(.employee, of: harness.organization())
+      var clients: [Client] = []
+      for _ in 0..<4 {
+        var client = try await harness.create(by: employee)
+        if !added {
+          client = try await harness.add(
+            "j@example.org", .email, .secondary, to: client, by: employee)
+        }
+        clients.append(client)
+      }
+      let reasons = await withTaskGroup(of: String.self) { group in
+        for client in clients {
+          group.addTask {
+            await refusal {
+              added
+                ? try await harness.add("j@example.org", to: client, by: employee)
+                : try await setPrimary(harness, "j@example.org", of: client, by: employee)
+            }?.reason ?? "taken"
+          }
+        }
+        return await group.reduce(into: [String: Int]()) { $0[$1, default: 0] += 1 }
+      }
+      #expect(reasons == ["taken": 1, "EMAIL_IN_THIS_ORG": 3])
+    }
+  }
+
   @Test("not once the client has signed in (B47), not what is not there")
   func refusals() async throws {
     try await withDirectory { harness in
