@@ -58,6 +58,30 @@ import Testing
     }
   }
 
+  @Test("an account that becomes active meanwhile keeps its address")
+  func overtaken() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id()
+      let account = try await identity.pending("ada@example.org", organization: organization)
+      // Another transaction has proved the address and is about to commit.
+      let database = identity.database
+      async let activation = database.sql(
+        """
+        do $$ begin
+          update identity.login_identifiers set state = 'VERIFIED', verified_at = now();
+          update identity.accounts set state = 'ACTIVE', activated_at = now();
+          perform pg_sleep(1);
+        end $$
+        """)
+      try await Task.sleep(for: .milliseconds(400))
+      let refused = await refusal {
+        try await reserve(identity, account, "new@example.org", organization: organization)
+      }
+      #expect(refused?.reason == "LOGIN_EMAIL_OWNED_BY_HOLDER")
+      _ = try await activation
+    }
+  }
+
   @Test("once the holder activated the account, the address is theirs (B47)")
   func ownedByHolder() async throws {
     try await withIdentity { identity in

@@ -20,6 +20,8 @@ struct Accounts: Sendable {
 
   /// Refuses a second holder of an e-mail or a username.
   private static let taken = "login_identifiers_normalized_key"
+  /// Refuses an account a second e-mail, when another call gave it one or proved the one it had.
+  private static let bound = "login_identifiers_account_key"
 
   static let byID = Statement<AccountRow>(
     """
@@ -117,7 +119,9 @@ struct Accounts: Sendable {
           return try await reserve(
             email, for: id, organization: organization, request: request, at: now,
             deadline: deadline)
-        } catch let error as PostgresError where error.constraint == Self.taken {
+        } catch let error as PostgresError
+          where error.constraint == Self.taken || error.constraint == Self.bound
+        {
           continue
         }
       }
