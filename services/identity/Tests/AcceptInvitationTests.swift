@@ -92,6 +92,46 @@ import Testing
     }
   }
 
+  @Test(
+    "a link that closes between its reading and the acceptance accepts nothing",
+    arguments: ["INVITATION_SUPERSEDED", "INVITATION_EXPIRED"])
+  func overtaken(reason: String) async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id()
+      let account = try await identity.pending("ada@example.org", organization: organization)
+      let invitation = try await identity.invite(account, organization: organization)
+      let invitations = identity.service.storage.invitations
+      let link = try #require(identity.links.link(try await identity.token(invitation)))
+      identity.clock.advance(61)
+      let now = identity.clock.now
+      let page = try await invitations.page(link, at: now, deadline: .after(.seconds(5)))
+      identity.clock.advance(5)
+      if reason == "INVITATION_SUPERSEDED" {
+        _ = try await identity.client.resendInvitation(
+          ResendInvitationRequest(
+            requestID: TestIdentity.id(), organizationID: organization,
+            recordID: invitation.recordID))
+      } else {
+        _ = try await identity.client.reserveLoginEmail(
+          ReserveLoginEmailRequest(
+            requestID: TestIdentity.id(), organizationID: organization,
+            accountID: account.accountID, loginEmail: "right@example.org"))
+      }
+      let request = try RequestKey(
+        "", account: page.accountID,
+        in: CallContext(method: IdentityServiceMethods.acceptInvitation),
+        for: AcceptInvitationRequest())
+      let refused = await #expect(throws: IdentityError.self) {
+        _ = try await invitations.accept(
+          link, page, password: nil, request: request, at: now, deadline: .after(.seconds(5)))
+      }
+      #expect(refused?.rpcError.reason == reason)
+      #expect(
+        try await identity.client.getAccount(GetAccountRequest(accountID: account.accountID))
+          .state == .pending)
+    }
+  }
+
   @Test("an account that has a password is asked for that one")
   func knownAccount() async throws {
     try await withIdentity { identity in

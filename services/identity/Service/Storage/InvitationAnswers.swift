@@ -16,10 +16,12 @@ extension Invitations {
       username, login_email, login_email_normalized, password_hash, pepper_key_id, client_version
     from look_up_invitation($1, $2)
     """)
-  /// Without a condition on the state: a trigger refuses a second answer.
+  /// Without a condition on the state: a trigger refuses a second answer. The acceptance of a
+  /// sending that is the latest no more, or open no more, has no moment, which a check refuses.
   private static let accept = Statement<NoRow>(
     """
-    update invitations set state = 'ACCEPTED', answered_at = $3
+    update invitations set state = 'ACCEPTED',
+      answered_at = case when send_count = $4 and expires_at > $3 then $3 end
     where organization_id = $1 and invitation_id = $2
     """)
   private static let activate = Statement<NoRow>(
@@ -28,7 +30,8 @@ extension Invitations {
     where account_id = $1 and state = 'PENDING'
     """)
   private static let faults: ConstraintFaults = [
-    "invitations_answer_final": IdentityError.invitationAccepted,
+    "invitations_answer_final": IdentityError.concurrentChange,
+    "invitations_answered_at_check": IdentityError.concurrentChange,
     // Two first passwords at once, through two organisations' invitations.
     "credentials_pkey": IdentityError.concurrentChange,
   ]
@@ -44,7 +47,7 @@ extension Invitations {
     return page
   }
 
-  /// Accepts. Throws INVITATION_ACCEPTED or CONCURRENT_CHANGE when somebody was faster.
+  /// Accepts. Throws why the link opens no more, or CONCURRENT_CHANGE, when somebody was faster.
   ///
   /// - Parameter password: the first password of the account; nil when it has one.
   func accept(
@@ -58,7 +61,7 @@ extension Invitations {
       organizationID: link.organizationID.text)
     var queries = [
       AnyQuery(idempotency.record(request.key, answer)),
-      AnyQuery(Self.accept(link.organizationID, link.invitationID, now)),
+      AnyQuery(Self.accept(link.organizationID, link.invitationID, now, link.sendCount)),
       AnyQuery(LoginIdentifiers.verify(account, page.emailNormalized, now)),
       AnyQuery(LoginIdentifiers.releaseReservedEmails(account, page.emailNormalized)),
       AnyQuery(Self.activate(account, now)),
@@ -78,11 +81,16 @@ extension Invitations {
       queries += Memberships.change(page.clientHat(link.organizationID), at: now)
     }
     let changes = queries
-    return try await Self.faults.blaming {
-      try await database.run(
-        .both(organization: link.organizationID, account: account), deadline: deadline.instant,
-        all: changes)
-      return answer
+    do {
+      return try await Self.faults.blaming {
+        try await database.run(
+          .both(organization: link.organizationID, account: account), deadline: deadline.instant,
+          all: changes)
+        return answer
+      }
+    } catch IdentityError.concurrentChange {
+      _ = try await self.page(link, at: now, deadline: deadline)
+      throw IdentityError.concurrentChange
     }
   }
 }

@@ -67,10 +67,11 @@ struct Invitations: Sendable {
     limit 100
     """)
   /// Links sent elsewhere open no more once the account reserves another address; a resend opens
-  /// the invitation again.
+  /// the invitation again. Expired since ever, since acceptances under way read the clock
+  /// before.
   static let closeLinksElsewhere = Statement<NoRow>(
     """
-    update invitations set expires_at = $3::timestamptz - interval '1 second'
+    update invitations set expires_at = created_at - interval '1 second'
     where account_id = $1 and email_normalized <> $2 and state = 'PENDING' and expires_at > $3
     """)
 
