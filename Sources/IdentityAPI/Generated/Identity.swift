@@ -1250,6 +1250,9 @@ public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationS
   public var email: String = ""
   /// BCP 47 tag of the mail's language; empty keeps the one it has.
   public var language: String = ""
+  /// The account the record stands for now (UUID); when it differs from the invitation's, the
+  /// invitation counts as not found. Empty asks for no particular one.
+  public var accountID: String = ""
 
   public init() {}
 
@@ -1259,13 +1262,15 @@ public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationS
     organizationID: String = "",
     recordID: String = "",
     email: String = "",
-    language: String = ""
+    language: String = "",
+    accountID: String = ""
   ) {
     self.requestID = requestID
     self.organizationID = organizationID
     self.recordID = recordID
     self.email = email
     self.language = language
+    self.accountID = accountID
   }
 
   public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -1281,6 +1286,7 @@ public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationS
     self.recordID = StructFields.string(c.pointee.record_id.len, c.pointee.record_id.data)
     self.email = StructFields.string(c.pointee.email.len, c.pointee.email.data)
     self.language = StructFields.string(c.pointee.language.len, c.pointee.language.data)
+    self.accountID = StructFields.string(c.pointee.account_id.len, c.pointee.account_id.data)
   }
 
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -1291,6 +1297,7 @@ public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationS
     (c.pointee.record_id.len, c.pointee.record_id.data) = arena.copy(self.recordID)
     (c.pointee.email.len, c.pointee.email.data) = arena.copy(self.email)
     (c.pointee.language.len, c.pointee.language.data) = arena.copy(self.language)
+    (c.pointee.account_id.len, c.pointee.account_id.data) = arena.copy(self.accountID)
     return UnsafeMutableRawPointer(c)
   }
 
@@ -1309,6 +1316,8 @@ public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationS
         if let value = try reader.one(4, JSONMapping.string) { self.email = value }
       case "language":
         if let value = try reader.one(5, JSONMapping.string) { self.language = value }
+      case "accountId", "account_id":
+        if let value = try reader.one(6, JSONMapping.string) { self.accountID = value }
       default: throw reader.unknown()
       }
     }
@@ -1321,11 +1330,12 @@ public struct ResendInvitationRequest: Protobuf.Message, CommonAPI.OrganizationS
     if !self.recordID.isEmpty { object.add("recordId", JSONMapping.json(self.recordID)) }
     if !self.email.isEmpty { object.add("email", JSONMapping.json(self.email)) }
     if !self.language.isEmpty { object.add("language", JSONMapping.json(self.language)) }
+    if !self.accountID.isEmpty { object.add("accountId", JSONMapping.json(self.accountID)) }
     return .object(object)
   }
 
   public static let wireTable = WireTable([
-    [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .string)],
+    [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string)],
   ])
 }
 

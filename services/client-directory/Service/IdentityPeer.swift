@@ -80,13 +80,14 @@ struct IdentityPeer: Sendable {
   }
 
   /// Has the invitation of a client sent once more, and answers how often it was sent; nil when
-  /// there is none.
+  /// there is none for the account the file stands for now.
   func resend(_ row: ClientRow, requestID: UUID, in call: CallContext) async throws -> Int32? {
     do {
       return try await client.resendInvitation(
         ResendInvitationRequest(
           requestID: requestID.text, organizationID: row.organizationID.text,
-          recordID: row.clientID.text, email: row.invitationEmail, language: row.language),
+          recordID: row.clientID.text, email: row.invitationEmail, language: row.language,
+          accountID: row.accountID?.text ?? ""),
         options: call.onward()
       ).sendCount
     } catch let error as RPCError where error.reason == "INVITATION_NOT_FOUND" {
@@ -98,11 +99,11 @@ struct IdentityPeer: Sendable {
     }
   }
 
-  /// The e-mail that signs in to an account; nil when none does.
-  func loginEmail(of account: UUID) async throws -> EmailAddress? {
+  /// What signs in to an account: its username, and its e-mail if it has one.
+  func login(of account: UUID) async throws -> (username: String, email: EmailAddress?) {
     let account = try await client.getAccount(
       GetAccountRequest(accountID: account.text), options: .background())
-    return EmailAddress(account.loginEmail)
+    return (account.username, EmailAddress(account.loginEmail))
   }
 
   private static func pending(_ account: Account) throws -> PendingAccount {

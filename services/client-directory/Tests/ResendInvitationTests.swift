@@ -56,6 +56,32 @@ import Testing
     }
   }
 
+  @Test("an address that another pending account holds: that account is invited, anew")
+  func anotherAccount() async throws {
+    try await withDirectory { harness in
+      let employee = harness.staff(.employee, of: harness.organization())
+      var client = try await harness.create(by: employee, email: "wrong@example.org")
+      try await harness.invite()
+      let holder = harness.identity.hold("right@example.org")
+      client = try await harness.add("right@example.org", to: client, by: employee)
+      #expect(client.accountID == holder)
+      #expect(try await resend(harness, client, by: employee).email == "right@example.org")
+      #expect(harness.identity.invited(client.clientID) == holder)
+      #expect(try await resend(harness, client, by: employee).sendCount == 2)
+    }
+  }
+
+  @Test("acceptance says what signs in")
+  func acceptedLogin() async throws {
+    try await withDirectory { harness in
+      let employee = harness.staff(.employee, of: harness.organization())
+      let client = try await harness.create(by: employee, email: "julie@example.org")
+      harness.identity.rename(client.accountID, "julie")
+      try await harness.accept(client)
+      #expect(try await harness.get(client.clientID, by: employee).username == "julie")
+    }
+  }
+
   @Test("a username-only client is invited at the secondary address")
   func usernameOnly() async throws {
     try await withDirectory { harness in

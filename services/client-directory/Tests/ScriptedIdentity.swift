@@ -16,6 +16,8 @@ final class ScriptedIdentity: IdentityServiceProtocol {
     /// Invitations by request id, and how often each was sent by record.
     var invitations: [String: CreateInvitationRequest] = [:]
     var sent: [String: Int32] = [:]
+    /// Which account was invited last, by record.
+    var invited: [String: String] = [:]
     var resent: Set<String> = []
     /// Reasons by address, for addresses that cannot be reserved.
     var taken: [String: String] = [:]
@@ -32,8 +34,31 @@ final class ScriptedIdentity: IdentityServiceProtocol {
   /// How often the invitation of a record was sent.
   func sendings(of record: String) -> Int32 { state.withLock { $0.sent[record] ?? 0 } }
 
+  /// The account a record was invited as last.
+  func invited(_ record: String) -> String? { state.withLock { $0.invited[record] } }
+  /// The address an account reserves; empty when none.
+  func reserved(by account: String) -> String? {
+    state.withLock { $0.accounts[account]?.loginEmail }
+  }
+
   /// From now on the address answers with a reason.
   func take(_ email: String, _ reason: String) { state.withLock { $0.taken[email] = reason } }
+
+  /// Another organisation made a pending account that reserves the address.
+  func hold(_ email: String) -> String {
+    state.withLock { state in
+      let account = Account(
+        accountID: UUIDv7.make().text, state: .pending, username: "held_\(state.accounts.count)",
+        loginEmail: email)
+      state.accounts[account.accountID] = account
+      return account.accountID
+    }
+  }
+
+  /// The account has another username than was told before.
+  func rename(_ account: String, _ username: String) {
+    state.withLock { $0.accounts[account]?.username = username }
+  }
 
   /// From now on every call fails, or none.
   func fail(with error: RPCError?) { state.withLock { $0.outage = error } }
@@ -76,8 +101,11 @@ final class ScriptedIdentity: IdentityServiceProtocol {
       guard account.state == .pending else {
         throw RPCError(.failedPrecondition, reason: "LOGIN_EMAIL_OWNED_BY_HOLDER", "active")
       }
-      _ = try Self.holder(of: request.loginEmail, &state)
-      account.loginEmail = request.loginEmail
+      if let other = try Self.holder(of: request.loginEmail, &state) {
+        account = other
+      } else {
+        account.loginEmail = request.loginEmail
+      }
       state.accounts[account.accountID] = account
       state.answers[request.requestID] = account
       return account
@@ -116,6 +144,7 @@ final class ScriptedIdentity: IdentityServiceProtocol {
       try Self.enter(&state)
       if state.invitations.updateValue(request, forKey: request.requestID) == nil {
         state.sent[request.recordID] = 1
+        state.invited[request.recordID] = request.accountID
       }
       return Self.invitation(of: request.recordID, state)
     }
@@ -126,8 +155,12 @@ final class ScriptedIdentity: IdentityServiceProtocol {
   ) async throws -> Invitation {
     try state.withLock { state in
       try Self.enter(&state)
-      guard let count = state.sent[request.recordID] else {
-        throw RPCError(.notFound, reason: "INVITATION_NOT_FOUND", "nothing was sent")
+      guard let count = state.sent[request.recordID],
+        request.accountID.isEmpty || request.accountID == state.invited[request.recordID]
+      else { throw RPCError(.notFound, reason: "INVITATION_NOT_FOUND", "nothing was sent") }
+      let reserved = state.accounts[state.invited[request.recordID] ?? ""]?.loginEmail ?? ""
+      guard reserved.isEmpty || reserved == request.email else {
+        throw RPCError(.failedPrecondition, reason: "INVITATION_ADDRESS_DIFFERS", "elsewhere")
       }
       if state.resent.insert(request.requestID).inserted {
         state.sent[request.recordID] = count + 1

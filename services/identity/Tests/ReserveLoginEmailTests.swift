@@ -58,6 +58,35 @@ import Testing
     }
   }
 
+  @Test("an address of another pending account closes the former links; that one is invited anew")
+  func heldElsewhere() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id(), record = TestIdentity.id()
+      let account = try await identity.pending("wrong@example.org", organization: organization)
+      let invitation = try await identity.invite(
+        account, organization: organization, record: record)
+      let token = try await identity.token(invitation)
+      let holder = try await identity.pending("right@example.org")
+      _ = try await reserve(identity, account, "right@example.org", organization: organization)
+      let closed = await refusal { try await identity.accept(token) }
+      #expect(closed?.reason == "INVITATION_EXPIRED")
+      identity.clock.advance(61)
+      let resend = await refusal {
+        try await identity.client.resendInvitation(
+          ResendInvitationRequest(
+            requestID: TestIdentity.id(), organizationID: organization, recordID: record,
+            email: "right@example.org", accountID: holder.accountID))
+      }
+      #expect(resend?.reason == "INVITATION_NOT_FOUND")
+      let anew = try await identity.invite(holder, organization: organization, record: record)
+      #expect(anew.invitationID != invitation.invitationID)
+      let old = await refusal { try await identity.accept(token) }
+      #expect(old?.reason == "INVITATION_REVOKED")
+      #expect(
+        try await identity.accept(try await identity.token(anew)).accountID == holder.accountID)
+    }
+  }
+
   @Test("an account that becomes active meanwhile keeps its address")
   func overtaken() async throws {
     try await withIdentity { identity in

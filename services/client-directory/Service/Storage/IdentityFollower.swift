@@ -38,11 +38,13 @@ struct IdentityFollower: Sendable {
         client, of: organization, deadline: .after(.seconds(5))),
       row.accessState != .active
     else { return [] }
-    let login = try await identity.loginEmail(of: account)
+    let login = try await identity.login(of: account)
     row.accountID = account
+    row.username = login.username
     row.accessState = .active
     // Until now blind organisations were not told; the holder has made it known.
-    row.emailSignsIn = login != nil && row.primary(.email)?.normalized == login?.normalized
+    row.emailSignsIn =
+      login.email != nil && row.primary(.email)?.normalized == login.email?.normalized
     row.touch(at: clock.now())
     return ClientWrites.changing(row, [.dropInvitationJob])
   }

@@ -144,17 +144,18 @@ struct Accounts: Sendable {
       guard row.state == .pending, shared.first != true else {
         throw IdentityError.loginEmailOwnedByHolder
       }
+      // Whoever holds the address: the person is not to be reached where the links went.
+      changes = [AnyQuery(Invitations.closeLinksElsewhere(id, email.normalized, now))]
       if let other = try Self.pendingHolder(holders) {
         row = try await get(other, deadline: deadline)
       } else {
         row.loginEmail = email.raw
         row.loginEmailNormalized = email.normalized
-        changes = [
+        changes += [
           AnyQuery(LoginIdentifiers.releaseReservedEmails(id, email.normalized)),
           AnyQuery(
             LoginIdentifiers.insert(
               id, IdentifierKind.email, email.raw, email.normalized, row.professional, now)),
-          AnyQuery(Invitations.closeLinksElsewhere(id, email.normalized, now)),
           AnyQuery(Self.touch(id, now)),
         ]
       }

@@ -135,7 +135,9 @@ struct Invitations: Sendable {
       let scope = Scope.organization(draft.organizationID)
       let found = try await database.run(
         scope, deadline: deadline.instant, Self.ofRecord(draft.organizationID, draft.recordID))
-      guard var row = found.first else { throw IdentityError.invitationNotFound }
+      guard var row = found.first, row.accountID == draft.accountID ?? row.accountID else {
+        throw IdentityError.invitationNotFound
+      }
       if row.status == .accepted { throw IdentityError.invitationAccepted }
       if row.status == .revoked { throw IdentityError.invitationRevoked }
       let both = Scope.both(organization: row.organizationID, account: row.accountID)

@@ -2187,7 +2187,7 @@ const ProtobufCMessageDescriptor clientele__identity__v1__create_invitation_requ
   (ProtobufCMessageInit) clientele__identity__v1__create_invitation_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor clientele__identity__v1__resend_invitation_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor clientele__identity__v1__resend_invitation_request__field_descriptors[6] =
 {
   {
     "request_id",
@@ -2249,8 +2249,21 @@ static const ProtobufCFieldDescriptor clientele__identity__v1__resend_invitation
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "account_id",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Identity__V1__ResendInvitationRequest, account_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned clientele__identity__v1__resend_invitation_request__field_indices_by_name[] = {
+  5,   /* field[5] = account_id */
   3,   /* field[3] = email */
   4,   /* field[4] = language */
   1,   /* field[1] = organization_id */
@@ -2260,7 +2273,7 @@ static const unsigned clientele__identity__v1__resend_invitation_request__field_
 static const ProtobufCIntRange clientele__identity__v1__resend_invitation_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor clientele__identity__v1__resend_invitation_request__descriptor =
 {
@@ -2270,7 +2283,7 @@ const ProtobufCMessageDescriptor clientele__identity__v1__resend_invitation_requ
   "Clientele__Identity__V1__ResendInvitationRequest",
   "clientele.identity.v1",
   sizeof(Clientele__Identity__V1__ResendInvitationRequest),
-  5,
+  6,
   clientele__identity__v1__resend_invitation_request__field_descriptors,
   clientele__identity__v1__resend_invitation_request__field_indices_by_name,
   1,  clientele__identity__v1__resend_invitation_request__number_ranges,

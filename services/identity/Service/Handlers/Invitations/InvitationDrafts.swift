@@ -41,6 +41,8 @@ struct InvitationDraft: Sendable {
 struct ResendDraft: Sendable {
   let organizationID: UUID
   let recordID: UUID
+  /// Whom the record stands for now; nil for whoever was invited.
+  let accountID: UUID?
   /// Nil keeps the address it has.
   let email: EmailAddress?
   /// Nil keeps the language it has.
@@ -51,6 +53,7 @@ struct ResendDraft: Sendable {
     var errors = FieldErrors()
     let organization = Parse.uuid(request.organizationID, "organization_id", &errors)
     let record = Parse.uuid(request.recordID, "record_id", &errors)
+    accountID = Parse.optionalUUID(request.accountID, "account_id", &errors)
     language =
       request.language.isEmpty ? nil : Parse.language(request.language, "language", &errors)
     if request.requestID.isEmpty { errors.add("request_id", "is required") }

@@ -209,10 +209,11 @@ struct  Clientele__Identity__V1__ResendInvitationRequest
   ProtobufCBinaryData record_id;
   ProtobufCBinaryData email;
   ProtobufCBinaryData language;
+  ProtobufCBinaryData account_id;
 };
 #define CLIENTELE__IDENTITY__V1__RESEND_INVITATION_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__identity__v1__resend_invitation_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 struct  Clientele__Identity__V1__MintInvitationLinkRequest
