@@ -985,7 +985,7 @@ public struct ReserveLoginEmailRequest: Protobuf.Message, CommonAPI.Organization
   public var organizationID: String = ""
   /// The account (UUID).
   public var accountID: String = ""
-  /// The address.
+  /// The address; empty releases the reserved one: the account signs in with its username alone.
   public var loginEmail: String = ""
 
   public init() {}

@@ -86,13 +86,18 @@ extension ClientDirectoryService {
     _ email: EmailAddress, _ claimant: EmailClaimant, _ rank: ContactRank, _ intent: Intent,
     in call: CallContext
   ) async throws -> EmailClaim {
-    var account = claimant.account
-    if account == nil {
-      account = try await identity.createAccount(
-        of: claimant.person, email: nil, requestID: intent.derived("username-only account"),
-        in: call)
-    }
-    guard let account else { throw ClientDirectoryError.clientNotFound }
+    let account =
+      switch (claimant.account, rank) {
+      case (nil, _):
+        try await identity.createAccount(
+          of: claimant.person, email: nil, requestID: intent.derived("username-only account"),
+          in: call)
+      case (let account?, .primary):
+        // It stays, as it would with a free address; what it reserved before must not.
+        try await identity.reserve(
+          nil, for: account.id, requestID: intent.derived("release"), in: call)
+      case (let account?, _): account
+      }
     return EmailClaim(email: email, account: account, rank: rank, emailSignsIn: false)
   }
 }

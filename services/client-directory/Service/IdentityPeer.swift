@@ -40,16 +40,17 @@ struct IdentityPeer: Sendable {
     }
   }
 
-  /// Binds an e-mail to an account that nobody has activated. Throws `Taken`, and
+  /// Binds an e-mail to an account that nobody has activated; nil releases the one it reserved.
+  /// Throws `Taken`, and
   /// FAILED_PRECONDITION/LOGIN_EMAIL_OWNED_BY_HOLDER once somebody has (B47).
   func reserve(
-    _ email: EmailAddress, for account: UUID, requestID: UUID, in call: CallContext
+    _ email: EmailAddress?, for account: UUID, requestID: UUID, in call: CallContext
   ) async throws -> PendingAccount {
     try await translating {
       let account = try await client.reserveLoginEmail(
         ReserveLoginEmailRequest(
           requestID: requestID.text, organizationID: try call.organization().text,
-          accountID: account.text, loginEmail: email.raw),
+          accountID: account.text, loginEmail: email?.raw ?? ""),
         options: call.onward())
       return try Self.pending(account)
     }

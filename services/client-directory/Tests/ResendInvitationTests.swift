@@ -2,6 +2,7 @@ import ClientDirectoryAPI
 import CommonAPI
 import Foundation
 import GRPC
+import OrganizationAPI
 import ServiceKit
 import TestKit
 import Testing
@@ -68,6 +69,28 @@ import Testing
       #expect(try await resend(harness, client, by: employee).email == "right@example.org")
       #expect(harness.identity.invited(client.clientID) == holder)
       #expect(try await resend(harness, client, by: employee).sendCount == 2)
+    }
+  }
+
+  @Test("under blind disclosure a taken address is resent to like any other")
+  func blind() async throws {
+    try await withDirectory { harness in
+      let employee = harness.staff(
+        .employee, of: harness.organization { $0.emailDisclosure = .blind })
+      harness.identity.take("taken@example.org", "EMAIL_ON_PLATFORM")
+      for address in ["taken@example.org", "free@example.org"] {
+        let client = try await harness.create(by: employee, email: "old-\(address)")
+        try await harness.invite()
+        let changed = try await harness.add(address, to: client, by: employee)
+        #expect(changed.accountID == client.accountID, "\(address)")
+        #expect(changed.username == client.username, "\(address)")
+        #expect(changed.accessState == .invitable, "\(address)")
+        #expect(!changed.emailSignsIn, "\(address)")
+        let sent = try await resend(harness, client, by: employee)
+        #expect(sent == ResendInvitationResponse(email: address, sendCount: 2))
+        let reserved = harness.identity.reserved(by: client.accountID)
+        #expect(reserved == (address == "free@example.org" ? address : ""))
+      }
     }
   }
 

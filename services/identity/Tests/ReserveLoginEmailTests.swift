@@ -87,6 +87,33 @@ import Testing
     }
   }
 
+  @Test("a released address closes its links; the account is invited anywhere, by its username")
+  func released() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id(), record = TestIdentity.id()
+      let account = try await identity.pending("wrong@example.org", organization: organization)
+      let invitation = try await identity.invite(
+        account, organization: organization, record: record)
+      let token = try await identity.token(invitation)
+      let answer = try await reserve(identity, account, "", organization: organization)
+      #expect(answer.accountID == account.accountID)
+      #expect(answer.loginEmail.isEmpty)
+      #expect(await refusal { try await identity.accept(token) }?.reason == "INVITATION_EXPIRED")
+      identity.clock.advance(61)
+      let again = try await identity.client.resendInvitation(
+        ResendInvitationRequest(
+          requestID: TestIdentity.id(), organizationID: organization, recordID: record,
+          email: "taken@example.org", accountID: account.accountID))
+      #expect(again.sendCount == 2)
+      _ = try await identity.accept(try await identity.token(again))
+      _ = try await identity.signIn(account.username)
+      #expect(
+        await refusal { try await identity.signIn("taken@example.org") }?.reason
+          == "SIGN_IN_REFUSED")
+      #expect(try await identity.pending("wrong@example.org").accountID != account.accountID)
+    }
+  }
+
   @Test("an account that becomes active meanwhile keeps its address")
   func overtaken() async throws {
     try await withIdentity { identity in

@@ -107,10 +107,11 @@ struct Accounts: Sendable {
     return answer
   }
 
-  /// Binds an address to a pending account, or answers the pending account that holds it.
-  /// Throws ACCOUNT_NOT_FOUND, LOGIN_EMAIL_OWNED_BY_HOLDER, EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL.
+  /// Binds an address to a pending account, or answers the pending account that holds it; nil
+  /// releases the one it reserved. Throws ACCOUNT_NOT_FOUND, LOGIN_EMAIL_OWNED_BY_HOLDER,
+  /// EMAIL_ON_PLATFORM or EMAIL_PROFESSIONAL.
   func reserveEmail(
-    _ email: EmailAddress, for id: UUID, organization: UUID, request: RequestKey, at now: Date,
+    _ email: EmailAddress?, for id: UUID, organization: UUID, request: RequestKey, at now: Date,
     deadline: Deadline
   ) async throws -> Account {
     try await idempotency.repeatable(request, deadline: deadline) {
@@ -130,34 +131,38 @@ struct Accounts: Sendable {
   }
 
   private func reserve(
-    _ email: EmailAddress, for id: UUID, organization: UUID, request: RequestKey, at now: Date,
+    _ email: EmailAddress?, for id: UUID, organization: UUID, request: RequestKey, at now: Date,
     deadline: Deadline
   ) async throws -> Account {
+    let address = email?.normalized ?? ""
     let scope = Scope.both(organization: organization, account: id)
     let (accounts, holders, shared) = try await database.run(
       scope, deadline: deadline.instant, Self.byID(id),
-      LoginIdentifiers.holder(IdentifierKind.email, email.normalized),
+      LoginIdentifiers.holder(IdentifierKind.email, address),
       Self.isShared(id, organization))
     guard var row = accounts.first else { throw IdentityError.accountNotFound }
     var changes: [AnyQuery] = []
-    if row.loginEmailNormalized != email.normalized {
+    if email == nil || row.loginEmailNormalized != address {
       guard row.state == .pending, shared.first != true else {
         throw IdentityError.loginEmailOwnedByHolder
       }
       // Whoever holds the address: the person is not to be reached where the links went.
-      changes = [AnyQuery(Invitations.closeLinksElsewhere(id, email.normalized, now))]
+      changes = [AnyQuery(Invitations.closeLinksElsewhere(id, address, now))]
       if let other = try Self.pendingHolder(holders) {
         row = try await get(other, deadline: deadline)
       } else {
-        row.loginEmail = email.raw
-        row.loginEmailNormalized = email.normalized
+        row.loginEmail = email?.raw
+        row.loginEmailNormalized = email?.normalized
         changes += [
-          AnyQuery(LoginIdentifiers.releaseReservedEmails(id, email.normalized)),
-          AnyQuery(
-            LoginIdentifiers.insert(
-              id, IdentifierKind.email, email.raw, email.normalized, row.professional, now)),
+          AnyQuery(LoginIdentifiers.releaseReservedEmails(id, address)),
           AnyQuery(Self.touch(id, now)),
         ]
+        if let email {
+          changes.append(
+            AnyQuery(
+              LoginIdentifiers.insert(
+                id, IdentifierKind.email, email.raw, address, row.professional, now)))
+        }
       }
     }
     let answer = row.account(for: organization)

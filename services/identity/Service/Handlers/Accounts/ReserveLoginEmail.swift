@@ -3,7 +3,7 @@ public import IdentityAPI
 import ServiceKit
 
 extension IdentityService {
-  /// Binds an address to a pending account (B6, B24, B29, B47).
+  /// Binds an address to a pending account, or releases the one it reserved (B6, B24, B29, B47).
   public func reserveLoginEmail(
     _ request: ReserveLoginEmailRequest, in call: CallContext
   ) async throws -> Account {
@@ -12,7 +12,8 @@ extension IdentityService {
     let account = Parse.uuid(request.accountID, "account_id", &errors)
     if request.requestID.isEmpty { errors.add("request_id", "is required") }
     try errors.throwIfAny()
-    guard let organization, let account, let email = EmailAddress(request.loginEmail) else {
+    let email = EmailAddress(request.loginEmail)
+    guard let organization, let account, email != nil || request.loginEmail.isEmpty else {
       throw IdentityError.emailInvalid(field: "login_email")
     }
     let key = try RequestKey(
