@@ -85,7 +85,17 @@ import Testing
         }
       }
       for number in services.indices {
-        #expect(stack.mails(to: "kill\(number)@clients.example").count == 1)
+        let email = "kill\(number)@clients.example"
+        #expect(stack.mails(to: email).count == 1)
+        for query in [
+          "select count(*) from client_directory.clients where family_name = 'Kill\(number)'",
+          "select count(*) from client_directory.contact_points where value = '\(email)'",
+          "select count(*) from identity.login_identifiers where normalized = '\(email)'",
+          "select count(*) from identity.invitations where email = '\(email)'",
+          "select count(*) from messaging.messages where recipient = '\(email)'",
+        ] {
+          #expect(try await stack.sql(query) == ["1"], "\(query)")
+        }
       }
     }
   }
