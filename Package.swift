@@ -175,7 +175,10 @@ let package = Package(
     executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
     executable(
       "ServiceBench",
-      ["GRPC", "CommonAPI", "IdentityAPI", "ClientDirectoryAPI", "ServiceKit", logging, arguments]),
+      [
+        nio, nioPosix, "GRPC", "CommonAPI", "IdentityAPI", "ClientDirectoryAPI", "ServiceKit",
+        logging, arguments,
+      ]),
     executable(
       "Operator",
       [
