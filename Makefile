@@ -17,6 +17,11 @@ generate: ## Write the Swift and C made from protos/, and docs/openapi.json
 	@scripts/setup.sh test
 	@scripts/generate.sh
 
+.PHONY: schemas
+schemas: ## Write services/*/schema.sql as the migrations leave it
+	@swift build --configuration $(CONFIGURATION) --product clientele
+	@CONFIGURATION=$(CONFIGURATION) scripts/schema.sh
+
 .PHONY: build
 build: ## Build everything (CONFIGURATION=release for an optimised build)
 	@swift build --configuration $(CONFIGURATION)

@@ -121,7 +121,7 @@ func withDirectory(
     let identity = ScriptedIdentity()
     let organization = ScriptedOrganization()
     let channel = InProcessChannel(
-      services: [.identityService(identity), .organizationService(organization)],
+      services: [identity.binding, organization.binding],
       interceptors: [], peer: Peer(serviceName: "client-directory", address: "test"))
     let pool = try database.database()
     let worker = try database.database(role: "client_directory_worker")

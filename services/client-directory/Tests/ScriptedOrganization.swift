@@ -6,7 +6,7 @@ import ServiceKit
 import Synchronization
 
 /// Stands in for the remote service organization: policies and employees as a test sets them.
-final class ScriptedOrganization: OrganizationServiceProtocol {
+final class ScriptedOrganization: Sendable {
   struct State {
     var policies: [String: Policy] = [:]
     var employees: [String: Employee] = [:]
@@ -40,28 +40,13 @@ final class ScriptedOrganization: OrganizationServiceProtocol {
     }
   }
 
-  // MARK: Not asked by this service
-
-  private func unasked<Answer>() throws -> Answer {
-    throw RPCError(.unimplemented, "not asked by client-directory")
+  /// The methods above; every other answers UNIMPLEMENTED, so that a new rpc concerns nobody here.
+  var binding: ServiceBinding {
+    ServiceBinding(
+      OrganizationServiceMethods.service,
+      [
+        .unary(OrganizationServiceMethods.getPolicy, getPolicy),
+        .unary(OrganizationServiceMethods.getEmployee, getEmployee),
+      ])
   }
-
-  func createOrganization(
-    _ request: CreateOrganizationRequest, in call: CallContext
-  ) async throws -> Organization { try unasked() }
-  func getOrganization(
-    _ request: GetOrganizationRequest, in call: CallContext
-  ) async throws -> Organization { try unasked() }
-  func listBranches(
-    _ request: ListBranchesRequest, in call: CallContext
-  ) async throws -> ListBranchesResponse { try unasked() }
-  func createBranch(
-    _ request: CreateBranchRequest, in call: CallContext
-  ) async throws -> Branch { try unasked() }
-  func createEmployee(
-    _ request: CreateEmployeeRequest, in call: CallContext
-  ) async throws -> Employee { try unasked() }
-  func listEmployees(
-    _ request: ListEmployeesRequest, in call: CallContext
-  ) async throws -> ListEmployeesResponse { try unasked() }
 }

@@ -41,7 +41,7 @@ func withOrganization(
   try await withDatabase("organization") { database in
     let identity = ScriptedIdentity()
     let channel = InProcessChannel(
-      services: [.identityService(identity)], interceptors: [],
+      services: [identity.binding], interceptors: [],
       peer: Peer(serviceName: "organization", address: "test"))
     let pool = try database.database()
     let worker = try database.database(role: "organization_worker")

@@ -7,7 +7,7 @@ import Synchronization
 
 /// Stands in for the remote service identity, as its proto promises to behave: accounts by address,
 /// each request id answered once and the same ever after. What it was asked is kept for the tests.
-final class ScriptedIdentity: IdentityServiceProtocol {
+final class ScriptedIdentity: Sendable {
   struct State {
     /// Answers by request id, for calls that are safe to repeat.
     var accounts: [String: Account] = [:]
@@ -87,47 +87,14 @@ final class ScriptedIdentity: IdentityServiceProtocol {
     if let outage = state.outage { throw outage }
   }
 
-  // MARK: Not asked by this service
-
-  private func unasked<Answer>() throws -> Answer {
-    throw RPCError(.unimplemented, "not asked by organization")
+  /// The methods above; every other answers UNIMPLEMENTED, so that a new rpc concerns nobody here.
+  var binding: ServiceBinding {
+    ServiceBinding(
+      IdentityServiceMethods.service,
+      [
+        .unary(IdentityServiceMethods.createPendingAccount, createPendingAccount),
+        .unary(IdentityServiceMethods.putMembership, putMembership),
+        .unary(IdentityServiceMethods.createInvitation, createInvitation),
+      ])
   }
-
-  func checkIdentifier(
-    _ request: CheckIdentifierRequest, in call: CallContext
-  ) async throws -> CheckIdentifierResponse { try unasked() }
-  func reserveLoginEmail(
-    _ request: ReserveLoginEmailRequest, in call: CallContext
-  ) async throws -> Account { try unasked() }
-  func getAccount(
-    _ request: GetAccountRequest, in call: CallContext
-  ) async throws -> Account { try unasked() }
-  func resendInvitation(
-    _ request: ResendInvitationRequest, in call: CallContext
-  ) async throws -> Invitation { try unasked() }
-  func mintInvitationLink(
-    _ request: MintInvitationLinkRequest, in call: CallContext
-  ) async throws -> MintInvitationLinkResponse { try unasked() }
-  func lookupInvitation(
-    _ request: LookupInvitationRequest, in call: CallContext
-  ) async throws -> LookupInvitationResponse { try unasked() }
-  func acceptInvitation(
-    _ request: AcceptInvitationRequest, in call: CallContext
-  ) async throws -> AcceptInvitationResponse { try unasked() }
-  func signIn(_ request: SignInRequest, in call: CallContext) async throws -> SignInResponse {
-    try unasked()
-  }
-  func signOut(_ request: SignOutRequest, in call: CallContext) async throws -> Empty {
-    try unasked()
-  }
-  func introspectSession(
-    _ request: IntrospectSessionRequest, in call: CallContext
-  ) async throws -> Session { try unasked() }
-  func issueContextToken(
-    _ request: IssueContextTokenRequest, in call: CallContext
-  ) async throws -> IssueContextTokenResponse { try unasked() }
-  func changePassword(
-    _ request: ChangePasswordRequest, in call: CallContext
-  ) async throws -> Empty { try unasked() }
-  func getMe(_ request: GetMeRequest, in call: CallContext) async throws -> Me { try unasked() }
 }
