@@ -70,12 +70,11 @@ public struct InProcessChannel: RPCChannel {
     let core = core
     let work = Task {
       do {
-        var call = call
-        for interceptor in core.interceptors(route: route) {
-          call = try await interceptor.admit(stream: call)
+        try await through(core.interceptors(route: route)[...], stream: call) { call in
+          try await body(
+            RequestMessages { try await requests.next() }, ResponseWriter { answers.push($0) },
+            call)
         }
-        try await body(
-          RequestMessages { try await requests.next() }, ResponseWriter { answers.push($0) }, call)
         answers.finish(.success(()))
       } catch {
         answers.finish(.failure(Self.told(core.explain(error, call.method))))

@@ -1,6 +1,7 @@
 import BenchAPI
 import CommonAPI
 import Protobuf
+import Synchronization
 import Testing
 
 @testable import GRPC
@@ -208,6 +209,15 @@ import Testing
       if call.metadata.first("x-stop") == name { throw RPCError(.permissionDenied, "stopped") }
       return try await next(request, call)
     }
+
+    func intercept(
+      stream call: CallContext, next: @Sendable (CallContext) async throws -> Void
+    ) async throws {
+      call.setTrailer("\(name) begins", for: "x-order")
+      defer { call.setTrailer("\(name) ends", for: "x-order") }
+      if call.metadata.first("x-stop") == name { throw RPCError(.permissionDenied, "stopped") }
+      try await next(call)
+    }
   }
 
   @Test("interceptors run in order around the handler and may refuse", arguments: Depth.allCases)
@@ -224,6 +234,55 @@ import Testing
         try await client.unary(EchoRequest(), options: CallOptions(metadata: metadata))
       }
       #expect(error?.code == .permissionDenied)
+    }
+  }
+
+  @Test("interceptors run around a stream from its start to its end", arguments: Depth.allCases)
+  func streamInterceptors(depth: Depth) async throws {
+    let seen = Mutex<[String]>([])
+    let service = ServiceBinding(
+      EchoMethods.service,
+      [
+        .stream(EchoMethods.unary) { _, _, call in
+          seen.withLock { $0 = call.trailers[string: "x-order"] }
+        }
+      ])
+    let log = Mutex<[String]>([])
+    let tags = [Tag(name: "outer"), Tag(name: "inner")]
+    let watch = Watch { trailers in log.withLock { $0 = trailers[string: "x-order"] } }
+    try await withEcho(at: depth, [service], interceptors: [watch] + tags) { _, channel in
+      let path = EchoMethods.unary.path
+      let call = try await channel.stream(path: path, options: CallOptions())
+      #expect(try await call.next() == nil)
+      #expect(seen.withLock { $0 } == ["outer begins", "inner begins"])
+      #expect(
+        log.withLock { $0 } == ["outer begins", "inner begins", "inner ends", "outer ends"])
+      var metadata = Metadata()
+      metadata.append("inner", for: "x-stop")
+      let error = await refusal {
+        let call = try await channel.stream(path: path, options: CallOptions(metadata: metadata))
+        return try await call.next()
+      }
+      #expect(error?.code == .permissionDenied)
+    }
+  }
+
+  /// Tells what was set when the rest of the call had ended.
+  private struct Watch: ServerInterceptor {
+    let tell: @Sendable (Metadata) -> Void
+
+    func intercept<Request, Response>(
+      _ request: Request, in call: CallContext,
+      next: @Sendable (Request, CallContext) async throws -> Response
+    ) async throws -> Response {
+      try await next(request, call)
+    }
+
+    func intercept(
+      stream call: CallContext, next: @Sendable (CallContext) async throws -> Void
+    ) async throws {
+      defer { tell(call.trailers) }
+      try await next(call)
     }
   }
 }

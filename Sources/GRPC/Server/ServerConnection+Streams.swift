@@ -28,9 +28,9 @@ extension ServerConnection {
     let interceptors = core.interceptors(route: call.route)
     let task = Task.immediate(executorPreference: executor) {
       do {
-        var call = context
-        for interceptor in interceptors { call = try await interceptor.admit(stream: call) }
-        try await body(requests, writer, call)
+        try await through(interceptors[...], stream: context) { call in
+          try await body(requests, writer, call)
+        }
         self.streamFinished(stream, nil, context.method)
       } catch {
         self.streamFinished(stream, error, context.method)

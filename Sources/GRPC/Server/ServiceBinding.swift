@@ -82,6 +82,18 @@ public struct MethodHandler: Sendable {
   }
 }
 
+/// Runs the interceptors from the first to the last, and then the handler of a call with streams.
+func through(
+  _ interceptors: ArraySlice<any ServerInterceptor>, stream call: CallContext,
+  _ body: @escaping @Sendable (CallContext) async throws -> Void
+) async throws {
+  guard let first = interceptors.first else { return try await body(call) }
+  let rest = interceptors.dropFirst()
+  try await first.intercept(stream: call) { call in
+    try await through(rest, stream: call, body)
+  }
+}
+
 /// The messages a caller sends, one after the other; for one reader.
 public struct RequestMessages: Sendable {
   let pull: @Sendable () async throws -> [UInt8]?

@@ -35,10 +35,12 @@ public struct AccessInterceptor: ServerInterceptor {
   }
 
   /// Streams carry no request yet: the peer and the person are checked.
-  public func admit(stream call: CallContext) async throws -> CallContext {
+  public func intercept(
+    stream call: CallContext, next: @Sendable (CallContext) async throws -> Void
+  ) async throws {
     let call = try admitted(call)
     try Self.check(call.method.access, call.verifiedCaller, organization: nil)
-    return call
+    try await next(call)
   }
 
   /// The call with its verified caller, once the peer is allowed.
