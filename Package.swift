@@ -171,6 +171,8 @@ let package = Package(
         crypto,
       ]),
 
+    library("ReflectionClient", ["GRPC", "Protobuf", "CommonAPI"]),
+
     // Tools.
     executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
     executable(
@@ -182,8 +184,8 @@ let package = Package(
     executable(
       "Operator",
       [
-        "GRPC", "Protobuf", "CommonAPI", "Postgres", "Feed", "ServiceKit", logging, arguments,
-        lifecycle, signals,
+        "GRPC", "Protobuf", "CommonAPI", "ReflectionClient", "Postgres", "Feed", "ServiceKit",
+        logging, arguments, lifecycle, signals,
       ] + everyAPI),
 
     // The edge.

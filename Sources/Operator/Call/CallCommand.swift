@@ -3,6 +3,7 @@ import CommonAPI
 import Foundation
 import GRPC
 import Protobuf
+import ReflectionClient
 
 /// `clientele list`: what a server offers.
 struct ListCommand: AsyncParsableCommand {

@@ -1,20 +1,26 @@
 import CommonAPI
-import GRPC
-import Protobuf
+public import GRPC
+public import Protobuf
 
 /// Asks a server what it offers, over `grpc.reflection.v1`.
-struct Reflection: Sendable {
+public struct Reflection: Sendable {
   private static let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
 
   /// What a server would not tell, in its own words.
-  struct Refused: Error, CustomStringConvertible {
-    let description: String
+  public struct Refused: Error, CustomStringConvertible {
+    /// A sentence, from the server or about it.
+    public let description: String
   }
 
-  let channel: any RPCChannel
+  private let channel: any RPCChannel
 
-  /// Full names of the services, sorted.
-  func services() async throws -> [String] {
+  /// Questions go over this channel.
+  public init(channel: any RPCChannel) {
+    self.channel = channel
+  }
+
+  /// Full names of the services, sorted. Throws `RPCError` or `Refused`.
+  public func services() async throws -> [String] {
     let answer = try await ask(.listServices(""))
     guard case .listServicesResponse(let list) = answer else {
       throw Refused(description: "the server did not list its services")
@@ -22,8 +28,9 @@ struct Reflection: Sendable {
     return list.service.map(\.name).sorted()
   }
 
-  /// The files that declare a service, a message or a method, and all that those need.
-  func pool(containing symbol: String) async throws -> DescriptorPool {
+  /// The files that declare a service, a message or a method, and all that those need. Throws
+  /// `RPCError`, `Refused`, or `DecodeError` for descriptors that cannot be read.
+  public func pool(containing symbol: String) async throws -> DescriptorPool {
     var pool = DescriptorPool()
     let answer = try await ask(.fileContainingSymbol(symbol))
     guard case .fileDescriptorResponse(let files) = answer else {
