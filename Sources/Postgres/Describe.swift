@@ -7,6 +7,13 @@ public protocol DescribedStatement: Sendable {
   func mismatches(columns: [UInt32]) -> [String]
 }
 
+/// A type that declares statements, and names each of them, so that a test can have PostgreSQL check
+/// them all without a list kept elsewhere.
+public protocol Table {
+  /// Every statement of the type, whichever file of it declares it.
+  static var statements: [any DescribedStatement] { get }
+}
+
 extension Statement: DescribedStatement {
   public func mismatches(columns: [UInt32]) -> [String] {
     var cells: [UInt8] = []

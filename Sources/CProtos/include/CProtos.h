@@ -4,6 +4,7 @@
 #include "clientele/common/v1/access.pb-c.h"
 #include "clientele/common/v1/context.pb-c.h"
 #include "clientele/common/v1/resolutions.pb-c.h"
+#include "clientele/common/v1/sentences.pb-c.h"
 #include "clientele/feed/v1/feed.pb-c.h"
 #include "clientele/identity/v1/events.pb-c.h"
 #include "clientele/identity/v1/identity.pb-c.h"

@@ -67,6 +67,11 @@ public protocol RPCErrorConvertible: Error {
   var rpcError: RPCError { get }
 }
 
+extension RPCError: RPCErrorConvertible {
+  /// Itself.
+  public var rpcError: RPCError { self }
+}
+
 /// One bad field of a request.
 public struct FieldViolation: Sendable, Hashable {
   /// The path of the field in the request, such as `contact_points[1].email`.

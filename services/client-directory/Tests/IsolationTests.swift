@@ -47,6 +47,13 @@ import Testing
     }
   }
 
+  @Test("every statement fits the tables and the rows it is read into")
+  func statements() async throws {
+    try await withDatabase("client-directory") { database in
+      try await assertStatementsFit("client-directory", in: database)
+    }
+  }
+
   @Test("the worker sees the queue and nothing of the files")
   func worker() async throws {
     try await withDirectory { harness in

@@ -77,29 +77,4 @@ import Testing
       }
     }
   }
-
-  @Test("every statement fits the tables and the rows it is read into")
-  func statements() async throws {
-    try await withDatabase("client-directory") { database in
-      let service = try database.database()
-      let lists: [any DescribedStatement] = ClientListShape.allCases.compactMap {
-        ClientLists.statements[$0]
-      }
-      #expect(lists.count == 36)
-      #expect(
-        try await service.describe(
-          lists + [
-            Clients.select, Clients.holder, ClientWrites.insert, ClientWrites.update,
-            ClientWrites.relabel, ClientWrites.demote, ClientWrites.promote,
-            ClientWrites.insertPoint, InvitationJobs.insert, InvitationJobs.drop,
-            InvitationJobs.pending,
-          ]) == [])
-      let worker = try database.database(role: "client_directory_worker")
-      #expect(
-        try await worker.describe([
-          InvitationJobs.claim, InvitationJobs.delete, InvitationJobs.postpone,
-          InvitationJobs.setAside,
-        ]) == [])
-    }
-  }
 }

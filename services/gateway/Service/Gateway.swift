@@ -37,8 +37,9 @@ public struct Gateway: Sendable {
   ) throws {
     self.settings = settings
     self.logger = logger
-    routes = try RouteTable(backends.flatMap(\.services))
-    errors = StatusJSON(routes: routes)
+    let services = backends.flatMap(\.services)
+    routes = try RouteTable(services)
+    errors = StatusJSON(routes: routes, texts: try Texts(services))
     var byService: [String: Backend] = [:]
     for backend in backends {
       for service in backend.services { byService[service.fullName] = backend }

@@ -1,3 +1,4 @@
+import CommonAPI
 import GRPC
 
 /// Refusals of the gateway itself.
@@ -73,7 +74,7 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
     }
   }
 
-  private static let signIn = Ways.resolution(
+  private static let signIn = Resolution(
     rpc: "clientele.identity.v1.IdentityService/SignIn", labelKey: "resolution.sign_in")
 
   /// The HTTP status where it says more than the one of the gRPC code.

@@ -246,23 +246,45 @@ extension ServerSettings {
     code.flatMap { words(after: "\"resolution.", in: $0) }.filter { !$0.isEmpty }
       .map { "resolution.\($0)" })
 
-  @Test(arguments: Language.allCases)
-  func everyReasonHasASentence(_ language: Language) {
-    #expect(Self.reasons.count > 30)
-    #expect(Self.reasons.subtracting(Texts.reasons(language).keys).sorted() == [])
+  /// What the tables of the gateway and the protos say together.
+  private func said(_ table: [String: String], _ language: Language) throws -> Set<String> {
+    let texts = try Texts(GatewayProcess.shown.flatMap(\.services))
+    return Set(table.keys).union(texts.protoTexts(language).keys)
   }
 
   @Test(arguments: Language.allCases)
-  func everyWayOutHasALabel(_ language: Language) {
-    #expect(Self.labels.subtracting(Texts.labels(language).keys).sorted() == [])
+  func everyReasonHasASentence(_ language: Language) throws {
+    #expect(Self.reasons.count > 30)
+    let said = try said(Texts.reasons(language), language)
+    #expect(Self.reasons.subtracting(said).sorted() == [])
+  }
+
+  @Test(arguments: Language.allCases)
+  func everyWayOutHasALabel(_ language: Language) throws {
+    let said = try said(Texts.labels(language), language)
+    #expect(Self.labels.subtracting(said).sorted() == [])
+  }
+
+  @Test(arguments: Language.allCases)
+  func protosSpeakEveryLanguage(_ language: Language) throws {
+    let own = try Texts(GatewayProcess.shown.flatMap(\.services)).protoTexts(language)
+    #expect(!own.isEmpty)
+    #expect(own.filter { $0.value.isEmpty }.keys.sorted() == [])
+    // A key said in two places would be changed in one of them.
+    let twice = own.keys.filter {
+      Texts.reasons(language)[$0] != nil || Texts.labels(language)[$0] != nil
+    }
+    #expect(twice.sorted() == [])
   }
 
   @Test func theLanguagesSayTheSame() {
     let reasons = Set(Texts.englishReasons.keys)
     let labels = Set(Texts.englishLabels.keys)
     for language in Language.allCases {
-      #expect(Set(Texts.reasons(language).keys) == reasons)
-      #expect(Set(Texts.labels(language).keys) == labels)
+      let reasonsApart = reasons.symmetricDifference(Texts.reasons(language).keys).sorted()
+      let labelsApart = labels.symmetricDifference(Texts.labels(language).keys).sorted()
+      #expect(reasonsApart == [], "English and \(language) differ")
+      #expect(labelsApart == [], "English and \(language) differ")
       #expect(!Texts.reasons(language).values.contains(""))
     }
     for code in StatusCode.allCases where code != .ok {

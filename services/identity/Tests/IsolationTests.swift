@@ -86,6 +86,13 @@ import Testing
     }
   }
 
+  @Test("every statement fits the tables and the rows it is read into")
+  func statements() async throws {
+    try await withDatabase("identity") { database in
+      try await assertStatementsFit("identity", in: database)
+    }
+  }
+
   @Test("schema.sql is what the migrations make")
   func schema() async throws {
     try await withDatabase("identity") { database in

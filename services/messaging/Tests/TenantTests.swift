@@ -51,19 +51,10 @@ import Testing
     }
   }
 
-  @Test("every statement fits the schema, as the role that runs it")
+  @Test("every statement fits the tables and the rows it is read into")
   func statements() async throws {
-    try await withStage { stage in
-      let service = try stage.database.database()
-      #expect(
-        try await service.describe([
-          Messages.selectOne, Messages.selectPage, Messages.selectPageOfRecord,
-        ]) == [])
-      #expect(
-        try await stage.worker.describe([
-          InvitationInbox.enqueue, InvitationInbox.cancelOlder, MessageQueue.bury,
-          MessageQueue.claimDue, MessageQueue.settle,
-        ]) == [])
+    try await withDatabase("messaging") { database in
+      try await assertStatementsFit("messaging", in: database)
     }
   }
 

@@ -1,12 +1,12 @@
 import CommonAPI
 import GRPC
 
-/// Everything this service refuses, and the ways out.
+/// What several handlers refuse, and the ways out. What one alone refuses stands beside its SQL or
+/// in its own file, as an `RPCError`.
 enum OrganizationError: RPCErrorConvertible, Hashable {
   case organizationNotFound
   case organizationExists
   case branchNotFound
-  case branchNameTaken
   case branchNotAllowed
   case employeeNotFound
   case employeeExists
@@ -27,10 +27,6 @@ enum OrganizationError: RPCErrorConvertible, Hashable {
       RPCError(
         .notFound, reason: "BRANCH_NOT_FOUND", "no such branch",
         resolutions: [.calling("ListBranches", "resolution.choose_branch")])
-    case .branchNameTaken:
-      RPCError(
-        .alreadyExists, reason: "BRANCH_NAME_TAKEN", "a branch of this name exists",
-        resolutions: [.calling("CreateBranch", "resolution.choose_another_name")])
     case .branchNotAllowed:
       RPCError(
         .permissionDenied, reason: "BRANCH_NOT_ALLOWED", "the branch is not one of the caller's")

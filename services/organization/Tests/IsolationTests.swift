@@ -45,18 +45,7 @@ import Testing
   @Test("every statement fits the tables and the rows it is read into")
   func statements() async throws {
     try await withDatabase("organization") { database in
-      let service = try database.database()
-      let worker = try database.database(role: "organization_worker")
-      #expect(
-        try await service.describe([
-          Organizations.select, Organizations.insert, Branches.page, Branches.insert,
-          Employees.select, Employees.page, Employees.insert, Employees.place, Employees.activate,
-          EmployeeJobs.insert,
-        ]) == [])
-      #expect(
-        try await worker.describe([
-          EmployeeJobs.claim, EmployeeJobs.delete, EmployeeJobs.postpone, EmployeeJobs.setAside,
-        ]) == [])
+      try await assertStatementsFit("organization", in: database)
     }
   }
 

@@ -48,9 +48,10 @@ struct ClientListShape: Sendable, Hashable {
 ///
 /// All take the same parameters: $1 organisation, $2 and $3 sort key and id of the last row seen,
 /// $4 most rows, $5 the filter's value as text, $6 the caller's branches or employee id.
-enum ClientLists {
-  static let statements = Dictionary(
+enum ClientLists: Table {
+  static let byShape = Dictionary(
     uniqueKeysWithValues: ClientListShape.allCases.map { ($0, Statement<ClientRow>(sql($0))) })
+  static let statements: [any DescribedStatement] = Array(byShape.values)
 
   /// The text of a list statement.
   static func sql(_ shape: ClientListShape) -> String {

@@ -19,7 +19,7 @@ enum ClientEffect: Sendable, Hashable {
 }
 
 /// The statements that write a file.
-enum ClientWrites {
+enum ClientWrites: Table {
   static let insert = Statement<NoRow>(
     """
     with file as (
@@ -88,6 +88,9 @@ enum ClientWrites {
       phone_type, value, normalized, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """)
+  static let statements: [any DescribedStatement] = [
+    insert, update, relabel, demote, promote, insertPoint,
+  ]
 
   /// Stores a new file whole.
   static func inserting(_ row: ClientRow) -> Query<NoRow> {

@@ -12,7 +12,7 @@ extension ClientDirectoryStorage {
 }
 
 /// The tables `clients`, `client_labels`, `stakeholders` and `contact_points`: a file each client.
-struct Clients: Sendable {
+struct Clients: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -31,6 +31,7 @@ struct Clients: Sendable {
     join clients c on c.organization_id = p.organization_id and c.client_id = p.client_id
     where p.organization_id = $1 and p.normalized = $2 and p.kind = 1 and p.rank = 1
     """)
+  static let statements: [any DescribedStatement] = [select, holder]
   static let faults: ConstraintFaults = [
     "contact_points_value_key": ClientDirectoryError.contactPointExists,
     "contact_points_primary_key": ClientDirectoryError.staleETag,
@@ -59,7 +60,7 @@ struct Clients: Sendable {
 
   /// A page of a list.
   func page(_ query: ClientListQuery, deadline: Deadline) async throws -> [ClientRow] {
-    guard let statement = ClientLists.statements[query.shape] else { return [] }
+    guard let statement = ClientLists.byShape[query.shape] else { return [] }
     return try await database.run(
       .organization(query.organization), deadline: deadline.instant,
       statement(

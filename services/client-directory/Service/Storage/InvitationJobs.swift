@@ -48,7 +48,7 @@ extension ClientDirectoryStorage {
 
 /// The table `invitation_jobs`: written by handlers in their own transactions, emptied by the
 /// worker.
-struct InvitationJobs: JobQueue {
+struct InvitationJobs: JobQueue, Table {
   /// Connected as the role `client_directory_worker` for the queue, which sees the jobs of every
   /// organisation; as `client_directory` for `pending`.
   let database: Database
@@ -89,6 +89,9 @@ struct InvitationJobs: JobQueue {
     update invitation_jobs set parked_at = now(), failure = $4
     where organization_id = $1 and job_id = $2 and attempts = $3
     """)
+  static let statements: [any DescribedStatement] = [
+    insert, drop, pending, claim, delete, postpone, setAside,
+  ]
 
   static func inserting(_ job: InvitationJob) -> Query<NoRow> {
     insert(

@@ -8,6 +8,7 @@ struct StatusJSON: Sendable {
   private static let prefix = "type.googleapis.com/"
 
   let routes: RouteTable
+  let texts: Texts
 
   /// The answer to a failed call.
   ///
@@ -29,7 +30,7 @@ struct StatusJSON: Sendable {
         Self.detail(ErrorInfo.fullName, ErrorInfo(reason: reason, domain: "clientele").json))
     }
     details += error.details.map { detail($0, language: language, variables: variables) }
-    let text = Texts.reason(reason, code: error.code, language)
+    let text = texts.reason(reason, code: error.code, language)
     details.append(
       Self.detail(
         LocalizedMessage.fullName, ["locale": .string(language.tag), "message": .string(text)]))
@@ -82,7 +83,7 @@ struct StatusJSON: Sendable {
   ) -> JSONValue {
     if let resolutions = any.unpacked(as: Resolutions.self) {
       let ways = resolutions.resolutions.map {
-        Ways.json($0, routes: routes, language: language, variables: variables)
+        wayOut($0, language: language, variables: variables)
       }
       return Self.detail(Resolutions.fullName, ["resolutions": .array(ways)])
     }
@@ -97,22 +98,14 @@ struct StatusJSON: Sendable {
     }
     return any.json
   }
-}
-
-/// The ways out of a refusal.
-enum Ways {
-  /// Names one, without a route yet.
-  static func resolution(rpc: String, labelKey: String) -> Resolution {
-    Resolution(rpc: rpc, labelKey: labelKey)
-  }
 
   /// A way out with its text, and with the HTTP method and path of its rpc.
-  static func json(
-    _ way: Resolution, routes: RouteTable, language: Language, variables: [[String]: String]
+  private func wayOut(
+    _ way: Resolution, language: Language, variables: [[String]: String]
   ) -> JSONValue {
     var object: JSONObject = [
       "rpc": .string(way.rpc), "labelKey": .string(way.labelKey),
-      "label": .string(Texts.label(way.labelKey, language)),
+      "label": .string(texts.label(way.labelKey, language)),
     ]
     if !way.fields.isEmpty {
       object["fields"] = JSONMapping.json(way.fields) { .string($0) }

@@ -1,5 +1,8 @@
+import CommonAPI
+import Protobuf
+
 /// Reads what the gateway needs of a serialised `google.protobuf.FileDescriptorSet`: the names and
-/// kinds of the fields. The bytes are our own, embedded by the generator; damaged ones are refused.
+/// kinds of the fields, and the sentences of the methods. The bytes are our own, embedded by the generator; damaged ones are refused.
 struct DescriptorReader {
   /// The bytes are no descriptor set.
   struct Malformed: Error, CustomStringConvertible {
@@ -19,6 +22,23 @@ struct DescriptorReader {
       try readFile(file, into: &shapes)
     }
     return shapes
+  }
+
+  /// The sentences that the methods in the set bring along.
+  static func sentences(of set: [UInt8]) throws -> [Sentence] {
+    try nested([1, 6, 2, 4, 51002], in: set[...]).map { bytes in
+      try Array(bytes).withUnsafeBytes { try Sentence(serialized: $0) }
+    }
+  }
+
+  /// The messages at the end of a path of field numbers.
+  private static func nested(
+    _ path: [UInt64], in bytes: ArraySlice<UInt8>
+  ) throws -> [ArraySlice<UInt8>] {
+    guard let number = path.first else { return [bytes] }
+    return try messages(number, in: fields(bytes)).flatMap {
+      try nested(Array(path.dropFirst()), in: $0)
+    }
   }
 
   private static func readFile(

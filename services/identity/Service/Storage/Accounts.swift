@@ -11,7 +11,7 @@ extension IdentityStorage {
 }
 
 /// People: the table `accounts` with what signs in.
-struct Accounts: Sendable {
+struct Accounts: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -43,6 +43,7 @@ struct Accounts: Sendable {
   private static let isShared = Statement<Bool>("select shared from account_is_shared($1, $2)")
   private static let touch = Statement<NoRow>(
     "update accounts set updated_at = $2 where account_id = $1")
+  static let statements: [any DescribedStatement] = [byID, insert, isShared, touch]
 
   /// The account, or ACCOUNT_NOT_FOUND.
   func get(_ id: UUID, deadline: Deadline) async throws -> AccountRow {

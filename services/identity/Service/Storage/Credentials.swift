@@ -10,7 +10,7 @@ extension IdentityStorage {
 }
 
 /// What passwords are compared with: the table `credentials`.
-struct Credentials: Sendable {
+struct Credentials: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -41,6 +41,7 @@ struct Credentials: Sendable {
     update credentials set password_hash = $2, pepper_key_id = $3
     where account_id = $1 and password_hash = $4
     """)
+  static let statements: [any DescribedStatement] = [byName, byAccount, insert, change, renew]
 
   /// What a name that signs in leads to; nil when it signs nobody in.
   func find(_ name: SignInName, deadline: Deadline) async throws -> CredentialRow? {

@@ -9,7 +9,7 @@ extension IdentityStorage {
 }
 
 /// Who asked about which address, and how often: the table `email_probes`.
-struct EmailProbes: Sendable {
+struct EmailProbes: Table, Sendable {
   let database: Database
 
   /// Questions of one organisation are counted one after the other, or many asked at once would
@@ -24,14 +24,15 @@ struct EmailProbes: Sendable {
       then 'REFUSED' else $5 end, $6
     from (
       select count(*) filter (
-          where account_id = $3 and probed_at > $6 - interval '1 hour') as own,
+          where account_id = $3 and probed_at > $6::timestamptz - interval '1 hour') as own,
         count(*) as everybody
       from email_probes
-      where organization_id = $1 and probed_at > $6 - interval '1 day'
+      where organization_id = $1 and probed_at > $6::timestamptz - interval '1 day'
         and disposition in ('ON_PLATFORM', 'PROFESSIONAL')
     ) as hits
     returning disposition
     """)
+  static let statements: [any DescribedStatement] = [takeTurn, record]
 
   /// Says what an identifier would mean, on record. Throws QUOTA when too many hits were told
   /// already; then nothing is said of this one, taken or not.

@@ -4,7 +4,7 @@ import ServiceKit
 
 /// Removes what nobody needs any more, through the worker role and its own policies: sessions that
 /// ended a month ago, failures that no longer count, first answers that nobody asks for again.
-struct Housekeeping: Sendable {
+struct Housekeeping: Table, Sendable {
   let database: Database
   let clock: ServiceClock
   var pause = Duration.seconds(3600)
@@ -15,6 +15,7 @@ struct Housekeeping: Sendable {
     "delete from sign_in_failures where window_started_at < $1")
   private static let answers = Statement<NoRow>(
     "delete from idempotency where created_at < $1")
+  static let statements: [any DescribedStatement] = [sessions, failures, answers]
 
   /// Sweeps once an hour until it is cancelled.
   func run() async throws {

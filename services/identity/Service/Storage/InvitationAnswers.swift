@@ -9,7 +9,7 @@ import ServiceStorage
 /// What accepting an invitation changes: the invitation, the account, its identifiers, its password
 /// and its hat, all together or not at all.
 extension Invitations {
-  private static let lookUp = Statement<InvitationPage>(
+  static let lookUp = Statement<InvitationPage>(
     """
     select account_id, purpose, state, email, email_normalized, language, organization_name,
       record_id, send_count, expires_at, account_state, given_name, family_name, display_name,
@@ -18,13 +18,13 @@ extension Invitations {
     """)
   /// Without a condition on the state: a trigger refuses a second answer. The acceptance of a
   /// sending that is the latest no more, or open no more, has no moment, which a check refuses.
-  private static let accept = Statement<NoRow>(
+  static let accept = Statement<NoRow>(
     """
     update invitations set state = 'ACCEPTED',
       answered_at = case when send_count = $4 and expires_at > $3 then $3 end
     where organization_id = $1 and invitation_id = $2
     """)
-  private static let activate = Statement<NoRow>(
+  static let activate = Statement<NoRow>(
     """
     update accounts set state = 'ACTIVE', activated_at = $2, updated_at = $2
     where account_id = $1 and state = 'PENDING'

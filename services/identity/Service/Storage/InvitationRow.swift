@@ -92,7 +92,7 @@ struct InvitationRow: PostgresRow, Hashable {
 
 /// When an invitation was sent.
 struct SendRow: PostgresRow {
-  let count: Int32
+  let count: Int64
   let sentAt: Date
 
   init(from columns: inout ColumnReader) throws(PostgresError) {

@@ -11,7 +11,7 @@ extension IdentityStorage {
 }
 
 /// Who is invited where: the tables `invitations` and `invitation_sends`.
-struct Invitations: Sendable {
+struct Invitations: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -74,6 +74,10 @@ struct Invitations: Sendable {
     update invitations set expires_at = created_at - interval '1 second'
     where account_id = $1 and email_normalized <> $2 and state = 'PENDING' and expires_at > $3
     """)
+  static let statements: [any DescribedStatement] = [
+    insert, insertSend, ofRecord, byID, revoke, resend, sends, closeLinksElsewhere, lookUp, accept,
+    activate,
+  ]
 
   /// Invites. A record that is invited at that address already is not invited twice: the open
   /// invitation is answered. Throws ACCOUNT_NOT_FOUND or INVITATION_ADDRESS_DIFFERS.

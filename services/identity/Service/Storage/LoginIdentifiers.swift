@@ -3,7 +3,7 @@ import Postgres
 import ServiceKit
 
 /// What signs in: statements over `login_identifiers`.
-enum LoginIdentifiers {
+enum LoginIdentifiers: Table {
   /// Who holds an identifier; before that person is known, hence a function of the owner's.
   static let holder = Statement<HolderRow>(
     """
@@ -38,6 +38,9 @@ enum LoginIdentifiers {
     """
     update login_identifiers set professional = true where account_id = $1 and not professional
     """)
+  static let statements: [any DescribedStatement] = [
+    holder, freeUsername, insert, releaseReservedEmails, verify, markProfessional,
+  ]
 }
 
 /// Who holds an identifier.

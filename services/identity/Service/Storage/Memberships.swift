@@ -11,7 +11,7 @@ extension IdentityStorage {
 }
 
 /// Which hat an account wears where: the table `memberships`.
-struct Memberships: Sendable {
+struct Memberships: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -44,6 +44,7 @@ struct Memberships: Sendable {
     """)
   private static let markProfessional = Statement<NoRow>(
     "update accounts set professional = true, updated_at = $2 where account_id = $1")
+  static let statements: [any DescribedStatement] = [active, one, put, markProfessional]
   static let faults: ConstraintFaults = ["memberships_version_rises": IdentityError.staleVersion]
 
   /// Where an account belongs: in every organisation, active ones only, staff before client.

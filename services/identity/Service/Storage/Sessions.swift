@@ -11,7 +11,7 @@ extension IdentityStorage {
 }
 
 /// Who is signed in: the table `sessions`.
-struct Sessions: Sendable {
+struct Sessions: Table, Sendable {
   let database: Database
 
   /// How old `last_used_at` may get before it is written again, in seconds.
@@ -46,6 +46,7 @@ struct Sessions: Sendable {
     update sessions set ended_at = $3
     where account_id = $1 and session_id <> $2 and ended_at is null
     """)
+  static let statements: [any DescribedStatement] = [insert, byHash, touch, end, others, endOthers]
 
   /// Opens a session.
   func open(_ session: SessionRow, token: SessionToken, deadline: Deadline) async throws {

@@ -33,7 +33,7 @@ extension IdentityStorage {
 ///
 /// An attempt is counted before its password is looked at and taken back when it was right, so that
 /// guesses made at the same moment cannot slip past the limit together.
-struct SignInFailures: Sendable {
+struct SignInFailures: Table, Sendable {
   let database: Database
 
   /// Answers a row when the attempt is within the limit.
@@ -54,6 +54,7 @@ struct SignInFailures: Sendable {
   private static let takeBack = Statement<NoRow>(
     "update sign_in_failures set failures = greatest(failures - 1, 0) where subject = $1")
   private static let forget = Statement<NoRow>("delete from sign_in_failures where subject = $1")
+  static let statements: [any DescribedStatement] = [reserve, windowStart, takeBack, forget]
 
   /// Counts an attempt. Throws SIGN_IN_THROTTLED when the limit is reached.
   func reserve(

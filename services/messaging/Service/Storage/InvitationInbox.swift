@@ -8,7 +8,7 @@ import ServiceKit
 
 /// Turns news of invitations into queued messages, in the transaction that also stores how far the
 /// feed was followed: each sending of an invitation becomes one message, whatever happens.
-struct InvitationInbox: Sendable {
+struct InvitationInbox: Table, Sendable {
   /// What of identity's feed is of interest.
   static let kinds = ["invitation.created", "invitation.resent"]
 
@@ -34,6 +34,7 @@ struct InvitationInbox: Sendable {
     SET state = 'CANCELLED', last_error = 'a newer one took its place', lease_until = NULL
     WHERE organization_id = $1 AND invitation_id = $2 AND send_count < $3 AND state = 'QUEUED'
     """)
+  static let statements: [any DescribedStatement] = [enqueue, cancelOlder]
 
   /// What the news changes.
   /// - Throws: `Unusable`.

@@ -3,7 +3,7 @@ import Postgres
 
 /// The unsent messages of every organisation, as the delivery worker takes them. A claim is a lease:
 /// when it runs out the message is taken again, and word of the late worker is not taken any more.
-struct MessageQueue: Sendable {
+struct MessageQueue: Table, Sendable {
   /// As the worker's role.
   let database: Database
   /// How long a claim holds; more than a handover may take.
@@ -78,6 +78,7 @@ struct MessageQueue: Sendable {
     WHERE a.organization_id = s.organization_id AND a.message_id = s.message_id
       AND a.attempt = s.attempts
     """)
+  static let statements: [any DescribedStatement] = [bury, claimDue, settle]
 
   /// Notes what became of a claimed message.
   ///

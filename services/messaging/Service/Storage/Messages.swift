@@ -4,7 +4,7 @@ import Postgres
 import ServiceStorage
 
 /// The messages of an organisation, as its staff read them.
-struct Messages: Sendable {
+struct Messages: Table, Sendable {
   /// As the service's role.
   let database: Database
 
@@ -37,6 +37,7 @@ struct Messages: Sendable {
     FROM messages WHERE organization_id = $1 AND record_id = $4 AND message_id < $2
     ORDER BY message_id DESC LIMIT $3
     """)
+  static let statements: [any DescribedStatement] = [selectOne, selectPage, selectPageOfRecord]
 
   /// Messages, the newest first, that came before one; ids are in the order of arrival.
   ///

@@ -1,3 +1,4 @@
+import CommonAPI
 import Foundation
 import GRPC
 import OrganizationAPI
@@ -35,7 +36,7 @@ extension OrganizationStorage {
 }
 
 /// The table `branches`.
-struct Branches: Sendable {
+struct Branches: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -49,8 +50,12 @@ struct Branches: Sendable {
     """
     insert into branches (organization_id, branch_id, name, created_at) values ($1, $2, $3, $4)
     """)
+  static let statements: [any DescribedStatement] = [page, insert]
+  static let nameTaken = RPCError(
+    .alreadyExists, reason: "BRANCH_NAME_TAKEN", "a branch of this name exists",
+    resolutions: [.calling("CreateBranch", "resolution.choose_another_name")])
   static let faults: ConstraintFaults = [
-    "branches_name_key": OrganizationError.branchNameTaken,
+    "branches_name_key": nameTaken,
     "branches_organization_fkey": OrganizationError.organizationNotFound,
   ]
 

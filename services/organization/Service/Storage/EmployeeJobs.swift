@@ -47,7 +47,7 @@ struct EmployeeJob: PostgresRow {
 }
 
 /// The table `employee_jobs`: written by handlers in their own transactions, emptied by the worker.
-struct EmployeeJobs: JobQueue {
+struct EmployeeJobs: JobQueue, Table {
   /// Connected as the role `organization_worker`, which sees the jobs of every organisation.
   let database: Database
 
@@ -82,6 +82,7 @@ struct EmployeeJobs: JobQueue {
     update employee_jobs set parked_at = now(), failure = $4
     where organization_id = $1 and job_id = $2 and attempts = $3
     """)
+  static let statements: [any DescribedStatement] = [insert, claim, delete, postpone, setAside]
 
   static func inserting(_ job: EmployeeJob) -> Query<NoRow> {
     insert(

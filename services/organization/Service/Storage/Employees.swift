@@ -64,7 +64,7 @@ extension OrganizationStorage {
 }
 
 /// The tables `employees` and `employee_branches`.
-struct Employees: Sendable {
+struct Employees: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -100,6 +100,7 @@ struct Employees: Sendable {
     update employees set state = 2, updated_at = now()
     where organization_id = $1 and employee_id = $2 and state = 1
     """)
+  static let statements: [any DescribedStatement] = [select, page, insert, place, activate]
   static let faults: ConstraintFaults = [
     "employees_account_key": OrganizationError.employeeExists,
     "employee_branches_branch_fkey": OrganizationError.branchNotFound,

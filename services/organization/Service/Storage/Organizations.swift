@@ -53,7 +53,7 @@ extension OrganizationStorage {
 }
 
 /// The table `organizations`.
-struct Organizations: Sendable {
+struct Organizations: Table, Sendable {
   let database: Database
   let idempotency: Idempotency
 
@@ -71,6 +71,7 @@ struct Organizations: Sendable {
       invitation_trigger, email_required, email_disclosure, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """)
+  static let statements: [any DescribedStatement] = [select, insert]
   static let faults: ConstraintFaults = [
     "organizations_pkey": OrganizationError.organizationExists
   ]

@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "clientele/common/v1/access.pb-c.h"
 #include "clientele/common/v1/context.pb-c.h"
+#include "clientele/common/v1/sentences.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
 typedef struct Clientele__Organization__V1__Organization Clientele__Organization__V1__Organization;

@@ -1,0 +1,77 @@
+import Foundation
+import Postgres
+
+/// Has PostgreSQL check every statement of a service against the tables its migrations make, and
+/// compares the columns with the rows they are read into. The statements are found in the service's
+/// sources, so that none is forgotten: whatever type holds a `Statement` is a `Table` that lists it.
+/// - Parameters:
+///   - service: its folder, such as `client-directory`.
+///   - database: with the service's migrations.
+/// - Throws: `StatementProblems`.
+public func assertStatementsFit(_ service: String, in database: TestDatabase) async throws {
+  var lines: [String] = []
+  var statements: [any DescribedStatement] = []
+  let module = service.split(separator: "-").map(\.capitalized).joined() + "Core"
+  for (holder, count) in try StatementLint.holders(service).sorted(by: { $0.key < $1.key }) {
+    guard let table = StatementLint.type(holder, in: module) as? any Table.Type else {
+      lines.append("\(holder) holds statements and is no Table")
+      continue
+    }
+    let listed = Set(table.statements.map(\.text))
+    if listed.count < count {
+      lines.append("\(holder) declares \(count) statements, and lists \(listed.count)")
+    }
+    statements += table.statements
+  }
+  if statements.isEmpty { lines.append("no statement of \(service) was found") }
+  lines += try await database.database().describe(statements)
+  if !lines.isEmpty { throw StatementProblems(lines: lines) }
+}
+
+/// Statements that do not fit, or that nobody lists.
+public struct StatementProblems: Error, CustomStringConvertible {
+  /// One line each.
+  public let lines: [String]
+
+  /// All lines.
+  public var description: String { lines.joined(separator: "\n") }
+}
+
+/// Finds the types that hold statements.
+enum StatementLint {
+  /// How many statements each type of the service's sources makes, by the type's name.
+  static func holders(_ service: String) throws -> [String: Int] {
+    let folder = Checkout.root.appending(path: "services/\(service)/Service")
+    let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+    return try (files?.allObjects ?? []).compactMap { $0 as? URL }
+      .filter { $0.pathExtension == "swift" && !$0.path.contains("/Generated/") }
+      .reduce(into: [:]) { counts, file in
+        count(try String(contentsOf: file, encoding: .utf8), into: &counts)
+      }
+  }
+
+  /// Adds what one file holds. Types begin at the left margin.
+  static func count(_ source: String, into counts: inout [String: Int]) {
+    var holder = "the file"
+    for line in source.split(separator: "\n") {
+      if let found = line.prefixMatch(
+        of: /(?:public |private |fileprivate |final )*(?:struct|enum|class|actor|extension) (\w+)/)
+      {
+        holder = String(found.1)
+      }
+      guard !line.drop(while: \.isWhitespace).hasPrefix("//") else { continue }
+      let made = line.matches(of: /\bStatement<.+?>\s*\(|\bStatement\s*\(/).count
+      if made > 0 { counts[holder, default: 0] += made }
+    }
+  }
+
+  /// The struct, enum or class of that name in a module of this process.
+  static func type(_ name: String, in module: String) -> Any.Type? {
+    for kind in ["V", "O", "C"] {
+      if let type = _typeByName("\(module.count)\(module)\(name.count)\(name)\(kind)") {
+        return type
+      }
+    }
+    return nil
+  }
+}
