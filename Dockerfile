@@ -5,7 +5,7 @@ FROM swift:6.3-bookworm AS build
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     libargon2-dev libcrack2-dev libcurl4-openssl-dev libidn2-dev libnghttp2-dev libpq-dev \
-    libprotobuf-c-dev pkg-config \
+    libprotobuf-c-dev pkg-config zlib1g-dev \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 # The dependencies first: they change seldom, and their layer is kept.
@@ -35,7 +35,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
   && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     ca-certificates cracklib-runtime libargon2-1 libcrack2 libcurl4 libidn2-0 libnghttp2-14 libpq5 \
-    libprotobuf-c1 openssl tzdata \
+    libprotobuf-c1 openssl tzdata zlib1g \
   && rm -rf /var/lib/apt/lists/* \
   && useradd --system --uid 10001 --user-group --home-dir /srv/clientele --shell /usr/sbin/nologin \
     clientele \

@@ -129,6 +129,7 @@ let package = Package(
     // System libraries: a module map each, no code but tiny shims.
     .systemLibrary(
       name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(
       name: "CProtobufC", pkgConfig: "libprotobuf-c", providers: [.apt(["libprotobuf-c-dev"])]),
@@ -147,8 +148,8 @@ let package = Package(
     library(
       "GRPC",
       [
-        "HTTP2", "Protobuf", "CommonAPI", nio, nioPosix, nioTLS, nioSSL, logging, metrics,
-        context,
+        "HTTP2", "Protobuf", "CommonAPI", "CZlib", nio, nioPosix, nioTLS, nioSSL, logging,
+        metrics, context,
       ]),
     library("Postgres", ["CLibPQ", logging, crypto]),
     library("IdentityAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),

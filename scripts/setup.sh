@@ -37,9 +37,10 @@ esac
 # What Swift itself asks for, then what our system-library rooms and the private cluster need.
 packages=(
   binutils git libc6-dev "libgcc-$compiler-dev" "libstdc++-$compiler-dev" libedit2 libsqlite3-0
-  libxml2-dev libz3-dev "$ncurses" zlib1g-dev tzdata unzip
+  libxml2-dev libz3-dev "$ncurses" tzdata unzip
   ca-certificates curl make openssl pkg-config
   libnghttp2-dev libprotobuf-c-dev libpq-dev libargon2-dev libcurl4-openssl-dev libcrack2-dev libidn2-dev
+  zlib1g-dev
   cracklib-runtime "postgresql-$postgres" "postgresql-client-$postgres"
 )
 if [ "$mode" = test ]; then

@@ -72,8 +72,8 @@ public struct InProcessChannel: RPCChannel {
       do {
         try await through(core.interceptors(route: route)[...], stream: call) { call in
           try await body(
-            RequestMessages { try await requests.next() }, ResponseWriter { answers.push($0) },
-            call)
+            RequestMessages { try await requests.next() },
+            ResponseWriter { message, _ in answers.push(ReceivedMessage(message)) }, call)
         }
         answers.finish(.success(()))
       } catch {
@@ -81,7 +81,8 @@ public struct InProcessChannel: RPCChannel {
       }
     }
     return RPCStream(
-      sendMessage: { requests.push($0) }, endSending: { requests.finish(.success(())) },
+      sendMessage: { message, _ in requests.push(ReceivedMessage(message)) },
+      endSending: { requests.finish(.success(())) },
       nextMessage: { try await answers.next() },
       cancelCall: {
         work.cancel()

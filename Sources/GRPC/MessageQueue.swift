@@ -3,14 +3,14 @@ import Synchronization
 /// Messages on their way from a connection to the one task that reads them.
 final class MessageQueue: Sendable {
   private struct State {
-    var messages: [[UInt8]] = []
+    var messages: [ReceivedMessage] = []
     var start = 0
     var end: Result<Void, RPCError>?
-    var waiter: OneShot<[UInt8]?>?
+    var waiter: OneShot<ReceivedMessage?>?
 
     var isEmpty: Bool { start == messages.count }
 
-    mutating func pop() -> [UInt8]? {
+    mutating func pop() -> ReceivedMessage? {
       guard !isEmpty else { return nil }
       let message = messages[start]
       start += 1
@@ -34,8 +34,8 @@ final class MessageQueue: Sendable {
   }
 
   /// Adds a message.
-  func push(_ message: [UInt8]) {
-    let waiter = state.withLock { state -> OneShot<[UInt8]?>? in
+  func push(_ message: ReceivedMessage) {
+    let waiter = state.withLock { state -> OneShot<ReceivedMessage?>? in
       guard state.end == nil else { return nil }
       guard let waiter = state.waiter else {
         state.messages.append(message)
@@ -45,7 +45,7 @@ final class MessageQueue: Sendable {
       return waiter
     }
     guard let waiter else { return }
-    onTake(message.count &+ Self.messageCost)
+    onTake(message.bytes.count &+ Self.messageCost)
     waiter.give(.success(message))
   }
 
@@ -53,7 +53,7 @@ final class MessageQueue: Sendable {
   ///
   /// - Parameter dropping: forgets what has not been read: nobody has a use for it.
   func finish(_ end: Result<Void, RPCError>, dropping: Bool = false) {
-    let waiter = state.withLock { state -> OneShot<[UInt8]?>? in
+    let waiter = state.withLock { state -> OneShot<ReceivedMessage?>? in
       guard state.end == nil else { return nil }
       state.end = end
       if dropping {
@@ -67,22 +67,22 @@ final class MessageQueue: Sendable {
   }
 
   /// The next message; nil after the last.
-  func next() async throws -> [UInt8]? {
+  func next() async throws -> ReceivedMessage? {
     enum Step {
-      case message([UInt8])
+      case message(ReceivedMessage)
       case end(Result<Void, RPCError>)
-      case wait(OneShot<[UInt8]?>)
+      case wait(OneShot<ReceivedMessage?>)
     }
     let step = state.withLock { state -> Step in
       if let message = state.pop() { return .message(message) }
       if let end = state.end { return .end(end) }
-      let waiter = OneShot<[UInt8]?>()
+      let waiter = OneShot<ReceivedMessage?>()
       state.waiter = waiter
       return .wait(waiter)
     }
     switch step {
     case .message(let message):
-      onTake(message.count &+ Self.messageCost)
+      onTake(message.bytes.count &+ Self.messageCost)
       return message
     case .end(let end):
       try end.get()

@@ -47,10 +47,10 @@ public struct Reflection: Sendable {
       path: Self.path, options: CallOptions(timeout: .seconds(5)))
     try await stream.send(ServerReflectionRequest(messageRequest: question).serialized())
     await stream.finish()
-    guard let bytes = try await stream.next() else {
+    guard let message = try await stream.next() else {
       throw Refused(description: "the server ended reflection without an answer")
     }
-    let answer = try ServerReflectionResponse(serialized: bytes).messageResponse
+    let answer = try ServerReflectionResponse(serialized: message.bytes).messageResponse
     if case .errorResponse(let error) = answer { throw Refused(description: error.errorMessage) }
     return answer
   }

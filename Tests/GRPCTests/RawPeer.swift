@@ -89,16 +89,44 @@ final class RawPeer: Sendable {
     frame(0, flags: end ? 1 : 0, stream: stream, payload)
   }
 
-  /// True once a frame of the type was received.
-  func heard(frame type: UInt8, stream: UInt32? = nil) -> Bool {
+  /// A frame as it came.
+  struct Frame {
+    let type: UInt8
+    let flags: UInt8
+    let stream: UInt32
+    let payload: [UInt8]
+  }
+
+  /// Every whole frame received so far.
+  var frames: [Frame] {
     var rest = received[...]
+    var frames: [Frame] = []
     while rest.count >= 9 {
       let head = Array(rest.prefix(9))
       let count = Int(head[0]) << 16 | Int(head[1]) << 8 | Int(head[2])
+      guard rest.count >= 9 + count else { break }
       let id = head[5...].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-      if head[3] == type, stream == nil || stream == id { return true }
+      frames.append(
+        Frame(
+          type: head[3], flags: head[4], stream: id,
+          payload: Array(rest.dropFirst(9).prefix(count))))
       rest = rest.dropFirst(9 + count)
     }
-    return false
+    return frames
+  }
+
+  /// True once a frame of the type was received.
+  func heard(frame type: UInt8, stream: UInt32? = nil) -> Bool {
+    frames.contains { $0.type == type && (stream == nil || $0.stream == stream) }
+  }
+
+  /// The bodies received on a stream so far.
+  func body(stream: UInt32) -> [UInt8] {
+    frames.filter { $0.type == 0 && $0.stream == stream }.flatMap(\.payload)
+  }
+
+  /// True once the stream was ended by the server.
+  func ended(stream: UInt32) -> Bool {
+    frames.contains { $0.stream == stream && $0.type <= 1 && $0.flags & 1 != 0 }
   }
 }

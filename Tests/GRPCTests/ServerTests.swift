@@ -182,7 +182,7 @@ import Testing
       ) async throws -> ServerReflectionResponse.MessageResponse? {
         try await stream.send(ServerReflectionRequest(messageRequest: question).serialized())
         let answer = try #require(try await stream.next())
-        return try ServerReflectionResponse(serialized: answer).messageResponse
+        return try ServerReflectionResponse(serialized: answer.bytes).messageResponse
       }
       guard case .listServicesResponse(let list)? = try await ask(.listServices("")) else {
         return #expect(Bool(false), "no list")
@@ -221,7 +221,7 @@ import Testing
   @Test("streams carry more than any window, both ways", arguments: Depth.allCases)
   func streams(depth: Depth) async throws {
     let service = Self.chat { requests, answers, _ in
-      while let message = try await requests.next() { try await answers.write(message) }
+      while let message = try await requests.next() { try await answers.write(message.bytes) }
     }
     try await withEcho(at: depth, [service]) { _, channel in
       let stream = try await channel.stream(path: Self.chatMethod.path, options: CallOptions())
@@ -233,7 +233,7 @@ import Testing
       }()
       var received = 0
       while let message = try await stream.next() {
-        #expect(message.count == 50_000 && message.first == UInt8(received))
+        #expect(message.bytes.count == 50_000 && message.bytes.first == UInt8(received))
         received += 1
       }
       try await sent
@@ -272,7 +272,7 @@ import Testing
     }
     try await withEcho(at: depth, [service]) { _, channel in
       let stream = try await channel.stream(path: Self.chatMethod.path, options: CallOptions())
-      #expect(try await stream.next() == [7])
+      #expect(try await stream.next()?.bytes == [7])
       let error = await refusal { while try await stream.next() != nil {} }
       #expect(error?.reason == "LATER")
     }

@@ -17,12 +17,20 @@ public struct CallContext: Sendable {
 
   private let storage: Storage
 
+  /// What a handler says beside its answer, and what it may know only after it was made.
+  struct Said: Sendable {
+    var headers = Metadata()
+    var trailers = Metadata()
+    var compression = Compression.identity
+    var requestWasCompressed = false
+  }
+
   private final class Storage: Sendable {
     let method: MethodDescriptor
     let metadata: Metadata
     let deadline: Deadline
     let peer: Peer
-    let trailers = Mutex(Metadata())
+    let said = Mutex(Said())
 
     init(method: MethodDescriptor, metadata: Metadata, deadline: Deadline, peer: Peer) {
       self.method = method
@@ -42,18 +50,48 @@ public struct CallContext: Sendable {
     self.context = context
   }
 
+  /// Adds a text to what goes before the answer. Without effect once a first message was written.
+  /// Illegal pairs are left out.
+  public func setHeader(_ text: String, for key: String) {
+    storage.said.withLock { _ = $0.headers.append(text, for: key) }
+  }
+
+  /// Adds bytes under a key that ends in `-bin`, before the answer.
+  public func setHeader(binary bytes: [UInt8], for key: String) {
+    storage.said.withLock { _ = $0.headers.append(binary: bytes, for: key) }
+  }
+
+  /// Packs the messages of the answer, if the caller can unpack them. Without effect once a first
+  /// message was written.
+  public func setResponseCompression(_ compression: Compression) {
+    storage.said.withLock { $0.compression = compression }
+  }
+
+  /// Whether the request of a unary call was compressed on the wire; streams say so message by
+  /// message.
+  public var requestWasCompressed: Bool { storage.said.withLock { $0.requestWasCompressed } }
+
+  func noteCompressedRequest() {
+    storage.said.withLock { $0.requestWasCompressed = true }
+  }
+
   /// Adds a text to what follows the answer, also when the call fails. Illegal pairs are left out.
   public func setTrailer(_ text: String, for key: String) {
-    storage.trailers.withLock { _ = $0.append(text, for: key) }
+    storage.said.withLock { _ = $0.trailers.append(text, for: key) }
   }
 
   /// Adds bytes under a key that ends in `-bin`, also when the call fails.
   public func setTrailer(binary bytes: [UInt8], for key: String) {
-    storage.trailers.withLock { _ = $0.append(binary: bytes, for: key) }
+    storage.said.withLock { _ = $0.trailers.append(binary: bytes, for: key) }
   }
 
-  /// What was set so far.
-  public var trailers: Metadata { storage.trailers.withLock { $0 } }
+  /// What was set so far to go before the answer.
+  public var headers: Metadata { storage.said.withLock { $0.headers } }
+
+  /// What was set so far to follow the answer.
+  public var trailers: Metadata { storage.said.withLock { $0.trailers } }
+
+  var said: Said { storage.said.withLock { $0 } }
 
   /// Options for a call made on behalf of this one: what is left of its deadline less the time the
   /// answer needs on the way back, and the pairs that say for whom and under which trace.

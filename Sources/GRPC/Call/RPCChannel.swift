@@ -33,19 +33,23 @@ public struct RPCResponse: Sendable, Hashable {
 
 /// A call with streams of messages both ways. Use it from one task at a time for each direction.
 public struct RPCStream: Sendable {
-  let sendMessage: @Sendable ([UInt8]) async throws -> Void
+  let sendMessage: @Sendable ([UInt8], Bool) async throws -> Void
   let endSending: @Sendable () async -> Void
-  let nextMessage: @Sendable () async throws -> [UInt8]?
+  let nextMessage: @Sendable () async throws -> ReceivedMessage?
   let cancelCall: @Sendable () -> Void
 
   /// Sends a message; waits while the peer takes no more. Throws `RPCError`.
-  public func send(_ message: [UInt8]) async throws { try await sendMessage(message) }
+  ///
+  /// - Parameter compressed: false sends it as it is, whatever compression the call has.
+  public func send(_ message: [UInt8], compressed: Bool = true) async throws {
+    try await sendMessage(message, compressed)
+  }
 
   /// Says that no more messages follow.
   public func finish() async { await endSending() }
 
   /// The next message; nil once the call ended well. Throws `RPCError` when it did not.
-  public func next() async throws -> [UInt8]? { try await nextMessage() }
+  public func next() async throws -> ReceivedMessage? { try await nextMessage() }
 
   /// Gives the call up.
   public func cancel() { cancelCall() }

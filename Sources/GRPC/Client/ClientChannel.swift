@@ -93,7 +93,7 @@ public final class ClientChannel: RPCChannel {
   private func handle(_ call: ClientCall, _ queue: MessageQueue) -> RPCStream {
     let core = core
     return RPCStream(
-      sendMessage: { message in
+      sendMessage: { message, _ in
         let room = OneShot<Void>()
         core.loop.execute {
           if let connection = core.connection(of: call) {

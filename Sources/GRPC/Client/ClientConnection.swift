@@ -230,9 +230,11 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     guard let call = call(stream), !call.isEnded else {
       return session.consume(stream, bytes.count)
     }
-    var complete: [[UInt8]] = []
+    var complete: [ReceivedMessage] = []
     do throws(RPCError) {
-      try call.assembler.add(bytes) { complete.append(Array($0)) }
+      try call.assembler.add(bytes) {
+        complete.append(ReceivedMessage(Array($0), wasCompressed: $1))
+      }
     } catch {
       return abandon(call, error)
     }
@@ -242,11 +244,11 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
       if complete.count + (call.message == nil ? 0 : 1) > 1 {
         return abandon(call, RPCError(.internalError, "more than one answer"))
       }
-      call.message = complete.first ?? call.message
+      call.message = complete.first?.bytes ?? call.message
     case .stream(_, let queue):
       call.withheldBytes += bytes.count
       for message in complete {
-        call.untakenBytes += message.count &+ MessageQueue.messageCost
+        call.untakenBytes += message.bytes.count &+ MessageQueue.messageCost
         queue.push(message)
       }
       giveRoom(call)

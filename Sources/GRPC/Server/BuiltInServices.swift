@@ -38,10 +38,10 @@ enum BuiltInServices {
   ) -> MethodHandler {
     .stream(method) { requests, answers, _ in
       var told: Set<Int> = []
-      while let bytes = try await requests.next() {
+      while let message = try await requests.next() {
         let request: ServerReflectionRequest
         do {
-          request = try bytes.withUnsafeBytes { try ServerReflectionRequest(serialized: $0) }
+          request = try message.bytes.withUnsafeBytes { try ServerReflectionRequest(serialized: $0) }
         } catch {
           throw RPCError(.invalidArgument, "the request cannot be read: \(error)")
         }

@@ -20,7 +20,10 @@ final class ServerCall {
   var phase = Phase.receiving
   var task: Task<Void, Never>?
   /// The request of a unary call that was complete before its stream ended.
-  var message: [UInt8]?
+  var message: ReceivedMessage?
+  /// How messages of the answer are packed; settled with the head of the answer.
+  var compression = Compression.identity
+  let acceptsGzip: Bool
   /// Of a call with streams.
   var queue: MessageQueue?
   var sentHead = false
@@ -37,12 +40,14 @@ final class ServerCall {
   var unsentSince: Int64 = 0
 
   init(
-    stream: StreamHandle, route: Int, context: CallContext, requestBytesMax: Int, now: Int64
+    stream: StreamHandle, route: Int, context: CallContext, head: RequestHead,
+    requestBytesMax: Int, now: Int64
   ) {
     self.stream = stream
     self.route = route
     self.context = context
-    assembler = MessageAssembler(limit: requestBytesMax)
+    acceptsGzip = head.acceptsGzip
+    assembler = MessageAssembler(limit: requestBytesMax, encoding: head.encoding)
     lastByteAt = now
   }
 }

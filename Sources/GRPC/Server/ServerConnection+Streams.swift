@@ -16,9 +16,9 @@ extension ServerConnection {
     }
     call.queue = queue
     let requests = RequestMessages { try await queue.next() }
-    let writer = ResponseWriter { message in
+    let writer = ResponseWriter { message, compressed in
       let room = OneShot<Void>()
-      self.write(stream, message, room)
+      self.write(stream, message, compressed, room)
       try await withTaskCancellationHandler {
         try await room.take()
       } onCancel: {
@@ -43,9 +43,9 @@ extension ServerConnection {
     call.lastByteAt = connection?.lastReadAt ?? 0
     call.withheldBytes += bytes.count
     do throws(RPCError) {
-      try call.assembler.add(bytes) { message in
+      try call.assembler.add(bytes) { message, wasCompressed in
         call.untakenBytes += message.count &+ MessageQueue.messageCost
-        call.queue?.push(Array(message))
+        call.queue?.push(ReceivedMessage(Array(message), wasCompressed: wasCompressed))
       }
     } catch {
       return self.end(call, error)
@@ -76,9 +76,11 @@ extension ServerConnection {
     call.withheldBytes = 0
   }
 
-  private func write(_ stream: StreamHandle, _ message: [UInt8], _ room: OneShot<Void>) {
+  private func write(
+    _ stream: StreamHandle, _ message: [UInt8], _ compressed: Bool, _ room: OneShot<Void>
+  ) {
     guard loop.inEventLoop else {
-      return loop.execute { self.write(stream, message, room) }
+      return loop.execute { self.write(stream, message, compressed, room) }
     }
     guard let call = call(stream), call.phase != .answered else {
       room.give(.failure(RPCError(.cancelled, "the call has ended")))
@@ -89,10 +91,16 @@ extension ServerConnection {
       return
     }
     if !call.sentHead {
+      let head = answerHead(call, call.context.said)
       call.sentHead = true
-      session.respond(stream, headers: core.fields.head)
+      session.respond(stream, headers: head)
     }
-    session.append(stream, head: MessageAssembler.head(of: message), headCount: 5, message)
+    do throws(RPCError) {
+      try append(call, message, compressed: compressed)
+    } catch {
+      room.give(.failure(error))
+      return
+    }
     connectionNeedsFlush()
     if session.pendingBytes(stream) <= Self.waitingBytesMax {
       room.give(.success(()))

@@ -89,7 +89,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       method: handler.method, metadata: head.metadata, deadline: deadline, peer: peer)
     while calls.count <= stream.index { calls.append(nil) }
     let call = ServerCall(
-      stream: stream, route: route, context: context,
+      stream: stream, route: route, context: context, head: head,
       requestBytesMax: core.settings.requestBytesMax, now: now)
     calls[stream.index] = call
     lastCallAt = now
@@ -114,8 +114,10 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   private func assemble(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) -> Bool {
     call.lastByteAt = connection?.lastReadAt ?? 0
     do throws(RPCError) {
-      var messages: [[UInt8]] = []
-      try call.assembler.add(bytes) { messages.append(Array($0)) }
+      var messages: [ReceivedMessage] = []
+      try call.assembler.add(bytes) {
+        messages.append(ReceivedMessage(Array($0), wasCompressed: $1))
+      }
       for message in messages {
         if call.message != nil { throw RPCError(.internalError, "more than one request") }
         call.message = message
@@ -138,7 +140,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     guard let message = call.message, !call.assembler.isInsideMessage else {
       return end(call, RPCError(.internalError, "the request ended within a message"))
     }
-    message.withUnsafeBytes { start(call, $0) }
+    if message.wasCompressed { call.context.noteCompressedRequest() }
+    message.bytes.withUnsafeBytes { start(call, $0) }
   }
 
   /// The one message these bytes are, if they are one: the usual case, answered without a copy.
@@ -188,11 +191,17 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
         metadata: ["method": "\(context.method.path)", "bytes": "\(message.count)"])
       return close(call, RPCError(.resourceExhausted, "the answer is too large"))
     }
+    let said = call.context.said
+    let head = answerHead(call, said)
+    do throws(RPCError) {
+      try append(call, message, compressed: true)
+    } catch {
+      return close(call, error)
+    }
     call.phase = .answered
     call.task = nil
-    session.append(stream, head: MessageAssembler.head(of: message), headCount: 5, message)
-    session.finish(stream, trailers: trailers(of: call, nil))
-    session.respond(stream, headers: core.fields.head)
+    session.finish(stream, trailers: trailers(said.trailers, nil))
+    session.respond(stream, headers: head)
     connectionNeedsFlush()
   }
 
@@ -212,8 +221,21 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     core.release()
   }
 
-  func trailers(of call: ServerCall, _ error: RPCError?) -> FieldBlock {
-    let set = call.context.trailers
+  /// What goes before an answer; settles how its messages are packed.
+  func answerHead(_ call: ServerCall, _ said: CallContext.Said) -> FieldBlock {
+    if call.acceptsGzip { call.compression = said.compression }
+    return core.fields.head(call.compression, said.headers)
+  }
+
+  /// Adds a message to the answer, packed as the call has it.
+  func append(_ call: ServerCall, _ message: [UInt8], compressed: Bool) throws(RPCError) {
+    let packs = compressed && call.compression != .identity
+    let bytes = packs ? try call.compression.pack(message) : message
+    session.append(
+      call.stream, head: MessageAssembler.head(of: bytes, compressed: packs), headCount: 5, bytes)
+  }
+
+  private func trailers(_ set: Metadata, _ error: RPCError?) -> FieldBlock {
     if error == nil, set.isEmpty { return core.fields.ok }
     var block = FieldBlock()
     WireFields.status(error, trailers: set, into: &block)
@@ -242,14 +264,13 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     let stream = call.stream
     call.phase = .answered
     call.task = nil
-    if call.sentHead {
-      session.finish(stream, trailers: trailers(of: call, error))
-    } else if let error {
+    let said = call.context.said
+    if let error, !call.sentHead, said.headers.isEmpty {
       session.respond(
-        stream, trailersOnly: WireFields.trailersOnly(error, trailers: call.context.trailers))
+        stream, trailersOnly: WireFields.trailersOnly(error, trailers: said.trailers))
     } else {
-      session.finish(stream, trailers: trailers(of: call, nil))
-      session.respond(stream, headers: core.fields.head)
+      session.finish(stream, trailers: trailers(said.trailers, error))
+      if !call.sentHead { session.respond(stream, headers: answerHead(call, said)) }
     }
     let end = error ?? RPCError(.cancelled, "the call has ended")
     call.queue?.finish(.failure(end), dropping: true)

@@ -96,18 +96,22 @@ func through(
 
 /// The messages a caller sends, one after the other; for one reader.
 public struct RequestMessages: Sendable {
-  let pull: @Sendable () async throws -> [UInt8]?
+  let pull: @Sendable () async throws -> ReceivedMessage?
 
   /// The next serialised message; nil once the caller sent the last. Throws `RPCError` when the
   /// call was given up.
-  public func next() async throws -> [UInt8]? { try await pull() }
+  public func next() async throws -> ReceivedMessage? { try await pull() }
 }
 
 /// Takes the messages of an answer.
 public struct ResponseWriter: Sendable {
-  let push: @Sendable ([UInt8]) async throws -> Void
+  let push: @Sendable ([UInt8], Bool) async throws -> Void
 
   /// Sends a serialised message; waits while the caller takes no more. Throws `RPCError` when the
   /// call was given up.
-  public func write(_ message: [UInt8]) async throws { try await push(message) }
+  ///
+  /// - Parameter compressed: false sends it as it is, whatever compression the call has.
+  public func write(_ message: [UInt8], compressed: Bool = true) async throws {
+    try await push(message, compressed)
+  }
 }

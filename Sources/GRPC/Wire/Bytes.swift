@@ -38,6 +38,17 @@ extension UnsafeRawBufferPointer {
   }
 }
 
+extension [UInt8] {
+  /// Lends the bytes to what may throw; the library's own function forgets the type of the error.
+  func lend<Result>(
+    _ body: (UnsafeRawBufferPointer) throws(RPCError) -> Result
+  ) throws(RPCError) -> Result {
+    try withUnsafeBytes { bytes in
+      Swift.Result { () throws(RPCError) in try body(bytes) }
+    }.get()
+  }
+}
+
 /// Base64 as gRPC wants it: written without padding, read with or without.
 enum WireBase64 {
   private static let alphabet = Array(

@@ -3,11 +3,14 @@
 struct MessageAssembler {
   private var prefix: (flag: UInt8, length: UInt32, count: Int) = (0, 0, 0)
   private var message: [UInt8] = []
-  /// Most bytes of one message.
+  /// Most bytes of one message, compressed or not.
   let limit: Int
+  /// How messages are packed whose first byte says that they are.
+  var encoding: Compression
 
-  init(limit: Int) {
+  init(limit: Int, encoding: Compression = .identity) {
     self.limit = limit
+    self.encoding = encoding
   }
 
   /// True when a message has begun and not ended.
@@ -16,9 +19,10 @@ struct MessageAssembler {
   /// Bytes held for the message that has begun.
   var heldBytes: Int { message.count }
 
-  /// Takes part of a body and hands out each message that it completes; the bytes are lent.
+  /// Takes part of a body and hands out each message that it completes, unpacked, and whether it
+  /// was compressed; the bytes are lent.
   mutating func add(
-    _ chunk: UnsafeRawBufferPointer, to receive: (UnsafeRawBufferPointer) -> Void
+    _ chunk: UnsafeRawBufferPointer, to receive: (UnsafeRawBufferPointer, Bool) -> Void
   ) throws(RPCError) {
     var rest = chunk
     while !rest.isEmpty || prefix.count == 5 {
@@ -30,16 +34,25 @@ struct MessageAssembler {
       if message.isEmpty, rest.count >= wanted {
         // The usual case: all of it lies in one piece, nothing is copied.
         prefix.count = 0
-        receive(UnsafeRawBufferPointer(rebasing: rest.prefix(wanted)))
+        try unpack(UnsafeRawBufferPointer(rebasing: rest.prefix(wanted)), to: receive)
       } else {
         message.append(contentsOf: rest.prefix(wanted))
         guard message.count == Int(prefix.length) else { return }
         prefix.count = 0
-        message.withUnsafeBytes { receive($0) }
+        let whole = message
         message = []
+        try whole.lend { bytes throws(RPCError) in try unpack(bytes, to: receive) }
       }
       rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(wanted))
     }
+  }
+
+  private func unpack(
+    _ bytes: UnsafeRawBufferPointer, to receive: (UnsafeRawBufferPointer, Bool) -> Void
+  ) throws(RPCError) {
+    guard prefix.flag != 0 else { return receive(bytes, false) }
+    let inflated = try Gzip.inflate(bytes, limit: limit)
+    inflated.withUnsafeBytes { receive($0, true) }
   }
 
   private mutating func takePrefix(_ rest: inout UnsafeRawBufferPointer) -> Bool {
@@ -57,10 +70,12 @@ struct MessageAssembler {
   }
 
   private func check() throws(RPCError) {
-    guard prefix.flag == 0 else {
+    guard prefix.flag == 0 || (prefix.flag == 1 && encoding == .gzip) else {
       throw RPCError(
-        prefix.flag == 1 ? .unimplemented : .internalError,
-        "a message is compressed, which grpc-encoding does not announce")
+        .internalError,
+        prefix.flag == 1
+          ? "a message is compressed, which grpc-encoding does not announce"
+          : "a message begins with the byte \(prefix.flag), which means nothing")
     }
     guard Int(prefix.length) <= limit else {
       throw RPCError(
@@ -69,7 +84,7 @@ struct MessageAssembler {
   }
 
   /// The five bytes before a message, the first in the lowest byte.
-  static func head(of message: [UInt8]) -> UInt64 {
-    UInt64(UInt32(truncatingIfNeeded: message.count).byteSwapped) << 8
+  static func head(of message: [UInt8], compressed: Bool = false) -> UInt64 {
+    UInt64(UInt32(truncatingIfNeeded: message.count).byteSwapped) << 8 | (compressed ? 1 : 0)
   }
 }

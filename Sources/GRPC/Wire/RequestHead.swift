@@ -13,6 +13,10 @@ struct RequestHead {
   var metadata = Metadata()
   var refusal: Refusal?
   var problem: RPCError?
+  /// How compressed messages of the request are packed.
+  var encoding = Compression.identity
+  /// True when the caller can unpack gzip.
+  var acceptsGzip = false
   private var sawContentType = false
 
   init(_ fields: ReceivedFields, router: Router) {
@@ -57,8 +61,15 @@ struct RequestHead {
     if name.is("grpc-timeout") {
       timeout = WireTimeout.parse(value)
       if timeout == nil { problem = RPCError(.invalidArgument, "grpc-timeout cannot be read") }
-    } else if name.is("grpc-encoding"), !value.is("identity") {
-      problem = RPCError(.unimplemented, "messages are taken in the encoding identity only")
+    } else if name.is("grpc-encoding") {
+      guard let encoding = Compression(name: value) else {
+        problem = RPCError(
+          .unimplemented, "messages are taken in these encodings: \(Compression.accepted)")
+        return
+      }
+      self.encoding = encoding
+    } else if name.is("grpc-accept-encoding") {
+      acceptsGzip = Compression.gzip.isNamed(in: value)
     }
   }
 }

@@ -5,10 +5,19 @@ struct WireFields: Sendable {
   /// Before the first message of an answer.
   let head = FieldBlock([
     (":status", "200"), ("content-type", "application/grpc"),
-    ("grpc-accept-encoding", "identity"),
+    ("grpc-accept-encoding", Compression.accepted),
   ])
   /// After the last message of a call that went well.
   let ok = FieldBlock([("grpc-status", "0")])
+
+  /// Before the first message of an answer that says more than others.
+  func head(_ compression: Compression, _ metadata: Metadata) -> FieldBlock {
+    if compression == .identity, metadata.isEmpty { return head }
+    var block = head
+    if compression != .identity { block.append("grpc-encoding", compression.rawValue) }
+    Self.append(metadata, to: &block)
+    return block
+  }
 
   /// Details above this size are left out rather than sent to a peer that refuses them.
   private static let detailBytesMax = 6 << 10
@@ -50,7 +59,9 @@ struct WireFields: Sendable {
   /// An answer that is an error and nothing else.
   static func trailersOnly(_ error: RPCError, trailers: Metadata) -> FieldBlock {
     var block = FieldBlock([(":status", "200"), ("content-type", "application/grpc")])
-    if error.code == .unimplemented { block.append("grpc-accept-encoding", "identity") }
+    if error.code == .unimplemented {
+      block.append("grpc-accept-encoding", Compression.accepted)
+    }
     status(error, trailers: trailers, into: &block)
     return block
   }
