@@ -41,7 +41,7 @@ enum BuiltInServices {
       while let message = try await requests.next() {
         let request: ServerReflectionRequest
         do {
-          request = try message.bytes.withUnsafeBytes { try ServerReflectionRequest(serialized: $0) }
+          request = try ServerReflectionRequest(serialized: message.bytes)
         } catch {
           throw RPCError(.invalidArgument, "the request cannot be read: \(error)")
         }
