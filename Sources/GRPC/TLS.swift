@@ -19,29 +19,3 @@ enum PeerName {
     return !name.isEmpty && isName ? String(name) : nil
   }
 }
-
-extension TLSSettings {
-  /// TLS 1.3, both sides with a certificate of the one authority, `h2` agreed. Names are checked
-  /// after the handshake: they are URIs, not the hosts that TLS libraries look for.
-  func context(server: Bool) throws -> NIOSSLContext {
-    let chain = try NIOSSLCertificate.fromPEMFile(certificatePath).map {
-      NIOSSLCertificateSource.certificate($0)
-    }
-    let key = try NIOSSLPrivateKey(file: keyPath, format: .pem)
-    let roots = NIOSSLTrustRoots.file(authorityPath)
-    var configuration =
-      server
-      ? TLSConfiguration.makeServerConfiguration(
-        certificateChain: chain, privateKey: .privateKey(key))
-      : TLSConfiguration.makeClientConfiguration()
-    if !server {
-      configuration.certificateChain = chain
-      configuration.privateKey = .privateKey(key)
-    }
-    configuration.trustRoots = roots
-    configuration.certificateVerification = .noHostnameVerification
-    configuration.minimumTLSVersion = .tlsv13
-    configuration.applicationProtocols = ["h2"]
-    return try NIOSSLContext(configuration: configuration)
-  }
-}

@@ -66,9 +66,10 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
     }
   }
 
-  /// Closes at once, without a word to the peer.
+  /// Closes at once, without a word to the peer; what still arrives is not read.
   public func close(_ reason: String) {
     self.reason = self.reason ?? reason
+    isBroken = true
     context?.close(promise: nil)
   }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// A socket on which a test says whatever it wants.
@@ -39,12 +40,27 @@ final class RawPeer: Sendable {
     self.channel = channel
   }
 
-  static func connect(port: Int) async throws -> RawPeer {
+  static func connect(port: Int, tls: NIOSSLContext? = nil) async throws -> RawPeer {
     let reader = Reader()
     let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .channelInitializer { $0.pipeline.addHandler(reader) }
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          if let tls {
+            let handler = try NIOSSLClientHandler(context: tls, serverHostname: nil)
+            try channel.pipeline.syncOperations.addHandler(handler)
+          }
+          try channel.pipeline.syncOperations.addHandler(reader)
+        }
+      }
       .connect(host: "127.0.0.1", port: port).get()
     return RawPeer(reader, channel)
+  }
+
+  /// The certificate that the server showed.
+  func certificate() async throws -> NIOSSLCertificate? {
+    try await channel.eventLoop.submit { [channel] in
+      try channel.pipeline.syncOperations.handler(type: NIOSSLClientHandler.self).peerCertificate
+    }.get()
   }
 
   /// Sends; what cannot be sent any more is forgotten.

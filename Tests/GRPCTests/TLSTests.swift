@@ -4,15 +4,15 @@ import Testing
 
 @testable import GRPC
 
-@Suite struct TLSTests {
-  /// A private authority with leaves, made by openssl into a folder that is removed afterwards.
-  private func withAuthority(_ body: (String) async throws -> Void) async throws {
+/// A private authority with leaves, made by openssl into a folder that is removed afterwards.
+enum TestAuthority {
+  static func with(_ body: (String) async throws -> Void) async throws {
     let folder = FileManager.default.temporaryDirectory
       .appendingPathComponent("grpc-tls-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    try run(Self.script, in: folder)
+    try run(script, in: folder)
     try await body(folder)
   }
 
@@ -32,6 +32,7 @@ import Testing
     }
     authority ca; authority other
     leaf identity ca URI:spiffe://clientele.local/svc/identity
+    leaf renewed ca URI:spiffe://clientele.local/svc/identity
     leaf gateway ca URI:spiffe://clientele.local/svc/gateway
     leaf two ca URI:spiffe://clientele.local/svc/gateway,URI:spiffe://clientele.local/svc/identity
     leaf nobody ca DNS:localhost
@@ -39,7 +40,7 @@ import Testing
     leaf stranger other URI:spiffe://clientele.local/svc/gateway
     """
 
-  private func run(_ script: String, in folder: String) throws {
+  private static func run(_ script: String, in folder: String) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/bin/bash")
     process.arguments = ["-c", script]
@@ -51,15 +52,21 @@ import Testing
     try #require(process.terminationStatus == 0)
   }
 
-  private func settings(_ name: String, in folder: String) -> TLSSettings {
+  static func settings(_ name: String, in folder: String) -> TLSSettings {
     TLSSettings(
       certificatePath: "\(folder)/\(name).pem", keyPath: "\(folder)/\(name).key",
-      authorityPath: "\(folder)/ca.pem")
+      authorityPath: "\(folder)/ca.pem", trustDomain: "clientele.local")
+  }
+}
+
+@Suite struct TLSTests {
+  private func settings(_ name: String, in folder: String) -> TLSSettings {
+    TestAuthority.settings(name, in: folder)
   }
 
   @Test("peers know each other by the one name in their certificates, and nobody else gets in")
   func peers() async throws {
-    try await withAuthority { folder in
+    try await TestAuthority.with { folder in
       let service = echo { _, call in
         EchoResponse(payload: Array((call.peer.serviceName ?? "nobody").utf8))
       }
@@ -101,7 +108,7 @@ import Testing
     #expect(throws: RPCError.self) {
       try ClientChannel(
         host: "127.0.0.1", port: 1,
-        tls: TLSSettings(certificatePath: "", keyPath: "", authorityPath: ""))
+        tls: TLSSettings(certificatePath: "", keyPath: "", authorityPath: "", trustDomain: "x"))
     }
   }
 }

@@ -30,7 +30,7 @@ public final class RPCServer: Sendable {
   /// - Parameters:
   ///   - interceptors: what every call passes through, the first outermost. Health and reflection
   ///     do not: whoever may connect may ask them.
-  ///   - tls: mutual TLS; without it anybody on the network may call.
+  ///   - tls: TLS, mutual with an authority; without one anybody on the network may call.
   public init(
     services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
     settings: ServerSettings = ServerSettings(), tls: TLSSettings? = nil,
@@ -59,7 +59,7 @@ public final class RPCServer: Sendable {
   /// - Throws: when the certificate cannot be read or the address cannot be had.
   public func start(host: String = "127.0.0.1", port: Int) async throws -> Int {
     signal(SIGPIPE, SIG_IGN)
-    let security = try tls.map { ($0, try $0.context(server: true)) }
+    let security = try tls.map { try TLSIdentity($0, server: true, logger: core.logger) }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, core.settings.loops))
     state.withLock { state in
       state.group = group
@@ -78,7 +78,7 @@ public final class RPCServer: Sendable {
   }
 
   private func bootstrap(
-    _ group: MultiThreadedEventLoopGroup, _ security: (TLSSettings, NIOSSLContext)?
+    _ group: MultiThreadedEventLoopGroup, _ security: TLSIdentity?
   ) -> ServerBootstrap {
     ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: core.settings.backlog)
@@ -90,7 +90,7 @@ public final class RPCServer: Sendable {
       }
   }
 
-  private func accept(_ channel: any Channel, _ security: (TLSSettings, NIOSSLContext)?) throws {
+  private func accept(_ channel: any Channel, _ security: TLSIdentity?) throws {
     let address = channel.remoteAddress?.ipAddress ?? "unknown"
     guard let executor = admit(channel.eventLoop, address) else {
       throw RPCError(.resourceExhausted, "too many connections")
@@ -98,12 +98,12 @@ public final class RPCServer: Sendable {
     var isTaken = false
     defer { if !isTaken { forget(nil, address) } }
     let calls = try ServerConnection(
-      core: core, executor: executor, address: address, trustDomain: security?.0.trustDomain
+      core: core, executor: executor, address: address, tls: security?.settings
     ) { [weak self] connection in self?.forget(connection, address) }
     let connection = Connection(session: calls.session, delegate: calls)
     calls.connection = connection
     if let security {
-      let handler = NIOSSLServerHandler(context: security.1)
+      let handler = NIOSSLServerHandler(context: security.context)
       calls.tls = handler
       try channel.pipeline.syncOperations.addHandler(handler)
     }

@@ -31,11 +31,17 @@ extension ServerConnection {
   func pongArrived() {}
 
   func connectionEvent(_ event: Any) {
-    guard let domain = trustDomain, case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent
+    guard let security,
+      case TLSUserEvent.handshakeCompleted(let agreed)? = event as? TLSUserEvent
     else { return }
     isHandshaking = false
+    guard agreed == "h2" else {
+      connection?.close("the peer did not agree to h2")
+      return
+    }
     openedAt = Self.now
     look(at: openedAt &+ core.settings.prefaceTimeout.clampedNanoseconds)
+    guard security.authorityPath != nil, let domain = security.trustDomain else { return }
     let name = tls?.peerCertificate.flatMap { PeerName.read($0, trustDomain: domain) }
     guard let name else {
       core.logger.warning("peer has no acceptable name", metadata: ["peer": "\(peer.address)"])

@@ -26,19 +26,19 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   var isHandshaking: Bool
   var sweep: Scheduled<Void>?
   var sweepAt = Int64.max
-  let trustDomain: String?
+  let security: TLSSettings?
   let onClose: @Sendable (ServerConnection) -> Void
 
   init(
-    core: ServerCore, executor: LoopExecutor, address: String, trustDomain: String?,
+    core: ServerCore, executor: LoopExecutor, address: String, tls: TLSSettings?,
     onClose: @escaping @Sendable (ServerConnection) -> Void
   ) throws(SessionError) {
     self.core = core
     self.executor = executor
-    self.trustDomain = trustDomain
+    security = tls
     self.onClose = onClose
     peer = Peer(serviceName: nil, address: address)
-    isHandshaking = trustDomain != nil
+    isHandshaking = tls != nil
     session = try Session(core.sessionSettings)
   }
 
