@@ -157,6 +157,7 @@ let package = Package(
     library("ClientDirectoryAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
     library("MessagingAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
     library("BenchAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("InteropAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
     library("Feed", ["Postgres", "GRPC", "Protobuf", "CommonAPI", logging]),
     library(
       "ServiceKit",

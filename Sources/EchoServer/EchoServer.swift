@@ -3,7 +3,7 @@ import BenchAPI
 import GRPC
 import Logging
 
-/// Answers `bench.v1.Echo` in cleartext, for measuring the runtime.
+/// Answers `bench.v1.Echo`, for measuring the runtime.
 @main
 struct EchoServer: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -30,7 +30,40 @@ struct EchoServer: AsyncParsableCommand {
 
 /// Sends back what it was sent.
 struct Echo: EchoProtocol {
+  /// Answers of one stream, at most.
+  private static let countMax: UInt32 = 10_000_000
+
   func unary(_ request: EchoRequest, in call: CallContext) async throws -> EchoResponse {
     EchoResponse(payload: request.payload, n: request.n)
+  }
+
+  func serverStream(
+    _ request: EchoStreamRequest, to responses: MessageWriter<EchoResponse>, in call: CallContext
+  ) async throws {
+    guard request.count <= Self.countMax else {
+      throw RPCError(.invalidArgument, "at most \(Self.countMax) answers are sent")
+    }
+    let answer = EchoResponse(payload: request.message?.payload ?? [], n: request.message?.n ?? 0)
+    for _ in 0..<request.count { try await responses.write(answer) }
+  }
+
+  func clientStream(
+    _ requests: MessageStream<EchoRequest>, in call: CallContext
+  ) async throws -> EchoResponse {
+    var answer = EchoResponse()
+    for try await request in requests {
+      answer.payload = request.payload
+      answer.n &+= request.n
+    }
+    return answer
+  }
+
+  func bothStream(
+    _ requests: MessageStream<EchoRequest>, to responses: MessageWriter<EchoResponse>,
+    in call: CallContext
+  ) async throws {
+    for try await request in requests {
+      try await responses.write(EchoResponse(payload: request.payload, n: request.n))
+    }
   }
 }

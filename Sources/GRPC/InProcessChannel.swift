@@ -3,7 +3,7 @@ public import Logging
 /// Calls services without a socket: for tests. Requests and answers are encoded and decoded as on
 /// the wire, errors lose what the wire would lose, interceptors and deadlines do their work.
 public struct InProcessChannel: RPCChannel {
-  private let core: ServerCore
+  let core: ServerCore
   private let peer: Peer
 
   /// - Parameters:
@@ -58,39 +58,7 @@ public struct InProcessChannel: RPCChannel {
     return RPCResponse(message: answer, trailers: call.trailers)
   }
 
-  /// See `RPCChannel`.
-  public func stream(path: String, options: CallOptions) async throws -> RPCStream {
-    let route = try route(path)
-    guard case .stream(let body) = core.router.handlers[route].kind else {
-      throw RPCError(.unimplemented, "\(path) is a unary call")
-    }
-    let call = context(route, options, streaming: true)
-    let requests = MessageQueue()
-    let answers = MessageQueue()
-    let core = core
-    let work = Task {
-      do {
-        try await through(core.interceptors(route: route)[...], stream: call) { call in
-          try await body(
-            RequestMessages { try await requests.next() },
-            ResponseWriter { message, _ in answers.push(ReceivedMessage(message)) }, call)
-        }
-        answers.finish(.success(()))
-      } catch {
-        answers.finish(.failure(Self.told(core.explain(error, call.method))))
-      }
-    }
-    return RPCStream(
-      sendMessage: { message, _ in requests.push(ReceivedMessage(message)) },
-      endSending: { requests.finish(.success(())) },
-      nextMessage: { try await answers.next() },
-      cancelCall: {
-        work.cancel()
-        answers.finish(.failure(RPCError(.cancelled, "the caller gave up")))
-      })
-  }
-
-  private func route(_ path: String) throws -> Int {
+  func route(_ path: String) throws -> Int {
     let bytes = Array(path.utf8)
     guard let route = bytes.withUnsafeBytes({ core.router.route($0) }) else {
       throw RPCError(.unimplemented, "there is no method \(path)")
@@ -98,7 +66,7 @@ public struct InProcessChannel: RPCChannel {
     return route
   }
 
-  private func context(_ route: Int, _ options: CallOptions, streaming: Bool) -> CallContext {
+  func context(_ route: Int, _ options: CallOptions, streaming: Bool) -> CallContext {
     let isTimed = options.timeout != nil || options.deadline != nil
     let asked = isTimed ? options.deadline(orAfter: .zero).remaining : nil
     let deadline = core.deadline(asked, from: ServerConnection.now, streaming: streaming)
@@ -125,7 +93,7 @@ public struct InProcessChannel: RPCChannel {
   }
 
   /// The error as it would come off the wire.
-  private static func told(_ error: RPCError) -> RPCError {
+  static func told(_ error: RPCError) -> RPCError {
     RPCError(
       error.code, error.message,
       details: error.details.isEmpty

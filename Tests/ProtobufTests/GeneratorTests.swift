@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What the generator refuses, tried through protoc.
+/// What the generator refuses, and what it makes of streams, tried through protoc.
 @Suite("The generator refuses what must not be")
 struct GeneratorTests {
   private static let root = URL(filePath: #filePath).deletingLastPathComponent()
@@ -29,8 +29,10 @@ struct GeneratorTests {
     ])
   }
 
-  /// Runs the generator over a proto.
-  private func generate(_ body: String) throws -> (status: Int32, output: String) {
+  /// Runs the generator over a proto. Returns what it said, and the Swift of the service.
+  private func generate(
+    _ body: String
+  ) throws -> (status: Int32, output: String, service: String) {
     let built = try Self.built.get()
     #expect(built.status == 0, "\(built.output)")
     let folder = FileManager.default.temporaryDirectory
@@ -46,13 +48,16 @@ struct GeneratorTests {
       \(body)
       """
     try Data(text.utf8).write(to: protos.appending(path: "trial.proto"))
-    return try Self.run([
+    let result = try Self.run([
       "protoc", "-I\(folder.path)", "-Iprotos",
       "-I" + (ProcessInfo.processInfo.environment["CLIENTELE_PROTO_INCLUDE"] ?? "/usr/include"),
       "--plugin=protoc-gen-clientele=\(Self.package)/.build/debug/protoc-gen-clientele",
       "--clientele_out=\(folder.path)",
       "clientele/trial/v1/trial.proto",
     ])
+    let service = try? Data(
+      contentsOf: folder.appending(path: "Sources/TrialAPI/Generated/TrialService.swift"))
+    return (result.status, result.output, String(decoding: service ?? Data(), as: UTF8.self))
   }
 
   private let method = "rpc Get(google.protobuf.Empty) returns (google.protobuf.Empty)"
@@ -85,6 +90,76 @@ struct GeneratorTests {
       }
       """)
     #expect(noEffect.status != 0 && noEffect.output.contains("no effect"))
+  }
+
+  @Test func everyKindOfStreamIsDeclaredBoundAndCalled() throws {
+    let rule = """
+      { option (clientele.common.v1.access) = {
+        callers: "gateway" subject: SUBJECT_NOBODY effect: EFFECT_READ }; }
+      """
+    let empty = "google.protobuf.Empty"
+    let result = try generate(
+      """
+      service TrialService {
+        rpc Down(\(empty)) returns (stream \(empty)) \(rule)
+        rpc Up(stream \(empty)) returns (\(empty)) \(rule)
+        rpc Both(stream \(empty)) returns (stream \(empty)) \(rule)
+      }
+      """)
+    #expect(result.status == 0, "\(result.output)")
+    let type = "CommonAPI.Empty"
+    let wanted = [
+      """
+        func down(
+          _ request: \(type),
+          to responses: MessageWriter<\(type)>, in call: CallContext
+        ) async throws
+      """,
+      """
+        func up(
+          _ requests: MessageStream<\(type)>, in call: CallContext
+        ) async throws -> \(type)
+      """,
+      """
+        func both(
+          _ requests: MessageStream<\(type)>,
+          to responses: MessageWriter<\(type)>, in call: CallContext
+        ) async throws
+      """,
+      """
+            .serverStreaming(TrialServiceMethods.down) {
+              (request: \(type), responses, call) in
+              try await service.down(request, to: responses, in: call)
+            },
+      """,
+      """
+            .clientStreaming(TrialServiceMethods.up) {
+              (requests: MessageStream<\(type)>, call) in
+              try await service.up(requests, in: call)
+            },
+      """,
+      """
+            .bidirectional(TrialServiceMethods.both) {
+              (requests: MessageStream<\(type)>, responses, call) in
+              try await service.both(requests, to: responses, in: call)
+            },
+      """,
+      """
+        public func down(
+          _ request: \(type), options: CallOptions = .init()
+        ) async throws -> ResponseStream<\(type)> {
+          try await channel.serverStreaming(TrialServiceMethods.down, request, options: options)
+        }
+      """,
+      """
+        public func up(
+          options: CallOptions = .init()
+        ) async throws -> StreamingCall<\(type), \(type)> {
+          try await channel.streaming(TrialServiceMethods.up, options: options)
+        }
+      """,
+    ]
+    for part in wanted { #expect(result.service.contains(part), "\(part)\n\(result.service)") }
   }
 
   @Test func recursiveMessagesAreRefused() throws {

@@ -135,3 +135,70 @@ public struct EchoResponse: Protobuf.Message {
   ])
 }
 
+/// What to echo again and again.
+public struct EchoStreamRequest: Protobuf.Message {
+  public static let fullName = "bench.v1.EchoStreamRequest"
+
+  /// What each answer echoes.
+  public var message: EchoRequest? = nil
+  /// How many answers.
+  public var count: UInt32 = 0
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    message: EchoRequest? = nil,
+    count: UInt32 = 0
+  ) {
+    self.message = message
+    self.count = count
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Bench__V1__EchoStreamRequest.self)
+    bench__v1__echo_stream_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Bench__V1__EchoStreamRequest.self)
+    self.message = StructFields.message(c.pointee.message)
+    self.count = c.pointee.count
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Bench__V1__EchoStreamRequest.self)
+    bench__v1__echo_stream_request__init(c)
+    if let value = self.message { c.pointee.message = arena.message(value) }
+    c.pointee.count = self.count
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "message":
+        if let value = try reader.one(1, EchoRequest.init(json:)) { self.message = value }
+      case "count":
+        if let value = try reader.one(2, JSONMapping.uint32) { self.count = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if let value = self.message { object.add("message", JSONMapping.json(value)) }
+    if self.count != 0 { object.add("count", JSONMapping.json(self.count)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .message, 1), .init(2, .varint)],
+    [.init(1, .bytes), .init(2, .varint)],
+  ])
+}
+

@@ -8,6 +8,20 @@ public protocol EchoProtocol: Sendable {
   func unary(
     _ request: EchoRequest, in call: CallContext
   ) async throws -> EchoResponse
+  /// The message, echoed as often as asked.
+  func serverStream(
+    _ request: EchoStreamRequest,
+    to responses: MessageWriter<EchoResponse>, in call: CallContext
+  ) async throws
+  /// Adds the numbers up; the payload is the last one sent.
+  func clientStream(
+    _ requests: MessageStream<EchoRequest>, in call: CallContext
+  ) async throws -> EchoResponse
+  /// Each request, echoed when it comes.
+  func bothStream(
+    _ requests: MessageStream<EchoRequest>,
+    to responses: MessageWriter<EchoResponse>, in call: CallContext
+  ) async throws
 }
 
 /// The methods of `bench.v1.Echo`, as its proto declares them.
@@ -20,9 +34,37 @@ public enum EchoMethods {
     requestType: EchoRequest.self,
     responseType: EchoResponse.self
   )
+  /// The message, echoed as often as asked.
+  public static let serverStream = MethodDescriptor(
+    service: "bench.v1.Echo",
+    name: "ServerStream",
+    serverStreaming: true,
+    access: AccessRule(callers: ["gateway"], subject: .nobody, permission: "", effect: .read),
+    requestType: EchoStreamRequest.self,
+    responseType: EchoResponse.self
+  )
+  /// Adds the numbers up; the payload is the last one sent.
+  public static let clientStream = MethodDescriptor(
+    service: "bench.v1.Echo",
+    name: "ClientStream",
+    clientStreaming: true,
+    access: AccessRule(callers: ["gateway"], subject: .nobody, permission: "", effect: .read),
+    requestType: EchoRequest.self,
+    responseType: EchoResponse.self
+  )
+  /// Each request, echoed when it comes.
+  public static let bothStream = MethodDescriptor(
+    service: "bench.v1.Echo",
+    name: "BothStream",
+    clientStreaming: true,
+    serverStreaming: true,
+    access: AccessRule(callers: ["gateway"], subject: .nobody, permission: "", effect: .read),
+    requestType: EchoRequest.self,
+    responseType: EchoResponse.self
+  )
 
   /// Every method in the order of the proto.
-  public static let all: [MethodDescriptor] = [unary]
+  public static let all: [MethodDescriptor] = [unary, serverStream, clientStream, bothStream]
 
   /// The service.
   public static let service = ServiceDescriptor(
@@ -41,6 +83,18 @@ extension ServiceBinding {
         (request: EchoRequest, call) in
         try await service.unary(request, in: call)
       },
+      .serverStreaming(EchoMethods.serverStream) {
+        (request: EchoStreamRequest, responses, call) in
+        try await service.serverStream(request, to: responses, in: call)
+      },
+      .clientStreaming(EchoMethods.clientStream) {
+        (requests: MessageStream<EchoRequest>, call) in
+        try await service.clientStream(requests, in: call)
+      },
+      .bidirectional(EchoMethods.bothStream) {
+        (requests: MessageStream<EchoRequest>, responses, call) in
+        try await service.bothStream(requests, to: responses, in: call)
+      },
     ])
   }
 }
@@ -57,5 +111,26 @@ public struct EchoClient: Sendable {
     _ request: EchoRequest, options: CallOptions = .init()
   ) async throws -> EchoResponse {
     try await channel.unary(EchoMethods.unary, request, options: options)
+  }
+
+  /// The message, echoed as often as asked.
+  public func serverStream(
+    _ request: EchoStreamRequest, options: CallOptions = .init()
+  ) async throws -> ResponseStream<EchoResponse> {
+    try await channel.serverStreaming(EchoMethods.serverStream, request, options: options)
+  }
+
+  /// Adds the numbers up; the payload is the last one sent.
+  public func clientStream(
+    options: CallOptions = .init()
+  ) async throws -> StreamingCall<EchoRequest, EchoResponse> {
+    try await channel.streaming(EchoMethods.clientStream, options: options)
+  }
+
+  /// Each request, echoed when it comes.
+  public func bothStream(
+    options: CallOptions = .init()
+  ) async throws -> StreamingCall<EchoRequest, EchoResponse> {
+    try await channel.streaming(EchoMethods.bothStream, options: options)
   }
 }

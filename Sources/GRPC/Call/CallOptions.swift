@@ -8,13 +8,22 @@ public struct CallOptions: Sendable, Hashable {
   public var deadline: Deadline?
   /// The call is refused with DEADLINE_EXCEEDED, unsent, when less time than this is left.
   public var leastRemaining: Duration = .zero
+  /// How requests are packed. Answers may come packed whatever is said here.
+  public var compression: Compression
+  /// True: the call waits for a connection until its deadline. False: it fails with UNAVAILABLE
+  /// once every server was tried in vain. As the method's or the channel's settings say without it.
+  public var waitsForReady: Bool?
 
   /// Options; all of them may be left out.
-  public init(metadata: Metadata = Metadata(), timeout: Duration? = nil, deadline: Deadline? = nil)
-  {
+  public init(
+    metadata: Metadata = Metadata(), timeout: Duration? = nil, deadline: Deadline? = nil,
+    compression: Compression = .identity, waitsForReady: Bool? = nil
+  ) {
     self.metadata = metadata
     self.timeout = timeout
     self.deadline = deadline
+    self.compression = compression
+    self.waitsForReady = waitsForReady
   }
 
   func deadline(orAfter standard: Duration) -> Deadline {

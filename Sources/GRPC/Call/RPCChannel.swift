@@ -22,21 +22,48 @@ public struct RPCResponse: Sendable, Hashable {
   public let headers: Metadata
   /// What came after it.
   public let trailers: Metadata
+  /// True when the answer was compressed on the wire.
+  public let wasCompressed: Bool
 
   /// Puts an answer together, for channels written elsewhere.
-  public init(message: [UInt8], headers: Metadata = Metadata(), trailers: Metadata = Metadata()) {
+  public init(
+    message: [UInt8], headers: Metadata = Metadata(), trailers: Metadata = Metadata(),
+    wasCompressed: Bool = false
+  ) {
     self.message = message
     self.headers = headers
     self.trailers = trailers
+    self.wasCompressed = wasCompressed
   }
 }
 
-/// A call with streams of messages both ways. Use it from one task at a time for each direction.
+/// A call with streams of messages both ways. Use it from one task at a time for each direction; a
+/// task that is cancelled while it waits here gives the call up.
 public struct RPCStream: Sendable {
   let sendMessage: @Sendable ([UInt8], Bool) async throws -> Void
   let endSending: @Sendable () async -> Void
   let nextMessage: @Sendable () async throws -> ReceivedMessage?
   let cancelCall: @Sendable () -> Void
+  let awaitHeaders: @Sendable () async throws -> Metadata
+  let endTrailers: @Sendable () -> Metadata
+
+  /// Puts a stream together, for channels and interceptors written elsewhere; each function does
+  /// what the method of its name does.
+  public init(
+    send: @escaping @Sendable (_ message: [UInt8], _ compressed: Bool) async throws -> Void,
+    finish: @escaping @Sendable () async -> Void,
+    next: @escaping @Sendable () async throws -> ReceivedMessage?,
+    cancel: @escaping @Sendable () -> Void,
+    headers: @escaping @Sendable () async throws -> Metadata = { Metadata() },
+    trailers: @escaping @Sendable () -> Metadata = { Metadata() }
+  ) {
+    sendMessage = send
+    endSending = finish
+    nextMessage = next
+    cancelCall = cancel
+    awaitHeaders = headers
+    endTrailers = trailers
+  }
 
   /// Sends a message; waits while the peer takes no more. Throws `RPCError`.
   ///
@@ -50,6 +77,13 @@ public struct RPCStream: Sendable {
 
   /// The next message; nil once the call ended well. Throws `RPCError` when it did not.
   public func next() async throws -> ReceivedMessage? { try await nextMessage() }
+
+  /// What came before the first message; waits for it. Empty when the call ended without. Throws
+  /// `RPCError` when it failed before.
+  public func headers() async throws -> Metadata { try await awaitHeaders() }
+
+  /// What came after the last message; empty until the call has ended, well or not.
+  public var trailers: Metadata { endTrailers() }
 
   /// Gives the call up.
   public func cancel() { cancelCall() }

@@ -93,7 +93,7 @@ public final class ClientChannel: RPCChannel {
   private func handle(_ call: ClientCall, _ queue: MessageQueue) -> RPCStream {
     let core = core
     return RPCStream(
-      sendMessage: { message, _ in
+      send: { message, _ in
         let room = OneShot<Void>()
         core.loop.execute {
           if let connection = core.connection(of: call) {
@@ -108,9 +108,9 @@ public final class ClientChannel: RPCChannel {
           room.give(.failure(RPCError(.cancelled, "the sender was cancelled")))
         }
       },
-      endSending: { core.loop.execute { core.connection(of: call)?.endSending(call) } },
-      nextMessage: { try await queue.next() },
-      cancelCall: { core.loop.execute { core.cancel(call) } })
+      finish: { core.loop.execute { core.connection(of: call)?.endSending(call) } },
+      next: { try await queue.next() },
+      cancel: { core.loop.execute { core.cancel(call) } })
   }
 
   /// Takes no new calls, finishes those open within the grace, and closes.

@@ -7,6 +7,11 @@ public protocol HealthProtocol: Sendable {
   func check(
     _ request: CommonAPI.HealthCheckRequest, in call: CallContext
   ) async throws -> CommonAPI.HealthCheckResponse
+  /// The state now and whenever it changes.
+  func watch(
+    _ request: CommonAPI.HealthCheckRequest,
+    to responses: MessageWriter<CommonAPI.HealthCheckResponse>, in call: CallContext
+  ) async throws
 }
 
 /// The methods of `grpc.health.v1.Health`, as its proto declares them.
@@ -39,6 +44,24 @@ public enum HealthMethods {
   )
 }
 
+extension ServiceBinding {
+  /// Binds an implementation of `grpc.health.v1.Health`.
+  public static func health(
+    _ service: some HealthProtocol
+  ) -> ServiceBinding {
+    ServiceBinding(HealthMethods.service, [
+      .unary(HealthMethods.check) {
+        (request: CommonAPI.HealthCheckRequest, call) in
+        try await service.check(request, in: call)
+      },
+      .serverStreaming(HealthMethods.watch) {
+        (request: CommonAPI.HealthCheckRequest, responses, call) in
+        try await service.watch(request, to: responses, in: call)
+      },
+    ])
+  }
+}
+
 /// Calls `grpc.health.v1.Health`. Every method throws `RPCError`.
 public struct HealthClient: Sendable {
   private let channel: any RPCChannel
@@ -51,5 +74,12 @@ public struct HealthClient: Sendable {
     _ request: CommonAPI.HealthCheckRequest, options: CallOptions = .init()
   ) async throws -> CommonAPI.HealthCheckResponse {
     try await channel.unary(HealthMethods.check, request, options: options)
+  }
+
+  /// The state now and whenever it changes.
+  public func watch(
+    _ request: CommonAPI.HealthCheckRequest, options: CallOptions = .init()
+  ) async throws -> ResponseStream<CommonAPI.HealthCheckResponse> {
+    try await channel.serverStreaming(HealthMethods.watch, request, options: options)
   }
 }

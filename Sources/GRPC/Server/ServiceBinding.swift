@@ -45,13 +45,7 @@ public struct MethodHandler: Sendable {
     MethodHandler(
       method: method,
       kind: .unary { (bytes, interceptors) throws(RPCError) in
-        let request: Request
-        do {
-          request = try Request(serialized: bytes)
-        } catch {
-          throw RPCError(
-            .invalidArgument, reason: "MALFORMED_MESSAGE", "the request cannot be read: \(error)")
-        }
+        let request: Request = try readRequest(bytes)
         if interceptors.isEmpty {
           return { call in try await body(request, call).serialized() }
         }

@@ -97,6 +97,51 @@ void   bench__v1__echo_response__free_unpacked
   assert(message->base.descriptor == &bench__v1__echo_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   bench__v1__echo_stream_request__init
+                     (Bench__V1__EchoStreamRequest         *message)
+{
+  static const Bench__V1__EchoStreamRequest init_value = BENCH__V1__ECHO_STREAM_REQUEST__INIT;
+  *message = init_value;
+}
+size_t bench__v1__echo_stream_request__get_packed_size
+                     (const Bench__V1__EchoStreamRequest *message)
+{
+  assert(message->base.descriptor == &bench__v1__echo_stream_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t bench__v1__echo_stream_request__pack
+                     (const Bench__V1__EchoStreamRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &bench__v1__echo_stream_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t bench__v1__echo_stream_request__pack_to_buffer
+                     (const Bench__V1__EchoStreamRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &bench__v1__echo_stream_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Bench__V1__EchoStreamRequest *
+       bench__v1__echo_stream_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Bench__V1__EchoStreamRequest *)
+     protobuf_c_message_unpack (&bench__v1__echo_stream_request__descriptor,
+                                allocator, len, data);
+}
+void   bench__v1__echo_stream_request__free_unpacked
+                     (Bench__V1__EchoStreamRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &bench__v1__echo_stream_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor bench__v1__echo_request__field_descriptors[2] =
 {
   {
@@ -197,5 +242,56 @@ const ProtobufCMessageDescriptor bench__v1__echo_response__descriptor =
   bench__v1__echo_response__field_indices_by_name,
   1,  bench__v1__echo_response__number_ranges,
   (ProtobufCMessageInit) bench__v1__echo_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor bench__v1__echo_stream_request__field_descriptors[2] =
+{
+  {
+    "message",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Bench__V1__EchoStreamRequest, message),
+    &bench__v1__echo_request__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "count",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Bench__V1__EchoStreamRequest, count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned bench__v1__echo_stream_request__field_indices_by_name[] = {
+  1,   /* field[1] = count */
+  0,   /* field[0] = message */
+};
+static const ProtobufCIntRange bench__v1__echo_stream_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor bench__v1__echo_stream_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "bench.v1.EchoStreamRequest",
+  "EchoStreamRequest",
+  "Bench__V1__EchoStreamRequest",
+  "bench.v1",
+  sizeof(Bench__V1__EchoStreamRequest),
+  2,
+  bench__v1__echo_stream_request__field_descriptors,
+  bench__v1__echo_stream_request__field_indices_by_name,
+  1,  bench__v1__echo_stream_request__number_ranges,
+  (ProtobufCMessageInit) bench__v1__echo_stream_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -13,6 +13,7 @@ enum Layout {
       guard parts.count > 2, !["common", "feed"].contains(parts[1]) else { return "CommonAPI" }
       return Names.upperCamel(parts[1]) + "API"
     case "bench": return "BenchAPI"
+    case "grpc" where parts.count > 1 && parts[1] == "testing": return "InteropAPI"
     case "test": return "TestProtosAPI"
     default: return "CommonAPI"
     }
@@ -36,8 +37,8 @@ enum Layout {
   /// GRPC, cannot stand in CommonAPI.
   static func serviceModule(of file: FileDescriptor) -> String {
     if file.name.hasPrefix("clientele/feed/") { return "Feed" }
-    if file.name.hasPrefix("grpc/") { return "GRPC" }
-    return module(of: file)
+    let own = module(of: file)
+    return own == "CommonAPI" && file.name.hasPrefix("grpc/") ? "GRPC" : own
   }
 
   /// A type without cases that keeps two versions of one proto apart.

@@ -17,10 +17,6 @@ struct ServiceEmitter {
     (Layout.namespace(of: service.file) ?? "") + service.name
   }
 
-  private var unary: [MethodDescriptor] {
-    methods.map(\.method).filter { !$0.clientStreaming && !$0.serverStreaming }
-  }
-
   private func type(_ descriptor: Descriptor) -> String {
     let other = Layout.module(of: descriptor.file)
     return other == module ? Names.type(descriptor) : "\(other).\(Names.type(descriptor))"
@@ -30,7 +26,7 @@ struct ServiceEmitter {
   var imports: Set<String> {
     var modules: Set = ["CommonAPI"]
     if module != "GRPC" { modules.insert("GRPC") }
-    for method in unary {
+    for (method, _) in methods {
       modules.insert(Layout.module(of: method.inputType.file))
       modules.insert(Layout.module(of: method.outputType.file))
     }
@@ -40,7 +36,7 @@ struct ServiceEmitter {
   /// The modules among them that public declarations name.
   var publicImports: Set<String> {
     var modules: Set<String> = module == "GRPC" ? [] : ["GRPC"]
-    for method in unary {
+    for (method, _) in methods {
       modules.insert(Layout.module(of: method.inputType.file))
       modules.insert(Layout.module(of: method.outputType.file))
     }
@@ -57,11 +53,22 @@ struct ServiceEmitter {
   private func emitProtocol(_ text: inout Text) {
     text.doc(service, orElse: "What a server of `\(service.fullName)` answers.")
     text.block("public protocol \(name)Protocol: Sendable {") { text in
-      for method in unary {
+      for (method, _) in methods {
         text.doc(method, orElse: "Answers `\(method.name)`.")
         text.line("func \(Names.function(method))(")
-        text.line("  _ request: \(type(method.inputType)), in call: CallContext")
-        text.line(") async throws -> \(type(method.outputType))")
+        let request =
+          method.clientStreaming
+          ? "_ requests: MessageStream<\(type(method.inputType))>"
+          : "_ request: \(type(method.inputType))"
+        if method.serverStreaming {
+          text.line("  \(request),")
+          let writer = "MessageWriter<\(type(method.outputType))>"
+          text.line("  to responses: \(writer), in call: CallContext")
+        } else {
+          text.line("  \(request), in call: CallContext")
+        }
+        text.line(
+          ") async throws" + (method.serverStreaming ? "" : " -> \(type(method.outputType))"))
       }
     }
     text.line()
@@ -118,24 +125,36 @@ struct ServiceEmitter {
 
   private func emitBinding(_ text: inout Text) {
     let function = name.prefix(1).lowercased() + name.dropFirst()
-    guard unary.count == methods.count else { return }
     text.block("extension ServiceBinding {") { text in
       text.line("/// Binds an implementation of `\(service.fullName)`.")
       text.line("public static func \(function)(")
       text.line("  _ service: some \(name)Protocol")
       text.block(") -> ServiceBinding {") { text in
         text.block("ServiceBinding(\(name)Methods.service, [", "])") { text in
-          for method in unary {
-            let function = Names.function(method)
-            text.block(".unary(\(name)Methods.\(function)) {", "},") { text in
-              text.line("(request: \(type(method.inputType)), call) in")
-              text.line("try await service.\(function)(request, in: call)")
-            }
-          }
+          for (method, _) in methods { emitHandler(of: method, &text) }
         }
       }
     }
     text.line()
+  }
+
+  private func emitHandler(of method: MethodDescriptor, _ text: inout Text) {
+    let function = Names.function(method)
+    let (kind, request) =
+      switch (method.clientStreaming, method.serverStreaming) {
+      case (false, false): ("unary", "request")
+      case (false, true): ("serverStreaming", "request")
+      case (true, false): ("clientStreaming", "requests")
+      case (true, true): ("bidirectional", "requests")
+      }
+    let input = type(method.inputType)
+    let responses = method.serverStreaming ? " to: responses," : ""
+    text.block(".\(kind)(\(name)Methods.\(function)) {", "},") { text in
+      text.line(
+        "(\(request): \(method.clientStreaming ? "MessageStream<\(input)>" : input),"
+          + (method.serverStreaming ? " responses, call) in" : " call) in"))
+      text.line("try await service.\(function)(\(request),\(responses) in: call)")
+    }
   }
 
   private func emitClient(_ text: inout Text) {
@@ -145,17 +164,31 @@ struct ServiceEmitter {
       text.line()
       text.line("/// - Parameter channel: the way to a server.")
       text.line("public init(_ channel: any RPCChannel) { self.channel = channel }")
-      for method in unary {
+      for (method, _) in methods {
         text.line()
         text.doc(method, orElse: "Calls `\(method.name)`.")
-        text.line("public func \(Names.function(method))(")
-        text.line("  _ request: \(type(method.inputType)), options: CallOptions = .init()")
-        text.block(") async throws -> \(type(method.outputType)) {") { text in
-          text.line(
-            "try await channel.unary(\(name)Methods.\(Names.function(method)), request, "
-              + "options: options)")
-        }
+        emitCall(of: method, &text)
       }
+    }
+  }
+
+  private func emitCall(of method: MethodDescriptor, _ text: inout Text) {
+    let input = type(method.inputType)
+    let output = type(method.outputType)
+    let (answer, function) =
+      switch (method.clientStreaming, method.serverStreaming) {
+      case (false, false): (output, "unary")
+      case (false, true): ("ResponseStream<\(output)>", "serverStreaming")
+      case (true, _): ("StreamingCall<\(input), \(output)>", "streaming")
+      }
+    text.line("public func \(Names.function(method))(")
+    text.line(
+      (method.clientStreaming ? "  " : "  _ request: \(input), ")
+        + "options: CallOptions = .init()")
+    text.block(") async throws -> \(answer) {") { text in
+      text.line(
+        "try await channel.\(function)(\(name)Methods.\(Names.function(method)), "
+          + (method.clientStreaming ? "" : "request, ") + "options: options)")
     }
   }
 }

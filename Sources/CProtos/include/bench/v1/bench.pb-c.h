@@ -18,6 +18,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Bench__V1__EchoRequest Bench__V1__EchoRequest;
 typedef struct Bench__V1__EchoResponse Bench__V1__EchoResponse;
+typedef struct Bench__V1__EchoStreamRequest Bench__V1__EchoStreamRequest;
 
 
 /* --- enums --- */
@@ -45,6 +46,17 @@ struct  Bench__V1__EchoResponse
 #define BENCH__V1__ECHO_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&bench__v1__echo_response__descriptor) \
     , {0,NULL}, 0 }
+
+
+struct  Bench__V1__EchoStreamRequest
+{
+  ProtobufCMessage base;
+  Bench__V1__EchoRequest *message;
+  uint32_t count;
+};
+#define BENCH__V1__ECHO_STREAM_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&bench__v1__echo_stream_request__descriptor) \
+    , NULL, 0 }
 
 
 /* Bench__V1__EchoRequest methods */
@@ -85,6 +97,25 @@ Bench__V1__EchoResponse *
 void   bench__v1__echo_response__free_unpacked
                      (Bench__V1__EchoResponse *message,
                       ProtobufCAllocator *allocator);
+/* Bench__V1__EchoStreamRequest methods */
+void   bench__v1__echo_stream_request__init
+                     (Bench__V1__EchoStreamRequest         *message);
+size_t bench__v1__echo_stream_request__get_packed_size
+                     (const Bench__V1__EchoStreamRequest   *message);
+size_t bench__v1__echo_stream_request__pack
+                     (const Bench__V1__EchoStreamRequest   *message,
+                      uint8_t             *out);
+size_t bench__v1__echo_stream_request__pack_to_buffer
+                     (const Bench__V1__EchoStreamRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Bench__V1__EchoStreamRequest *
+       bench__v1__echo_stream_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   bench__v1__echo_stream_request__free_unpacked
+                     (Bench__V1__EchoStreamRequest *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Bench__V1__EchoRequest_Closure)
@@ -92,6 +123,9 @@ typedef void (*Bench__V1__EchoRequest_Closure)
                   void *closure_data);
 typedef void (*Bench__V1__EchoResponse_Closure)
                  (const Bench__V1__EchoResponse *message,
+                  void *closure_data);
+typedef void (*Bench__V1__EchoStreamRequest_Closure)
+                 (const Bench__V1__EchoStreamRequest *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -101,6 +135,7 @@ typedef void (*Bench__V1__EchoResponse_Closure)
 
 extern const ProtobufCMessageDescriptor bench__v1__echo_request__descriptor;
 extern const ProtobufCMessageDescriptor bench__v1__echo_response__descriptor;
+extern const ProtobufCMessageDescriptor bench__v1__echo_stream_request__descriptor;
 
 PROTOBUF_C__END_DECLS
 
