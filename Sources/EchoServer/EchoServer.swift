@@ -15,12 +15,30 @@ struct EchoServer: AsyncParsableCommand {
   @Option(help: "Event loops, each a thread.")
   var loops = 1
 
+  @Option(help: "PEM file of a certificate: TLS.")
+  var certificate: String?
+
+  @Option(help: "PEM file of its key.")
+  var key: String?
+
+  @Option(help: "PEM file of an authority: mutual TLS, callers must show a certificate of it.")
+  var authority: String?
+
+  func validate() throws {
+    guard (certificate == nil) == (key == nil), certificate != nil || authority == nil else {
+      throw ValidationError("a certificate and its key go together, and an authority with them")
+    }
+  }
+
   func run() async throws {
     var settings = ServerSettings()
     settings.loops = loops
     // As many as sixteen connections of a hundred streams may have under way.
     settings.inFlightMax = 1_600
-    let server = RPCServer(services: [.echo(Echo())], settings: settings)
+    let tls = certificate.map {
+      TLSSettings(certificatePath: $0, keyPath: key, authorityPath: authority)
+    }
+    let server = RPCServer(services: [.echo(Echo())], settings: settings, tls: tls)
     let bound = try await server.start(port: port)
     server.health.setServing(true)
     print("listening on 127.0.0.1:\(bound)")
