@@ -110,6 +110,7 @@ let package = Package(
     .executable(name: "gateway", targets: ["GatewayMain"]),
     .executable(name: "clientele", targets: ["Operator"]),
     .executable(name: "echo-server", targets: ["EchoServer"]),
+    .executable(name: "interop-server", targets: ["InteropServer"]),
     .executable(name: "service-bench", targets: ["ServiceBench"]),
   ],
   dependencies: [
@@ -177,6 +178,7 @@ let package = Package(
 
     // Tools.
     executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
+    executable("InteropServer", ["GRPC", "InteropAPI", arguments]),
     executable(
       "ServiceBench",
       [

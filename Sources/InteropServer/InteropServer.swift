@@ -1,0 +1,76 @@
+import ArgumentParser
+import Foundation
+import GRPC
+import InteropAPI
+
+/// Answers `grpc.testing.TestService` for foreign clients, in cleartext or over TLS.
+@main
+struct InteropServer: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "interop-server",
+    abstract: "Answers gRPC's interoperability service on loopback.",
+    discussion: """
+      With --tls and no certificate it makes one for localhost and says where its authority is. \
+      The flags of gRPC's description (--port=N --use_tls=true) are taken too.
+      """)
+
+  @Option(help: "The address to listen on.")
+  var host = "127.0.0.1"
+
+  @Option(help: "The port; 0 lets the system choose.")
+  var port = 0
+
+  @Flag(help: "TLS.")
+  var tls = false
+
+  @Option(name: .customLong("use_tls"), help: "TLS, as gRPC's description spells it.")
+  var useTLS = false
+
+  @Option(help: "PEM file of the server's certificate.")
+  var certificate: String?
+
+  @Option(help: "PEM file of its key.")
+  var key: String?
+
+  @Option(help: "PEM file of an authority: clients must show a certificate of it.")
+  var authority: String?
+
+  @Option(help: "Event loops, each a thread.")
+  var loops = 1
+
+  func validate() throws {
+    guard (certificate == nil) == (key == nil) else {
+      throw ValidationError("a certificate and its key go together")
+    }
+  }
+
+  func run() async throws {
+    var settings = ServerSettings()
+    settings.loops = loops
+    // Foreign clients name no deadline, or a long one.
+    settings.defaultDeadline = .seconds(60)
+    settings.longestDeadline = .seconds(300)
+    settings.inFlightMax = 1_600
+    settings.requestBytesMax = 4 << 20
+    settings.responseBytesMax = 4 << 20
+    let server = RPCServer(
+      services: [.testService(TestService())], interceptors: [MetadataEcho()], settings: settings,
+      tls: try security())
+    let bound = try await server.start(host: host, port: port)
+    server.health.setServing(true)
+    print("listening on \(host):\(bound)")
+    fflush(nil)
+    while true { try await Task.sleep(for: .seconds(3_600)) }
+  }
+
+  private func security() throws -> TLSSettings? {
+    guard tls || useTLS || certificate != nil else { return nil }
+    if let certificate, let key {
+      return TLSSettings(certificatePath: certificate, keyPath: key, authorityPath: authority)
+    }
+    let made = try LocalCertificate.make()
+    print("authority in \(made.authorityPath)")
+    return TLSSettings(
+      certificatePath: made.certificatePath, keyPath: made.keyPath, authorityPath: authority)
+  }
+}
