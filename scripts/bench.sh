@@ -11,7 +11,7 @@ for product in echo-server service-bench clientele identity organization client-
   swift build --quiet -c release --scratch-path "$build" --product "$product"
 done
 echo "Unary echo, server on one core, h2load on the other:"
-.venv/bin/python scripts/bench/echo.py --skip-build --binary "$build/release/echo-server" \
+.venv/bin/python scripts/bench/echo.py --binary "$build/release/echo-server" \
   --json .run/bench/echo.json
 echo
 echo "Services, client and database on both cores:"
