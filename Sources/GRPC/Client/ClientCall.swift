@@ -1,151 +1,206 @@
 import HTTP2
 
-/// One call as its channel sees it.
+/// One call as its channel sees it, through all of its attempts.
 ///
-/// Safety: everything but the constants is touched on the channel's event loop only. `result` and
-/// `queue` are safe to use from anywhere.
+/// Safety: everything but the constants is touched on the channel's event loop only. `result`,
+/// `queue` and `answer` are safe to use from anywhere.
 final class ClientCall: @unchecked Sendable {
   enum Kind {
+    /// The request is packed already if the call's compression says so.
     case unary(request: [UInt8], result: OneShot<RPCResponse>)
-    case stream(opened: OneShot<Void>, queue: MessageQueue)
+    case stream(opened: OneShot<Void>, queue: MessageQueue, answer: StreamAnswer)
+    /// The channel's own question for the health of a server; belongs to one connection.
+    case watch(request: [UInt8], tell: (HealthNews) -> Void)
   }
 
   let path: String
   let metadata: Metadata
   let deadline: Deadline
+  let compression: Compression
+  let waitsForReady: Bool
+  let retries: RetryPolicy?
   let kind: Kind
+  private let metrics: ChannelMetrics
+  private let responseBytesMax: Int
 
+  /// The connection and the stream it is on; nil while it waits.
+  var connection: ClientConnection?
   var stream: StreamHandle?
+  var isEnded = false
+
+  // Of the attempt under way.
   var assembler: MessageAssembler
   var headers: Metadata?
-  var message: [UInt8]?
-  var isEnded = false
-  var refusals = 0
-  /// The sender of a call with streams, waiting for room.
-  var writer: OneShot<Void>?
+  var message: ReceivedMessage?
+  var httpStatus = 200
   var untakenBytes = 0
   var withheldBytes = 0
-  var httpStatus = 200
+
+  // Of all attempts.
+  /// How often a server said that it did not look at the call.
+  var refusals = 0
+  /// Attempts that a server looked at and that failed.
+  var failures = 0
+  /// The sender of a call with streams, waiting for room.
+  var writer: OneShot<Void>?
+  /// What a call with streams has sent, as long as it may have to be sent again.
+  var outbox = Outbox()
 
   init(
-    path: String, metadata: Metadata, deadline: Deadline, kind: Kind, responseBytesMax: Int
+    path: String, options: CallOptions, deadline: Deadline, kind: Kind, settings: ChannelSettings,
+    config: MethodConfig? = nil, metrics: ChannelMetrics
   ) {
     self.path = path
-    self.metadata = metadata
+    metadata = options.metadata
     self.deadline = deadline
+    compression = options.compression
+    waitsForReady = options.waitsForReady ?? config?.waitsForReady ?? settings.waitsForReady
+    retries = config?.retries
     self.kind = kind
+    self.metrics = metrics
+    responseBytesMax = settings.responseBytesMax
+    assembler = MessageAssembler(limit: settings.responseBytesMax)
+  }
+
+  /// True for the calls of the channel's user.
+  var isUsers: Bool {
+    if case .watch = kind { return false }
+    return true
+  }
+
+  /// True while nothing of an answer has come and all that was sent is at hand.
+  var canBeginAgain: Bool {
+    guard headers == nil, !isEnded else { return false }
+    switch kind {
+    case .unary: return true
+    case .stream: return outbox.isWhole
+    case .watch: return false
+    }
+  }
+
+  /// Makes ready for another attempt.
+  func beginAgain() {
     assembler = MessageAssembler(limit: responseBytesMax)
+    headers = nil
+    message = nil
+    httpStatus = 200
+    untakenBytes = 0
+    withheldBytes = 0
+  }
+
+  /// The server has begun to answer.
+  func answerBegan(_ fields: ResponseFields, encoding: Compression) {
+    headers = fields.metadata
+    assembler.encoding = encoding
+    guard case .stream(_, _, let answer) = kind else { return }
+    outbox.commit(isSent: true)
+    answer.began(fields.metadata)
   }
 
   /// Ends the call for whoever waits for it. What comes later changes nothing.
-  func fail(_ error: RPCError) {
+  func fail(_ error: RPCError, trailers: Metadata = Metadata()) {
     guard !isEnded else { return }
     isEnded = true
+    if isUsers { metrics.handled(error.code) }
     switch kind {
     case .unary(_, let result):
       result.give(.failure(error))
-    case .stream(let opened, let queue):
+    case .stream(let opened, let queue, let answer):
+      answer.ended(trailers, error)
       opened.give(.failure(error))
       queue.finish(.failure(error))
+      close(RPCError(.cancelled, "the call has ended"))
+    case .watch(_, let tell):
+      tell(.ended(error))
     }
-    writer?.give(.failure(error))
-    writer = nil
   }
 
-  /// Ends the call as the server's trailers say.
-  func finish(_ trailers: ResponseFields) {
+  /// Ends the call well, with what the server's trailers say.
+  func succeed(_ trailers: Metadata) {
     guard !isEnded else { return }
-    if let error = trailers.error(httpStatus: httpStatus) { return fail(error) }
     switch kind {
     case .unary(_, let result):
       guard let message, !assembler.isInsideMessage else {
         return fail(RPCError(.internalError, "the answer of \(path) is incomplete"))
       }
       isEnded = true
+      metrics.handled(.ok)
       result.give(
         .success(
           RPCResponse(
-            message: message, headers: headers ?? Metadata(), trailers: trailers.metadata)))
-    case .stream(let opened, let queue):
+            message: message.bytes, headers: headers ?? Metadata(), trailers: trailers,
+            wasCompressed: message.wasCompressed)))
+    case .stream(let opened, let queue, let answer):
+      guard !assembler.isInsideMessage else {
+        return fail(RPCError(.internalError, "the answer of \(path) is incomplete"))
+      }
       isEnded = true
+      metrics.handled(.ok)
+      answer.ended(trailers, nil)
       opened.give(.success(()))
       queue.finish(.success(()))
-      writer?.give(.failure(RPCError(.cancelled, "the call has ended")))
-      writer = nil
+      close(RPCError(.cancelled, "the call has ended"))
+    case .watch(_, let tell):
+      isEnded = true
+      tell(.ended(RPCError(.unavailable, "the server watches no more")))
     }
+  }
+
+  private func close(_ error: RPCError) {
+    outbox = Outbox(limit: 0)
+    writer?.give(.failure(error))
+    writer = nil
   }
 
   /// The head of the request; the deadline goes along as what is left of it.
-  func requestFields(authority: String, scheme: String) -> FieldBlock {
-    var block = FieldBlock()
-    block.append(":method", "POST")
-    block.append(":scheme", scheme)
-    block.append(":path", path)
-    block.append(":authority", authority)
-    block.append("te", "trailers")
-    block.append("content-type", "application/grpc")
-    block.append("user-agent", "clientele-grpc")
+  func append(to block: inout FieldBlock) {
     if deadline != .distantFuture {
       block.append("grpc-timeout", WireTimeout.text(deadline.remaining))
     }
+    if compression != .identity { block.append("grpc-encoding", compression.rawValue) }
+    if failures > 0 { block.append("grpc-previous-rpc-attempts", "\(failures)") }
     WireFields.append(metadata, to: &block)
-    return block
   }
 }
 
-/// The headers or trailers of an answer.
-struct ResponseFields {
-  var httpStatus: Int?
-  var isGRPC = false
-  var status: Int?
-  var message = ""
-  var details: [UInt8]?
-  var encoding: String?
-  var metadata = Metadata()
-
-  init(_ fields: ReceivedFields) {
-    fields.forEach { name, value in read(name, value) }
+/// What a call with streams has sent, held for another attempt up to a bound.
+struct Outbox {
+  struct Message {
+    var bytes: [UInt8]
+    var isPacked: Bool
   }
 
-  private mutating func read(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
-    if name.is(":status") {
-      httpStatus = value.number(digits: 3)
-    } else if name.is("content-type") {
-      isGRPC = value.starts(with: "application/grpc")
-    } else if name.is("grpc-status") {
-      status = value.number(digits: 3)
-    } else if name.is("grpc-message") {
-      message = PercentText.decode(value)
-    } else if name.is("grpc-status-details-bin") {
-      details = WireBase64.decode(value)
-    } else if name.is("grpc-encoding") {
-      encoding = value.text
-    } else if !name.starts(with: "grpc-"), name.first != UInt8(ascii: ":") {
-      // A pair that cannot be read is the server's fault, and no reason to lose its answer.
-      MetadataReader.read(name, value, into: &metadata) { _ in }
-    }
+  private let limit: Int
+  private(set) var messages: [Message] = []
+  private(set) var bytes = 0
+  /// True until something that was sent is not held any more.
+  private(set) var isWhole: Bool
+  /// True once the caller sends no more.
+  var isFinished = false
+
+  init(limit: Int = 0) {
+    self.limit = limit
+    isWhole = limit > 0
   }
 
-  /// Nil when the call went well.
-  func error(httpStatus: Int) -> RPCError? {
-    guard let status else {
-      return RPCError(Self.code(ofHTTP: self.httpStatus ?? httpStatus), "the answer has no status")
-    }
-    guard status != 0 else { return nil }
-    return RPCError(
-      StatusCode(rawValue: status) ?? .unknown, message,
-      details: details.map(StatusDetails.details(ofStatus:)) ?? [])
+  /// - Parameter isSent: true when the message is on its way, and need only be held for a retry.
+  mutating func append(_ message: Message, isSent: Bool) {
+    guard isWhole || !isSent else { return }
+    messages.append(message)
+    bytes += message.bytes.count &+ MessageQueue.messageCost
+    if bytes > limit { commit(isSent: isSent) }
   }
 
-  /// What an answer from something that is no gRPC server stands for.
-  static func code(ofHTTP status: Int) -> StatusCode {
-    switch status {
-    case 400: .internalError
-    case 401: .unauthenticated
-    case 403: .permissionDenied
-    case 404: .unimplemented
-    case 429, 502, 503, 504: .unavailable
-    default: .unknown
-    }
+  /// From now on the call cannot begin again.
+  mutating func commit(isSent: Bool) {
+    isWhole = false
+    if isSent { sent() }
+  }
+
+  /// All that is held is on its way.
+  mutating func sent() {
+    guard !isWhole else { return }
+    messages = []
+    bytes = 0
   }
 }

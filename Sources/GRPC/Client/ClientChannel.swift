@@ -1,39 +1,77 @@
 public import NIOCore
 import NIOPosix
-import NIOSSL
+import Synchronization
 
-/// A way to one server. Connects with the first call and again whenever the connection is lost;
-/// calls wait for it until their deadline. Many calls share the connection.
+/// A way to one server or to several that do the same. Connects with the first call and again
+/// whenever a connection is lost; calls wait for it until their deadline. Many calls share a
+/// connection.
 ///
-/// A call that the server certainly did not look at is sent again; nothing else is retried.
+/// A call that the server certainly did not look at is sent again; what else is retried, the
+/// settings say.
 public final class ClientChannel: RPCChannel {
+  /// What the channel counts.
+  public let metrics: ChannelMetrics
+
   private let core: ChannelCore
   private let settings: ChannelSettings
+  private let plans: MethodPlans
 
-  /// A channel that has not connected yet.
+  /// A channel to one server that has not connected yet.
   ///
   /// - Parameters:
   ///   - host: an address or a name.
-  ///   - tls: mutual TLS; needs `expectedPeer`.
+  ///   - tls: TLS; with a trust domain it needs `expectedPeer`, without one the server's
+  ///     certificate must name the host.
   ///   - expectedPeer: the service name that the server's certificate must bear, such as
   ///     `identity`. Without TLS nobody checks it.
   ///   - eventLoopGroup: whose thread does the work; those of the process unless said otherwise.
   /// - Throws: when the certificate cannot be read, or TLS lacks the name of the peer.
-  public init(
+  public convenience init(
     host: String, port: Int, tls: TLSSettings? = nil, expectedPeer: String? = nil,
     settings: ChannelSettings = ChannelSettings(),
     eventLoopGroup: (any EventLoopGroup)? = nil
   ) throws {
-    if tls != nil, expectedPeer == nil {
-      throw RPCError(.invalidArgument, "a channel over TLS must know the name of its peer")
+    try self.init(
+      [ChannelTarget(host: host, port: port)], policy: .pickFirst, tls: tls,
+      expectedPeer: expectedPeer, settings: settings, eventLoopGroup: eventLoopGroup)
+  }
+
+  /// A channel to servers that do the same. It has not connected yet.
+  ///
+  /// - Parameters:
+  ///   - targets: where they are: `host:port`, `dns:///name:port`, `ipv4:address:port`,
+  ///     `ipv6:[address]:port`. A name stands for every address it has.
+  ///   - policy: how the channel chooses among them.
+  ///   - tls, expectedPeer, eventLoopGroup: as for one server.
+  /// - Throws: INVALID_ARGUMENT for what is no target; when the certificate cannot be read, or TLS
+  ///   lacks the name of the peer.
+  public convenience init(
+    targets: [String], policy: BalancingPolicy = .pickFirst, tls: TLSSettings? = nil,
+    expectedPeer: String? = nil, settings: ChannelSettings = ChannelSettings(),
+    eventLoopGroup: (any EventLoopGroup)? = nil
+  ) throws {
+    try self.init(
+      try targets.flatMap(ChannelTarget.parse), policy: policy, tls: tls,
+      expectedPeer: expectedPeer, settings: settings, eventLoopGroup: eventLoopGroup)
+  }
+
+  init(
+    _ targets: [ChannelTarget], policy: BalancingPolicy, tls: TLSSettings?, expectedPeer: String?,
+    settings: ChannelSettings, eventLoopGroup: (any EventLoopGroup)?,
+    lookUp: @escaping Resolver.LookUp = Resolver.system
+  ) throws {
+    guard !targets.isEmpty else {
+      throw RPCError(.invalidArgument, "a channel must lead somewhere")
     }
     self.settings = settings
+    plans = MethodPlans(settings.methods)
     core = ChannelCore(
-      loop: (eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton).next(),
-      target: ChannelTarget(
-        host: host, port: port, peerName: expectedPeer ?? "",
-        trustDomain: tls?.trustDomain ?? ""),
-      settings: settings, security: try tls?.context(server: false))
+      loop: (eventLoopGroup ?? MultiThreadedEventLoopGroup.singleton).next(), targets: targets,
+      policy: policy, settings: settings,
+      security: try tls.map {
+        try ChannelSecurity($0, expectedPeer: expectedPeer, serverName: settings.serverName)
+      }, lookUp: lookUp)
+    metrics = core.metrics
   }
 
   deinit {
@@ -48,13 +86,14 @@ public final class ClientChannel: RPCChannel {
   public func unary(
     path: String, request: [UInt8], options: CallOptions
   ) async throws -> RPCResponse {
-    let deadline = try Self.admit(options, options.deadline(orAfter: settings.defaultDeadline))
+    let config = plans.config(of: path)
+    let deadline = try Self.admit(options, deadline(options, config))
     let result = OneShot<RPCResponse>()
     let call = ClientCall(
-      path: path, metadata: options.metadata, deadline: deadline,
-      kind: .unary(request: request, result: result),
-      responseBytesMax: settings.responseBytesMax)
-    onLoop { $0.submit(call) }
+      path: path, options: options, deadline: deadline,
+      kind: .unary(request: try options.compression.pack(request), result: result),
+      settings: settings, config: config, metrics: metrics)
+    onLoop { $0.begin(call) }
     return try await withTaskCancellationHandler {
       try await result.take()
     } onCancel: {
@@ -62,55 +101,70 @@ public final class ClientChannel: RPCChannel {
     }
   }
 
-  /// See `RPCChannel`. Without a deadline in the options the stream may last for ever.
+  /// See `RPCChannel`. Without a deadline in the options or the method's settings the stream may
+  /// last for ever.
   public func stream(path: String, options: CallOptions) async throws -> RPCStream {
-    let isTimed = options.timeout != nil || options.deadline != nil
+    let config = plans.config(of: path)
+    let isTimed = options.timeout != nil || options.deadline != nil || config?.timeout != nil
     let deadline = try Self.admit(
-      options, isTimed ? options.deadline(orAfter: .zero) : .distantFuture)
+      options, isTimed ? deadline(options, config) : .distantFuture)
     let opened = OneShot<Void>()
     let core = core
-    let box = CallBox()
+    let box = CallBox(quantum: max(1, Int(settings.streamWindow) / 4))
     let queue = MessageQueue { count in
-      core.loop.execute {
-        if let call = box.call { core.connection(of: call)?.taken(call, count) }
-      }
+      guard box.note(count) else { return }
+      if core.loop.inEventLoop { box.report() } else { core.loop.execute { box.report() } }
     }
+    let answer = StreamAnswer()
     let call = ClientCall(
-      path: path, metadata: options.metadata, deadline: deadline,
-      kind: .stream(opened: opened, queue: queue), responseBytesMax: settings.responseBytesMax)
+      path: path, options: options, deadline: deadline,
+      kind: .stream(opened: opened, queue: queue, answer: answer), settings: settings,
+      config: config, metrics: metrics)
+    call.outbox = Outbox(limit: settings.retryBytesMax)
     onLoop {
       box.call = call
-      $0.submit(call)
+      $0.begin(call)
     }
     try await withTaskCancellationHandler {
       try await opened.take()
     } onCancel: {
       onLoop { $0.cancel(call) }
     }
-    return handle(call, queue)
+    return handle(call, queue, answer)
   }
 
-  private func handle(_ call: ClientCall, _ queue: MessageQueue) -> RPCStream {
+  private func handle(
+    _ call: ClientCall, _ queue: MessageQueue, _ answer: StreamAnswer
+  ) -> RPCStream {
     let core = core
+    let cancel: @Sendable () -> Void = { core.loop.execute { core.cancel(call) } }
+    /// A task that is cancelled takes its call along.
+    @Sendable func guarded<Value>(_ body: () async throws -> Value) async throws -> Value {
+      do {
+        return try await body()
+      } catch {
+        if Task.isCancelled { cancel() }
+        throw error
+      }
+    }
     return RPCStream(
-      send: { message, _ in
+      send: { bytes, compressed in
+        let isPacked = compressed && call.compression != .identity
+        let message = Outbox.Message(
+          bytes: isPacked ? try call.compression.pack(bytes) : bytes, isPacked: isPacked)
         let room = OneShot<Void>()
-        core.loop.execute {
-          if let connection = core.connection(of: call) {
-            connection.send(call, message, room)
-          } else {
-            room.give(.failure(RPCError(.cancelled, "the call has ended")))
-          }
-        }
+        core.loop.execute { core.send(call, message, room) }
         try await withTaskCancellationHandler {
           try await room.take()
         } onCancel: {
-          room.give(.failure(RPCError(.cancelled, "the sender was cancelled")))
+          if room.give(.failure(RPCError(.cancelled, "the sender was cancelled"))) { cancel() }
         }
       },
-      finish: { core.loop.execute { core.connection(of: call)?.endSending(call) } },
-      next: { try await queue.next() },
-      cancel: { core.loop.execute { core.cancel(call) } })
+      finish: { core.loop.execute { core.endSending(call) } },
+      next: { try await guarded { try await queue.next() } },
+      cancel: cancel,
+      headers: { try await guarded { try await answer.headers() } },
+      trailers: { answer.trailers })
   }
 
   /// Takes no new calls, finishes those open within the grace, and closes.
@@ -128,6 +182,13 @@ public final class ClientChannel: RPCChannel {
     if core.loop.inEventLoop { body(core) } else { core.loop.execute { body(core) } }
   }
 
+  private func deadline(_ options: CallOptions, _ config: MethodConfig?) -> Deadline {
+    guard let longest = config?.timeout else {
+      return options.deadline(orAfter: settings.defaultDeadline)
+    }
+    return min(.after(longest), options.deadline(orAfter: longest))
+  }
+
   private static func admit(_ options: CallOptions, _ deadline: Deadline) throws -> Deadline {
     let left = deadline.remaining
     guard left > .zero, left >= options.leastRemaining else {
@@ -136,8 +197,26 @@ public final class ClientChannel: RPCChannel {
     return deadline
   }
 
-  /// Safety: written and read on the channel's event loop only.
+  /// Tells a call how much of its answer was taken: not of each message, for that would cost a turn
+  /// of the loop each time, but of a good part of its window.
+  ///
+  /// Safety: `call` is written and read on the channel's event loop only.
   private final class CallBox: @unchecked Sendable {
     weak var call: ClientCall?
+    private let taken = Atomic(0)
+    private let quantum: Int
+
+    init(quantum: Int) { self.quantum = quantum }
+
+    /// True when it is time to report.
+    func note(_ count: Int) -> Bool {
+      let (before, after) = taken.wrappingAdd(count, ordering: .relaxed)
+      return before < quantum && after >= quantum
+    }
+
+    func report() {
+      let count = taken.exchange(0, ordering: .relaxed)
+      if let call { call.connection?.taken(call, count) }
+    }
   }
 }

@@ -9,28 +9,38 @@ import NIOTLS
 final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   let session: Session
   let settings: ChannelSettings
+  /// Which of the channel's servers this leads to.
+  let server: Int
+  let expected: ExpectedPeer?
+  /// Both refer to each other until the connection is lost.
+  let owner: ChannelCore
   var connection: Connection?
   var tls: NIOSSLClientHandler?
-  /// By the index of the stream's handle.
-  private var calls: [ClientCall?] = []
+  /// By the index of the stream's handle. Not checked for exclusivity: each access is one look-up
+  /// or one assignment, on one thread.
+  @exclusivity(unchecked) private var calls: [ClientCall?] = []
   private(set) var openCalls = 0
+  /// The watch over the server's health, one of the open calls.
+  var watch: ClientCall?
+  var isHealthKnown = false
   /// True from the server's first SETTINGS to its GOAWAY.
   private(set) var takesCalls = false
-  private var isRefused = false
+  /// True once a call of the user's was answered.
+  private(set) var hasAnswered = false
+  /// True once it will never take calls again.
+  private(set) var isRefused = false
   private var pingedAt: Int64?
-  private let authority: String
-  private let peer: (name: String, trustDomain: String)?
-  /// Both refer to each other until the connection is lost.
-  private let owner: ChannelCore
+  private let heads: RequestHeads
 
   init(
-    _ owner: ChannelCore, authority: String, settings: ChannelSettings,
-    peer: (name: String, trustDomain: String)?
+    _ owner: ChannelCore, server: Int, authority: String, settings: ChannelSettings,
+    expected: ExpectedPeer?
   ) throws(SessionError) {
     self.owner = owner
-    self.authority = authority
+    self.server = server
     self.settings = settings
-    self.peer = peer
+    self.expected = expected
+    heads = RequestHeads(authority: authority, scheme: expected == nil ? "http" : "https")
     var session = SessionSettings(role: .client)
     session.headerListBytesMax = settings.headerListBytesMax
     session.streamWindow = settings.streamWindow
@@ -44,6 +54,9 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
       && openCalls < min(session.peerStreamsMax, settings.streamsMax)
   }
 
+  /// Calls of the channel's user.
+  var usersCalls: Int { watch == nil ? openCalls : openCalls - 1 }
+
   private func call(_ stream: StreamHandle) -> ClientCall? {
     guard stream.index < calls.count, let call = calls[stream.index], call.stream == stream else {
       return nil
@@ -51,33 +64,47 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     return call
   }
 
-  func carries(_ call: ClientCall) -> Bool {
-    call.stream.map { self.call($0) === call } ?? false
-  }
-
   // MARK: Commands
 
-  func start(_ call: ClientCall) {
+  /// Opens a stream for the call. False when this connection can open no more streams.
+  func start(_ call: ClientCall) -> Bool {
     let stream: StreamHandle
     do {
-      stream = try session.request(
-        headers: call.requestFields(
-          authority: authority, scheme: peer == nil ? "http" : "https"))
+      stream = try session.request(headers: heads.block(for: call))
     } catch {
-      return call.fail(RPCError(.unavailable, "no call can be opened: \(error)"))
+      return false
     }
     while calls.count <= stream.index { calls.append(nil) }
     calls[stream.index] = call
     call.stream = stream
+    call.connection = self
     openCalls += 1
     switch call.kind {
     case .unary(let request, _):
-      session.append(stream, head: MessageAssembler.head(of: request), headCount: 5, request)
+      append(stream, request, isPacked: call.compression != .identity)
       session.finish(stream)
-    case .stream(let opened, _):
+    case .stream(let opened, _, _):
+      for message in call.outbox.messages {
+        append(stream, message.bytes, isPacked: message.isPacked)
+      }
+      call.outbox.sent()
+      if call.outbox.isFinished { session.finish(stream) }
       opened.give(.success(()))
+      if let room = call.writer {
+        call.writer = nil
+        waitForRoom(call, stream, room)
+      }
+    case .watch(let request, _):
+      append(stream, request, isPacked: false)
+      session.finish(stream)
     }
     connection?.flushSoon()
+    return true
+  }
+
+  private func append(_ stream: StreamHandle, _ message: [UInt8], isPacked: Bool) {
+    session.append(
+      stream, head: MessageAssembler.head(of: message, compressed: isPacked), headCount: 5, message)
   }
 
   /// Gives a call up and tells the server.
@@ -88,23 +115,25 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     connection?.flushSoon()
   }
 
-  func send(_ call: ClientCall, _ message: [UInt8], _ room: OneShot<Void>) {
-    guard let stream = call.stream, self.call(stream) === call, !call.isEnded else {
-      room.give(.failure(RPCError(.cancelled, "the call has ended")))
-      return
-    }
-    session.append(stream, head: MessageAssembler.head(of: message), headCount: 5, message)
-    if session.pendingBytes(stream) <= 64 << 10 {
+  /// Sends a message of a call that is on a stream.
+  func send(_ call: ClientCall, _ message: Outbox.Message, _ room: OneShot<Void>) {
+    guard let stream = call.stream else { return }
+    append(stream, message.bytes, isPacked: message.isPacked)
+    waitForRoom(call, stream, room)
+    connection?.flushSoon()
+  }
+
+  private func waitForRoom(_ call: ClientCall, _ stream: StreamHandle, _ room: OneShot<Void>) {
+    if session.pendingBytes(stream) <= ChannelCore.waitingBytesMax {
       room.give(.success(()))
     } else {
       call.writer = room
       session.tellWhenDrained(stream)
     }
-    connection?.flushSoon()
   }
 
   func endSending(_ call: ClientCall) {
-    guard let stream = call.stream, self.call(stream) === call else { return }
+    guard let stream = call.stream else { return }
     session.finish(stream)
     connection?.flushSoon()
   }
@@ -116,13 +145,25 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
 
   /// As on the server's side: see `ServerConnection.giveRoom`.
   private func giveRoom(_ call: ClientCall) {
-    guard let stream = call.stream, call.untakenBytes <= Int(settings.streamWindow) / 2 else {
-      return
-    }
+    guard call.withheldBytes > 0, let stream = call.stream,
+      call.untakenBytes <= Int(settings.streamWindow) / 2
+    else { return }
     session.consume(stream, call.withheldBytes)
     call.withheldBytes = 0
     connection?.flushSoon()
   }
+
+  /// Takes no new calls and closes once those open are finished.
+  func drain() {
+    takesCalls = false
+    isRefused = true
+    stopWatching()
+    guard usersCalls > 0 else { connection?.close("the connection is not needed"); return }
+    session.stopAccepting()
+    connection?.flushSoon()
+  }
+
+  // MARK: Time
 
   /// Ends what is overdue. Returns the next moment that matters.
   func sweep(_ now: Int64) -> Int64 {
@@ -140,8 +181,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   /// Makes sure that a server with calls of ours open is still there.
   private func keepAlive(_ now: Int64) -> Int64 {
     guard openCalls > 0, let connection else { return .max }
-    let quietUntil =
-      connection.lastReadAt &+ settings.keepaliveAfter.clampedNanoseconds
+    let quietUntil = connection.lastReadAt &+ owner.keepaliveAfter.clampedNanoseconds
     if quietUntil > now {
       pingedAt = nil
       return quietUntil
@@ -160,13 +200,6 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     return patience
   }
 
-  /// Takes no more calls and closes once those open have ended.
-  func drain() {
-    takesCalls = false
-    session.stopAccepting()
-    connection?.flushSoon()
-  }
-
   // MARK: What the session tells
 
   func connectionOpened() {}
@@ -174,17 +207,16 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   func connectionStalled() {}
 
   func connectionEvent(_ event: Any) {
-    guard let peer, case TLSUserEvent.handshakeCompleted? = event as? TLSUserEvent else { return }
-    let name = tls?.peerCertificate.flatMap {
-      PeerName.read($0, trustDomain: peer.trustDomain)
-    }
-    guard name != peer.name else { return }
+    guard let expected, case TLSUserEvent.handshakeCompleted(let agreed)? = event as? TLSUserEvent
+    else { return }
+    guard let problem = expected.problem(agreed, tls?.peerCertificate) else { return }
     isRefused = true
-    connection?.close("the server is \(name ?? "nobody we know"), not \(peer.name)")
+    connection?.close(problem)
   }
 
   func settingsArrived() {
-    guard !takesCalls, !isRefused else { return }
+    if isRefused { return }
+    guard !takesCalls else { return owner.roomOpened(self) }
     takesCalls = true
     owner.becameReady(self)
   }
@@ -192,6 +224,8 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   func goAwayArrived(_ code: ErrorCode) {
     takesCalls = false
     isRefused = true
+    stopWatching()
+    if code == .enhanceYourCalm { owner.pingLess() }
     owner.isLeaving(self)
   }
 
@@ -209,50 +243,65 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   func headersArrived(_ stream: StreamHandle, _ fields: ReceivedFields, end: Bool) {
     guard let call = call(stream), !call.isEnded else { return }
     let received = ResponseFields(fields)
-    if call.headers == nil, !end {
-      guard received.isGRPC, received.httpStatus == 200 else {
-        // Interim answers carry nothing; whatever else is no gRPC says so by its status.
-        if let status = received.httpStatus, status < 200 { return }
-        call.httpStatus = received.httpStatus ?? 0
-        return abandon(
-          call, RPCError(ResponseFields.code(ofHTTP: call.httpStatus), "the peer speaks no gRPC"))
+    if call.isUsers { hasAnswered = true }
+    if end {
+      if let error = received.error(httpStatus: call.httpStatus) {
+        return owner.attemptFailed(
+          call, error, received.pushback, trailers: received.metadata)
       }
-      if let encoding = received.encoding, encoding != "identity" {
-        return abandon(call, RPCError(.internalError, "the answer is encoded as \(encoding)"))
-      }
-      call.headers = received.metadata
-      return
+      if call.retries != nil { owner.succeeded() }
+      return call.succeed(received.metadata)
     }
-    if end { call.finish(received) }
+    // Trailers that end nothing say nothing.
+    guard call.headers == nil else { return }
+    // Interim answers carry nothing; whatever else is no gRPC says so by its status.
+    if let status = received.httpStatus, status < 200 { return }
+    guard received.isGRPC, received.httpStatus == 200 else {
+      call.httpStatus = received.httpStatus ?? 0
+      return abandon(
+        call, RPCError(ResponseFields.code(ofHTTP: call.httpStatus), "the peer speaks no gRPC"))
+    }
+    switch received.encoding {
+    case .known(let encoding):
+      call.answerBegan(received, encoding: encoding)
+    case .unknown(let name):
+      abandon(call, RPCError(.internalError, "the answer is encoded as \(name), unasked"))
+    }
   }
 
   func dataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {
     guard let call = call(stream), !call.isEnded else {
       return session.consume(stream, bytes.count)
     }
-    var complete: [ReceivedMessage] = []
+    guard call.headers != nil || bytes.isEmpty else {
+      return abandon(call, RPCError(.internalError, "the answer has no headers"))
+    }
+    switch call.kind {
+    case .unary, .watch:
+      session.consume(stream, bytes.count)
+    case .stream:
+      call.withheldBytes += bytes.count
+    }
     do throws(RPCError) {
-      try call.assembler.add(bytes) {
-        complete.append(ReceivedMessage(Array($0), wasCompressed: $1))
+      var tooMany = false
+      try call.assembler.add(bytes) { message, wasCompressed in
+        let message = ReceivedMessage(Array(message), wasCompressed: wasCompressed)
+        switch call.kind {
+        case .unary:
+          tooMany = call.message != nil
+          call.message = message
+        case .watch(_, let tell):
+          tell(.message(message.bytes))
+        case .stream(_, let queue, _):
+          call.untakenBytes += message.bytes.count &+ MessageQueue.messageCost
+          queue.push(message)
+        }
       }
+      if tooMany { throw RPCError(.internalError, "more than one answer") }
     } catch {
       return abandon(call, error)
     }
-    switch call.kind {
-    case .unary:
-      session.consume(stream, bytes.count)
-      if complete.count + (call.message == nil ? 0 : 1) > 1 {
-        return abandon(call, RPCError(.internalError, "more than one answer"))
-      }
-      call.message = complete.first?.bytes ?? call.message
-    case .stream(_, let queue):
-      call.withheldBytes += bytes.count
-      for message in complete {
-        call.untakenBytes += message.bytes.count &+ MessageQueue.messageCost
-        queue.push(message)
-      }
-      giveRoom(call)
-    }
+    giveRoom(call)
     if end { call.fail(RPCError(.internalError, "the answer has no status")) }
   }
 
@@ -266,13 +315,14 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     guard let call = call(stream) else { return }
     calls[stream.index] = nil
     call.stream = nil
+    call.connection = nil
     openCalls -= 1
+    if watch === call { watch = nil }
     if !call.isEnded {
-      // What a call with streams has sent already is not kept, so it cannot go out again.
-      if unprocessed, case .unary = call.kind {
-        owner.again(call)
+      if unprocessed, call.canBeginAgain {
+        owner.again(call, wasRefused: code == .refusedStream)
       } else {
-        call.fail(Self.error(code))
+        owner.attemptFailed(call, Self.error(code), nil, trailers: Metadata())
       }
     }
     owner.roomOpened(self)
@@ -284,7 +334,37 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     case .refusedStream: RPCError(.unavailable, "the server refused the call")
     case .cancel: RPCError(.cancelled, "the server gave the call up")
     case .enhanceYourCalm: RPCError(.resourceExhausted, "the server wants fewer calls")
+    case .inadequateSecurity: RPCError(.permissionDenied, "the server wants better encryption")
     default: RPCError(.internalError, "the call was reset with HTTP/2 error \(code.rawValue)")
     }
+  }
+}
+
+extension ErrorCode {
+  /// The encryption of the connection is too weak for the peer.
+  static let inadequateSecurity = ErrorCode(rawValue: 0xc)
+}
+
+/// The fields that every request of a connection shares, made once.
+struct RequestHeads {
+  private let first: FieldBlock
+  private let last: FieldBlock
+
+  init(authority: String, scheme: String) {
+    first = FieldBlock([
+      (":method", "POST"), (":scheme", scheme), (":authority", authority),
+    ])
+    last = FieldBlock([
+      ("te", "trailers"), ("content-type", "application/grpc"), ("user-agent", "clientele-grpc"),
+      ("grpc-accept-encoding", Compression.accepted),
+    ])
+  }
+
+  func block(for call: ClientCall) -> FieldBlock {
+    var block = first
+    block.append(":path", call.path)
+    block.append(contentsOf: last)
+    call.append(to: &block)
+    return block
   }
 }
