@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -163,9 +164,8 @@ let package = Package(
     library(
       "ServiceKit",
       [
-        "GRPC", "CommonAPI", "Protobuf", "CIDN2", logging, crypto, lifecycle, signals,
-        configuration,
-        context,
+        "GRPC", "CommonAPI", "Protobuf", "CIDN2", nio, nioPosix, nioHTTP1, logging, metrics,
+        crypto, lifecycle, signals, configuration, context,
       ]),
     library(
       "ServiceStorage",
@@ -197,7 +197,7 @@ let package = Package(
       name: "GatewayCore",
       dependencies: [
         "GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, nio, lifecycle, signals,
-        crypto, logging,
+        crypto, logging, metrics,
       ] + everyAPI,
       path: "services/gateway/Service", resources: [.embedInCode("Pages")], swiftSettings: strict),
     executable("GatewayMain", path: "services/gateway/Main", ["GatewayCore", "ServiceKit"]),
@@ -232,7 +232,10 @@ let package = Package(
     tests("FeedTests", ["Feed", "Postgres", "GRPC", "CommonAPI", "Protobuf", "TestKit", logging]),
     tests(
       "ServiceKitTests",
-      ["ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging]),
+      [
+        "ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging,
+        metrics,
+      ]),
     tests("SystemTests", ["TestKit"], exclude: ["foreign_client.py", "hostile_peer.py"]),
     tests("TidyTests", []),
   ] + services.flatMap(\.targets)

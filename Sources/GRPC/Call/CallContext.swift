@@ -99,9 +99,12 @@ public struct CallContext: Sendable {
   /// - Parameter metadata: pairs to add.
   public func onward(_ metadata: Metadata = Metadata()) -> CallOptions {
     var forwarded = metadata
+    let trace = trace
     for entry in self.metadata.entries where Self.forwardedKeys.contains(entry.key) {
+      if trace != nil, entry.key == TraceContext.key { continue }
       forwarded.append(received: entry)
     }
+    if let trace { forwarded.append(trace.next().traceparent, for: TraceContext.key) }
     var options = CallOptions(metadata: forwarded, deadline: deadline.advanced(by: Self.hop))
     options.leastRemaining = .milliseconds(30)
     return options

@@ -18,6 +18,8 @@ public enum ServiceProcess {
   public static func main(
     _ name: String, _ assemble: @Sendable (inout Rig) async throws -> Assembly
   ) async {
+    LineLog.install()
+    MetricsRegistry.process.install()
     do {
       var rig = Rig(name: name, settings: ServiceSettings())
       let verifier = rig.contextVerifier()
@@ -29,14 +31,15 @@ public enum ServiceProcess {
       bounds.inFlightMax = rig.settings.int(
         "CLIENTELE_IN_FLIGHT_MAX", default: bounds.inFlightMax, in: 1...100_000)
       bounds.servesReflection = rig.settings.string("CLIENTELE_REFLECTION", default: "on") == "on"
+      let admin = AdminSettings(&rig.settings)
       try rig.settings.check()
       let server = RPCServer(
         services: assembly.services,
-        interceptors: [AccessInterceptor(verifier: verifier, clock: rig.clock)]
-          + assembly.interceptors,
-        settings: bounds, tls: rig.tls, logger: rig.logger)
+        interceptors: interceptors(verifier, rig) + assembly.interceptors, settings: bounds,
+        tls: rig.tls, logger: rig.logger)
       let served = ServedAssembly(
-        server: server, host: host, port: port, assembly: assembly, logger: rig.logger)
+        server: server, host: host, port: port, admin: admin, assembly: assembly,
+        logger: rig.logger)
       try await run(rig, assembly, served)
       await rig.channels.close()
       await assembly.close()
@@ -47,6 +50,14 @@ public enum ServiceProcess {
       FileHandle.standardError.write(Data("\(name): \(error)\n".utf8))
       exit(1)
     }
+  }
+
+  /// What every call passes through, from the outside in.
+  static func interceptors(_ verifier: ContextVerifier, _ rig: Rig) -> [any ServerInterceptor] {
+    [
+      TraceInterceptor(), LogInterceptor(logger: rig.logger),
+      AccessInterceptor(verifier: verifier, clock: rig.clock),
+    ]
   }
 
   private static func run(_ rig: Rig, _ assembly: Assembly, _ served: ServedAssembly) async throws {
@@ -68,6 +79,7 @@ struct ServedAssembly: ServiceLifecycle.Service {
   let server: RPCServer
   let host: String
   let port: Int
+  let admin: AdminSettings
   let assembly: Assembly
   let logger: Logger
 
@@ -77,13 +89,20 @@ struct ServedAssembly: ServiceLifecycle.Service {
   func run() async throws {
     let port = try await server.start(host: host, port: port)
     logger.notice("listening", metadata: ["host": "\(host)", "port": "\(port)"])
+    let office = AdminServer(sources)
+    await office.startIfWanted(admin, logger)
     await withGracefulShutdownHandler {
       await cancelWhenGracefulShutdown { await watchReadiness() }
     } onGracefulShutdown: {
       logger.notice("draining")
     }
     await server.shutdownGracefully(grace: Self.grace)
+    await office.stop()
     logger.notice("stopped")
+  }
+
+  private var sources: AdminServer.Sources {
+    AdminServer.Sources(loopDelay: LoopDelay.ofProcess, isReady: assembly.isReady)
   }
 
   /// Says SERVING or NOT_SERVING as the service is ready or not, until the process stops.

@@ -3,6 +3,7 @@ import Foundation
 import GRPC
 import IdentityAPI
 public import Logging
+import Metrics
 import Protobuf
 public import ServiceKit
 
@@ -80,7 +81,8 @@ public struct Gateway: Sendable {
     let language = Language(acceptLanguage: request.header("accept-language"))
     let address = request.clientAddress(trusting: proxies)
     var exchange = Exchange(
-      request: request, requestID: requestID, language: language, address: address)
+      request: request, requestID: requestID, language: language, address: address,
+      trace: TraceContext())
     var response: EdgeResponse
     do {
       response = try await answer(&exchange)
@@ -88,6 +90,7 @@ public struct Gateway: Sendable {
       response = refusal(error, exchange)
     }
     security.add(to: &response, requestID: requestID)
+    response.headers.append(.init("traceresponse", exchange.trace.traceparent))
     if request.method == "HEAD" { response.body = [] }
     log(response, exchange, started)
     return response
@@ -169,18 +172,26 @@ public struct Gateway: Sendable {
     return response
   }
 
-  /// One line a request: the route and never the path, query or body, which may hold secrets.
+  /// One line and one figure a request: the route and never the path, query or body, which may hold secrets.
   private func log(
     _ response: EdgeResponse, _ exchange: Exchange, _ started: ContinuousClock.Instant
   ) {
-    let spent = started.duration(to: .now).components
-    let milliseconds = spent.seconds * 1_000 + spent.attoseconds / 1_000_000_000_000_000
+    let spent = started.duration(to: .now)
+    let route = exchange.route?.pattern.text ?? "-"
+    Timer(
+      label: "gateway_handling",
+      dimensions: [
+        ("route", route), ("method", exchange.route?.rule.method ?? "-"),
+        ("status", "\(response.status)"),
+      ]
+    ).record(duration: spent)
     logger.info(
       "answered",
       metadata: [
         "method": "\(exchange.request.method.prefix(16))",
-        "route": "\(exchange.route?.pattern.text ?? "-")", "status": "\(response.status)",
-        "ms": "\(milliseconds)", "request_id": "\(exchange.requestID)",
+        "route": "\(route)", "status": "\(response.status)",
+        "ms": "\(Int64(spent / .milliseconds(1)))", "request_id": "\(exchange.requestID)",
+        "trace_id": "\(exchange.trace.traceID)",
       ])
   }
 }
@@ -192,6 +203,8 @@ struct Exchange: Sendable {
   let language: Language
   /// The end user's address.
   let address: String
+  /// Begun here: a trace that somebody outside names is not one of ours.
+  let trace: TraceContext
   var route: Route?
   var variables: [[String]: String] = [:]
 }

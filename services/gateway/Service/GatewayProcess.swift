@@ -30,11 +30,14 @@ public enum GatewayProcess {
   /// Serves until SIGTERM or SIGINT; then answers what was begun and returns. Bad settings are
   /// listed on standard error and end the process with code 78.
   public static func main() async {
+    LineLog.install()
+    MetricsRegistry.process.install()
     do {
       var settings = ServiceSettings()
       let logger = settings.logger("gateway")
       let tls = settings.tls()
       let own = GatewaySettings(&settings)
+      let admin = AdminSettings(&settings)
       let addresses = shown.map { settings.address(of: $0.name) }
       try settings.check()
       let channels = try zip(shown, addresses).map { service, address in
@@ -45,7 +48,10 @@ public enum GatewayProcess {
         Backend(name: service.name, services: service.services, channel: channel)
       }
       let gateway = try Gateway(settings: own, backends: backends, logger: logger)
+      let office = AdminServer(AdminServer.Sources(loopDelay: LoopDelay.ofProcess))
+      await office.startIfWanted(admin, logger)
       try await run(gateway, logger: logger)
+      await office.stop()
       for channel in channels { await channel.close() }
     } catch let error as ServiceSettings.Invalid {
       FileHandle.standardError.write(Data("gateway: \(error)\n".utf8))

@@ -130,6 +130,8 @@ import Testing
       #expect(answer.header("content-security-policy")?.contains("frame-ancestors 'none'") == true)
       #expect(answer.header("content-security-policy")?.contains("unsafe") == false)
       #expect(UUID(uuidString: answer.header("x-request-id") ?? "") != nil)
+      let trace = answer.header("traceresponse") ?? ""
+      #expect(TraceContext(traceparent: trace) != nil)
     }
     let refused = await gateway.respond(to: .sample("GET", Sample.clients))
     #expect(refused.header("cache-control") == "no-store")

@@ -13,6 +13,7 @@ extension Gateway {
     let message = try await request(for: route, exchange)
     var metadata = Metadata()
     metadata.append(exchange.requestID, for: "x-request-id")
+    metadata.append(exchange.trace.next().traceparent, for: TraceContext.key)
     let answer: [UInt8]
     if let credential {
       answer = try await call(
