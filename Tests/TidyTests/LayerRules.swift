@@ -18,6 +18,7 @@ struct LayerRules {
   /// Only the room on the right may see the C library on the left.
   private static let cRooms: [String: Set<String>] = [
     "CNGHTTP2": ["HTTP2", "HTTP2Tests"],
+    "CZlib": ["GRPC"],
     "CLibPQ": ["Postgres"],
     "CArgon2": ["IdentityCore"],
     "CCrack": ["IdentityCore"],
