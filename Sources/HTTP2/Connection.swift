@@ -7,7 +7,7 @@ public protocol ConnectionDelegate: AnyObject, SessionEvents {
   /// Something that other handlers in the channel tell, such as a finished TLS handshake.
   func connectionEvent(_ event: Any)
   /// The peer left something half done: a block of headers, or bytes it should take. The delegate
-  /// looks again later, by `isInsideHeaders` and `stuckSince`.
+  /// looks again later, by `insideHeadersSince` and `stuckSince`.
   func connectionStalled()
   /// The connection is gone; `streamClosed` was called for every stream before.
   func connectionClosed(_ reason: String?)
@@ -117,7 +117,7 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   public func channelReadComplete(context: ChannelHandlerContext) {
     isReading = false
     pump()
-    if session.isInsideHeaders { delegate?.connectionStalled() }
+    if session.insideHeadersSince != nil { delegate?.connectionStalled() }
     context.fireChannelReadComplete()
   }
 

@@ -31,6 +31,8 @@ public final class Session {
   var isTooMuch = false
   @exclusivity(unchecked) var unconsumedOnConnection = 0
   @exclusivity(unchecked) var waitingBytes = 0
+  /// When the open block of headers began.
+  @exclusivity(unchecked) var blockBeganAt: Int64 = 0
   /// What the open block of headers came to so far; only one can be open at a time.
   @exclusivity(unchecked) var blockBytes = 0
   @exclusivity(unchecked) var blockFields = 0
@@ -193,8 +195,8 @@ public final class Session {
   /// Streams open on this session.
   public var openStreams: Int { streams.count }
 
-  /// True between the first byte of a block of headers and its last.
-  public var isInsideHeaders: Bool { turn.openBlock != nil }
+  /// When the block of headers began whose end has not come; nil between blocks.
+  public var insideHeadersSince: Int64? { turn.openBlock == nil ? nil : blockBeganAt }
 
   /// Streams the peer allows us to have open.
   public var peerStreamsMax: Int {

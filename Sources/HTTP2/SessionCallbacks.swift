@@ -55,6 +55,7 @@ extension Session {
     _ raw: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>
   ) -> Int32 {
     turn.openBlock = turn.fields.count
+    blockBeganAt = now
     blockBytes = 0
     blockFields = 0
     let id = frame.pointee.hd.stream_id

@@ -109,6 +109,24 @@ import Testing
     }
   }
 
+  @Test("headers that come byte by byte get no more time than others")
+  func drippingHeaders() async throws {
+    var settings = ServerSettings()
+    settings.headerTimeout = .milliseconds(200)
+    try await withPeer(settings) { peer, _, _ in
+      // A field of 12 000 bytes: more than arrive in the time that is waited here.
+      let field: [UInt8] = [0, 1, 0x78, 0x7f, 0xe1, 0x5c] + [UInt8](repeating: 0x61, count: 12_000)
+      let head = RawPeer.frame(1, flags: 5, stream: 1, [0x83, 0x86] + field)
+      peer.send(RawPeer.opening + head.prefix(40))
+      var rest = head.dropFirst(40).dropLast()
+      let isClosed = await eventually {
+        if let byte = rest.popFirst() { peer.send([byte]) }
+        return peer.isClosed
+      }
+      #expect(isClosed && !rest.isEmpty)
+    }
+  }
+
   @Test("what speaks no HTTP/2 is closed")
   func noise() async throws {
     try await withPeer { peer, _, _ in

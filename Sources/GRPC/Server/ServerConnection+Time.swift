@@ -87,7 +87,7 @@ extension ServerConnection {
     } else if !sawSettings, expires(openedAt, core.settings.prefaceTimeout) {
       return connection.close("no preface came")
     }
-    if session.isInsideHeaders, expires(connection.lastReadAt, core.settings.headerTimeout) {
+    if let since = session.insideHeadersSince, expires(since, core.settings.headerTimeout) {
       return connection.close("headers did not end")
     }
     if let since = connection.stuckSince, expires(since, core.settings.writeIdleTimeout) {
