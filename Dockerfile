@@ -14,6 +14,7 @@ RUN swift package resolve
 COPY Sources Sources
 COPY Tests Tests
 COPY services services
+COPY tools/fuzz tools/fuzz
 RUN set -e; \
   for product in identity organization client-directory messaging gateway clientele; do \
     swift build --configuration release --product "$product"; \

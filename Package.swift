@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
@@ -113,6 +114,16 @@ let package = Package(
     .executable(name: "echo-server", targets: ["EchoServer"]),
     .executable(name: "interop-server", targets: ["InteropServer"]),
     .executable(name: "service-bench", targets: ["ServiceBench"]),
+    // For tools/fuzz, a package of its own: the rooms of the wire, and what stands at the edge.
+    .library(
+      name: "FuzzedRooms",
+      targets: [
+        "Protobuf", "HTTP2", "CommonAPI", "GRPC", "IdentityAPI", "OrganizationAPI",
+        "ClientDirectoryAPI", "MessagingAPI", "BenchAPI", "TestProtosAPI",
+      ]),
+    .library(
+      name: "FuzzedEdge",
+      targets: ["ServiceKit", "IdentityCore", "ClientDirectoryCore", "GatewayCore"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -236,7 +247,17 @@ let package = Package(
         "ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging,
         metrics,
       ]),
-    tests("SystemTests", ["TestKit"], exclude: ["foreign_client.py", "hostile_peer.py"]),
+    tests(
+      "SystemTests", ["TestKit"], exclude: ["abuse", "foreign_client.py", "hostile_peer.py"]),
+    // The bodies of the fuzzers, fed with every committed input and with inputs near them.
+    .testTarget(
+      name: "FuzzTests",
+      dependencies: [
+        "Protobuf", "CommonAPI", "HTTP2", "GRPC", "BenchAPI", "TestProtosAPI", "ServiceKit",
+        "IdentityCore", "ClientDirectoryCore", "GatewayCore", nio, nioEmbedded, logging,
+      ] + everyAPI,
+      path: "tools/fuzz/Sources", exclude: ["Entry"],
+      swiftSettings: strict + [.define("FUZZ_EDGE")]),
     tests("TidyTests", []),
   ] + services.flatMap(\.targets)
 )
