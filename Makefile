@@ -55,6 +55,22 @@ bench: ## Measure against nghttpd and pgbench in one run; prints ratios
 	@scripts/setup.sh test
 	@scripts/bench.sh
 
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for SECONDS= each (300), or only TARGET=
+	@scripts/setup.sh test
+	@SECONDS_EACH=$(or $(SECONDS),300) scripts/fuzz.sh $(TARGET)
+
+.PHONY: sanitize
+sanitize: ## Run the rooms' tests under the address and the thread sanitizer (ONLY=thread)
+	@scripts/sanitize.sh $(ONLY)
+
+.PHONY: abuse
+abuse: ## Attack an optimised echo-server for SECONDS= an attack (4) and print what it bore
+	@scripts/setup.sh test
+	@swift build --configuration release --product echo-server
+	@.venv/bin/python Tests/SystemTests/abuse/run.py --table --seconds $(or $(SECONDS),4) \
+	  --connections 4 --idle 900 .build/release/echo-server
+
 .PHONY: migrate
 migrate: ## Bring the development database's schemas up to date
 	@swift build --configuration $(CONFIGURATION) --product clientele

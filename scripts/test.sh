@@ -157,5 +157,6 @@ print("\n".join(t["name"] for t in json.load(sys.stdin)["targets"] if t["type"] 
     note "rooms" 0 1 "Package.swift names no test target"
   fi
   for name in $rooms; do room "$name"; done
+  check "fuzz" scripts/fuzz.sh short
 fi
 finish
