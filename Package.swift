@@ -113,6 +113,7 @@ let package = Package(
     .executable(name: "clientele", targets: ["Operator"]),
     .executable(name: "echo-server", targets: ["EchoServer"]),
     .executable(name: "interop-server", targets: ["InteropServer"]),
+    .executable(name: "interop-client", targets: ["InteropClient"]),
     .executable(name: "service-bench", targets: ["ServiceBench"]),
     // For tools/fuzz, a package of its own: the rooms of the wire, and what stands at the edge.
     .library(
@@ -190,6 +191,7 @@ let package = Package(
     // Tools.
     executable("EchoServer", ["GRPC", "BenchAPI", logging, arguments]),
     executable("InteropServer", ["GRPC", "InteropAPI", arguments]),
+    executable("InteropClient", ["GRPC", "Protobuf", "InteropAPI", arguments]),
     executable(
       "ServiceBench",
       [
@@ -246,6 +248,15 @@ let package = Package(
       [
         "ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging,
         metrics,
+      ]),
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    executable(
+      "AllocationProbe", path: "Tests/AllocationProbe",
+      ["GRPC", "Protobuf", "CommonAPI", "BenchAPI", "InteropAPI", "CAllocationCount"]),
+    tests(
+      "ConformanceTests", ["TestKit", "GRPC"],
+      exclude: [
+        "allocations.txt", "interop_client.py", "interop_protos.py", "interop_server.py",
       ]),
     tests(
       "SystemTests", ["TestKit"], exclude: ["abuse", "foreign_client.py", "hostile_peer.py"]),

@@ -15,7 +15,10 @@ extension InProcessChannel {
     let stream = InProcessStream(core, context(route, options, streaming: true))
     stream.start(core.interceptors(route: route), body)
     return RPCStream(
-      send: { message, compressed in try await stream.send(message) },
+      send: { message, compressed in
+        let isCompressed = compressed && options.compression != .identity
+        try await stream.send(ReceivedMessage(message, wasCompressed: isCompressed))
+      },
       finish: { stream.requests.finish(.success(())) },
       next: { try await stream.next() },
       cancel: { stream.end(RPCError(.cancelled, "the caller gave up")) },
@@ -49,7 +52,9 @@ private final class InProcessStream: Sendable {
 
   func start(_ interceptors: [any ServerInterceptor], _ body: @escaping MethodHandler.Stream) {
     let requests = RequestMessages { try await self.requests.next() }
-    let responses = ResponseWriter { message, _ in try await self.answer(message) }
+    let responses = ResponseWriter { message, compressed in
+      try await self.answer(message, compressed)
+    }
     let work = Task {
       do {
         try await through(interceptors[...], stream: self.call) { call in
@@ -75,12 +80,13 @@ private final class InProcessStream: Sendable {
 
   // MARK: The handler's side
 
-  private func answer(_ message: [UInt8]) async throws {
+  private func answer(_ message: [UInt8], _ compressed: Bool) async throws {
     guard message.count <= core.settings.responseBytesMax else {
       throw RPCError(.resourceExhausted, "the answer is too large")
     }
     showHeaders()
-    try await answers.write(message)
+    let isCompressed = compressed && call.said.compression != .identity
+    try await answers.write(ReceivedMessage(message, wasCompressed: isCompressed))
   }
 
   private func showHeaders() {
@@ -125,8 +131,8 @@ private final class InProcessStream: Sendable {
 
   // MARK: The caller's side
 
-  func send(_ message: [UInt8]) async throws {
-    guard message.count <= core.settings.requestBytesMax else {
+  func send(_ message: ReceivedMessage) async throws {
+    guard message.bytes.count <= core.settings.requestBytesMax else {
       return end(RPCError(.resourceExhausted, "the request is too large"))
     }
     do {
@@ -221,9 +227,9 @@ private final class MessagePipe: Sendable {
     queue = MessageQueue { [room] count in room.leave(count) }
   }
 
-  func write(_ message: [UInt8]) async throws {
-    let turn = try room.enter(message.count + MessageQueue.messageCost)
-    queue.push(ReceivedMessage(message))
+  func write(_ message: ReceivedMessage) async throws {
+    let turn = try room.enter(message.bytes.count + MessageQueue.messageCost)
+    queue.push(message)
     guard let turn else { return }
     try await withTaskCancellationHandler {
       try await turn.take()

@@ -1,7 +1,8 @@
 public import Logging
 
 /// Calls services without a socket: for tests. Requests and answers are encoded and decoded as on
-/// the wire, errors lose what the wire would lose, interceptors and deadlines do their work.
+/// the wire, errors lose what the wire would lose, interceptors and deadlines do their work. Nothing
+/// is compressed, but both sides are told that it was when the other asked for it.
 public struct InProcessChannel: RPCChannel {
   let core: ServerCore
   private let peer: Peer
@@ -38,6 +39,7 @@ public struct InProcessChannel: RPCChannel {
       throw RPCError(.resourceExhausted, reason: "OVERLOADED", "server is full")
     }
     let call = context(route, options, streaming: false)
+    if options.compression != .identity { call.noteCompressedRequest() }
     let body: @Sendable (CallContext) async throws -> [UInt8]
     do {
       body = try request.withUnsafeBytes { try unary($0, core.interceptors(route: route)) }
@@ -55,7 +57,10 @@ public struct InProcessChannel: RPCChannel {
       core.release()
     }
     let answer = try await Self.wait(for: result, until: call.deadline, of: work)
-    return RPCResponse(message: answer, trailers: call.trailers)
+    let said = call.said
+    return RPCResponse(
+      message: answer, headers: said.headers, trailers: said.trailers,
+      wasCompressed: said.compression != .identity)
   }
 
   func route(_ path: String) throws -> Int {

@@ -3,8 +3,15 @@ import Foundation
 import GRPC
 import InteropAPI
 
-/// Answers `grpc.testing.TestService` for foreign clients, in cleartext or over TLS.
+/// Starts the server; foreign runners have flags of their own.
 @main
+enum Program {
+  static func main() async {
+    await InteropServer.main(InteropFlags.rewritten(CommandLine.arguments.dropFirst()))
+  }
+}
+
+/// Answers `grpc.testing.TestService` for foreign clients, in cleartext or over TLS.
 struct InteropServer: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "interop-server",
@@ -22,9 +29,6 @@ struct InteropServer: AsyncParsableCommand {
 
   @Flag(help: "TLS.")
   var tls = false
-
-  @Option(name: .customLong("use_tls"), help: "TLS, as gRPC's description spells it.")
-  var useTLS = false
 
   @Option(help: "PEM file of the server's certificate.")
   var certificate: String?
@@ -64,7 +68,7 @@ struct InteropServer: AsyncParsableCommand {
   }
 
   private func security() throws -> TLSSettings? {
-    guard tls || useTLS || certificate != nil else { return nil }
+    guard tls || certificate != nil else { return nil }
     if let certificate, let key {
       return TLSSettings(certificatePath: certificate, keyPath: key, authorityPath: authority)
     }

@@ -101,7 +101,7 @@ struct StreamingTests {
     }
   }
 
-  @Test("what is said beside a stream arrives before and after it", arguments: [Depth.inProcess])
+  @Test("what is said beside a stream arrives before and after it", arguments: Depth.allCases)
   func metadata(depth: Depth) async throws {
     let gate = Gate()
     var service = StreamEcho()
@@ -142,6 +142,33 @@ struct StreamingTests {
       }
       #expect(error?.code == .deadlineExceeded)
       #expect(await eventually { gate.cancelled == gate.arrived })
+    }
+  }
+
+  @Test("each message says whether it was compressed", arguments: Depth.allCases)
+  func compressed(depth: Depth) async throws {
+    let payload = [UInt8](repeating: 1, count: 1_000)
+    var service = StreamEcho()
+    service.both = { requests, answers, call in
+      call.setResponseCompression(.gzip)
+      while let request = try await requests.receive() {
+        try await answers.write(
+          EchoResponse(payload: request.message.payload, n: request.wasCompressed ? 1 : 0),
+          compressed: request.wasCompressed)
+      }
+    }
+    try await withEcho(at: depth, [.echo(service)]) { client, _ in
+      var options = Self.patience
+      options.compression = .gzip
+      let call = try await client.bothStream(options: options)
+      for compressed in [true, false, true] {
+        try await call.requests.write(EchoRequest(payload: payload), compressed: compressed)
+        let answer = try #require(try await call.responses.receive())
+        #expect(answer.message == EchoResponse(payload: payload, n: compressed ? 1 : 0))
+        #expect(answer.wasCompressed == compressed)
+      }
+      await call.requests.finish()
+      #expect(try await call.responses.next() == nil)
     }
   }
 }

@@ -67,12 +67,22 @@ public struct BelievingInterceptor: ServerInterceptor {
     _ request: Request, in call: CallContext,
     next: @Sendable (Request, CallContext) async throws -> Response
   ) async throws -> Response {
+    try await next(request, believed(call))
+  }
+
+  /// Believes.
+  public func intercept(
+    stream call: CallContext, next: @Sendable (CallContext) async throws -> Void
+  ) async throws {
+    try await next(believed(call))
+  }
+
+  private func believed(_ call: CallContext) throws -> CallContext {
+    guard let bytes = call.metadata.first(binary: ContextVerifier.metadataKey) else { return call }
+    let token = try ContextToken(serialized: bytes)
     var call = call
-    if let bytes = call.metadata.first(binary: ContextVerifier.metadataKey) {
-      let token = try ContextToken(serialized: bytes)
-      call.verifiedCaller = Caller(try ContextClaims(serialized: token.claims))
-    }
-    return try await next(request, call)
+    call.verifiedCaller = Caller(try ContextClaims(serialized: token.claims))
+    return call
   }
 }
 
