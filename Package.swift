@@ -105,6 +105,9 @@ let package = Package(
   name: "clientele",
   platforms: [.macOS(.v15)],
   products: [
+    // The runtime alone, for other packages: docs/runtime.md.
+    .library(
+      name: "ClienteleRuntime", targets: ["GRPC", "CommonAPI", "Protobuf", "CProtos", "CProtobufC"]),
     .executable(name: "identity", targets: ["IdentityMain"]),
     .executable(name: "organization", targets: ["OrganizationMain"]),
     .executable(name: "client-directory", targets: ["ClientDirectoryMain"]),

@@ -4,7 +4,7 @@ import SwiftProtobufPluginLibrary
 enum Documents {
   static func outputs(_ files: [FileDescriptor]) throws -> [Generator.Output] {
     let services = files.filter { $0.package.hasPrefix("clientele.") }.flatMap(\.services)
-    guard !services.isEmpty else { return [] }
+    guard !services.isEmpty, Layout.outside == nil else { return [] }
     let api = try OpenAPI(services, files).document.text() + "\n"
     return [
       ("docs/access.md", try accessTable(services)),

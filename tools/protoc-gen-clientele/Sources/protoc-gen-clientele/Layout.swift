@@ -2,12 +2,22 @@ import SwiftProtobufPluginLibrary
 
 /// Which proto goes to which room. The rooms themselves are in the product's Package.swift.
 enum Layout {
+  /// Set by the option `room=Greeter`, for packages that use the runtime from outside: their protos
+  /// go to `GreeterAPI` and `CGreeterProtos`, and no documents are written.
+  @TaskLocal static var outside: String?
+
+  /// Protos that come with the runtime, whoever uses it.
+  private static func isShared(_ name: String) -> Bool {
+    ["google/", "grpc/health/", "grpc/reflection/", "clientele/"].contains { name.hasPrefix($0) }
+  }
+
   /// The module that holds a file's messages.
   static func module(of file: FileDescriptor) -> String { module(ofFile: file.name) }
 
   static func module(ofFile name: String) -> String {
     let parts = name.split(separator: "/").map(String.init)
     guard let top = parts.first else { return "CommonAPI" }
+    if let outside, !isShared(name) { return outside + "API" }
     switch top {
     case "clientele":
       guard parts.count > 2, !["common", "feed"].contains(parts[1]) else { return "CommonAPI" }
@@ -24,9 +34,17 @@ enum Layout {
     module == "TestProtosAPI" ? "Tests/TestProtosAPI/Generated" : "Sources/\(module)/Generated"
   }
 
+  /// Whether the C of a file that is only imported comes with the runtime. What declares options
+  /// has none.
+  static func hasC(_ name: String) -> Bool {
+    outside != nil && isShared(name) && !name.hasPrefix("google/api/")
+      && name != "google/protobuf/descriptor.proto"
+  }
+
   /// The module that holds a file's C: what only tests use stays out of the product.
   static func cModule(ofFile name: String) -> String {
-    name.hasPrefix("test/") ? "CTestProtos" : "CProtos"
+    if let outside, !isShared(name) { return "C\(outside)Protos" }
+    return name.hasPrefix("test/") ? "CTestProtos" : "CProtos"
   }
 
   static func folder(ofCModule module: String) -> String {

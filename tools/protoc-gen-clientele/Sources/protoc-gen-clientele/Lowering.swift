@@ -19,10 +19,12 @@ enum Lowering {
   static func generateC(
     _ files: [File], names: Set<String>
   ) throws -> [(name: String, content: String)] {
-    let kept = names.intersection(files.filter { !$0.messageType.isEmpty }.map(\.name))
+    let kept = Set(
+      files.filter { !$0.messageType.isEmpty }.map(\.name)
+        .filter { names.contains($0) || Layout.hasC($0) })
     var request = Google_Protobuf_Compiler_CodeGeneratorRequest()
     request.protoFile = try files.filter { kept.contains($0.name) }.map { try lower($0, kept) }
-    request.fileToGenerate = request.protoFile.map(\.name)
+    request.fileToGenerate = request.protoFile.map(\.name).filter(names.contains)
     let response = try run(request)
     guard response.error.isEmpty else { throw GeneratorError("protoc-gen-c: \(response.error)") }
     var outputs: [(name: String, content: String)] = []

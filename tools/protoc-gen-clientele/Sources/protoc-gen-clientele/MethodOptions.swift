@@ -35,6 +35,10 @@ struct MethodRules {
       access = Access(callers: ["*"], subject: 1, permission: "", effect: 1)
       return
     }
+    if access == nil, Layout.outside != nil {
+      access = Access(callers: ["*"], subject: 1, permission: "", effect: 1)
+      return
+    }
     guard let access else {
       throw GeneratorError("\(method.fullName): the option (clientele.common.v1.access) is missing")
     }
