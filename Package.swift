@@ -106,8 +106,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     // The runtime alone, for other packages: docs/runtime.md.
-    .library(
-      name: "ClienteleRuntime", targets: ["GRPC", "CommonAPI", "Protobuf", "CProtos", "CProtobufC"]),
+    .library(name: "ClienteleRuntime", targets: ["GRPC", "CommonAPI", "Protobuf", "CProtos"]),
     .executable(name: "identity", targets: ["IdentityMain"]),
     .executable(name: "organization", targets: ["OrganizationMain"]),
     .executable(name: "client-directory", targets: ["ClientDirectoryMain"]),
@@ -161,7 +160,7 @@ let package = Package(
     .target(name: "CProtos", dependencies: ["CProtobufC"]),
     library("Protobuf", ["CProtobufC"]),
     library("HTTP2", ["CNGHTTP2", nio]),
-    library("CommonAPI", ["Protobuf", "CProtos", "CProtobufC"]),
+    library("CommonAPI", ["Protobuf", "CProtos"]),
     library(
       "GRPC",
       [
@@ -169,12 +168,12 @@ let package = Package(
         metrics, context,
       ]),
     library("Postgres", ["CLibPQ", logging, crypto]),
-    library("IdentityAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
-    library("OrganizationAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
-    library("ClientDirectoryAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
-    library("MessagingAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
-    library("BenchAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
-    library("InteropAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("IdentityAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
+    library("OrganizationAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
+    library("ClientDirectoryAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
+    library("MessagingAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
+    library("BenchAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
+    library("InteropAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
     library("Feed", ["Postgres", "GRPC", "Protobuf", "CommonAPI", logging]),
     library(
       "ServiceKit",
