@@ -71,6 +71,11 @@ abuse: ## Attack an optimised echo-server for SECONDS= an attack (4) and print w
 	@.venv/bin/python Tests/SystemTests/abuse/run.py --table --seconds $(or $(SECONDS),4) \
 	  --connections 4 --idle 900 .build/release/echo-server
 
+.PHONY: load
+load: ## Offer load to a running `make run`: SCENARIO=client-directory (see scenarios/), OPTIONS='--rate 500'
+	@test -n "$(SCENARIO)" || { echo "usage: make load SCENARIO=name [OPTIONS='--rate 500'], name one of:"; ls scenarios | sed -n '/demo/d; s/^\(.*\)\.json$$/  \1/p'; exit 64; } >&2
+	@scripts/load.sh '$(SCENARIO)' $(OPTIONS)
+
 .PHONY: migrate
 migrate: ## Bring the development database's schemas up to date
 	@swift build --configuration $(CONFIGURATION) --product clientele

@@ -34,6 +34,7 @@ let configuration: Target.Dependency =
   .product(name: "Configuration", package: "swift-configuration")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 func library(
   _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
@@ -117,6 +118,7 @@ let package = Package(
     .executable(name: "interop-server", targets: ["InteropServer"]),
     .executable(name: "interop-client", targets: ["InteropClient"]),
     .executable(name: "service-bench", targets: ["ServiceBench"]),
+    .executable(name: "loadtest", targets: ["LoadTest"]),
     // For tools/fuzz, a package of its own: the rooms of the wire, and what stands at the edge.
     .library(
       name: "FuzzedRooms",
@@ -140,6 +142,7 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
   ],
   targets: [
     // System libraries: a module map each, no code but tiny shims.
@@ -206,6 +209,12 @@ let package = Package(
         "GRPC", "Protobuf", "CommonAPI", "ReflectionClient", "Postgres", "Feed", "ServiceKit",
         logging, arguments, lifecycle, signals,
       ] + everyAPI),
+    executable(
+      "LoadTest",
+      [
+        "GRPC", "Protobuf", "ReflectionClient", "BenchAPI", nio, nioPosix, histogram, arguments,
+        signals,
+      ]),
 
     // The edge.
     .target(
@@ -251,6 +260,7 @@ let package = Package(
         "ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging,
         metrics,
       ]),
+    tests("LoadTestTests", ["LoadTest", "GRPC", "Protobuf", "BenchAPI", "ReflectionClient"]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     executable(
       "AllocationProbe", path: "Tests/AllocationProbe",

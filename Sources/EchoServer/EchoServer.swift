@@ -1,5 +1,6 @@
 import ArgumentParser
 import BenchAPI
+import Foundation
 import GRPC
 import Logging
 
@@ -30,6 +31,9 @@ struct EchoServer: AsyncParsableCommand {
     }
   }
 
+  @Option(help: "Microseconds of processor time that every call costs, for measuring overload.")
+  var workUs = 0
+
   func run() async throws {
     var settings = ServerSettings()
     settings.loops = loops
@@ -38,10 +42,12 @@ struct EchoServer: AsyncParsableCommand {
     let tls = certificate.map {
       TLSSettings(certificatePath: $0, keyPath: key, authorityPath: authority)
     }
-    let server = RPCServer(services: [.echo(Echo())], settings: settings, tls: tls)
+    let echo = Echo(work: .microseconds(max(0, workUs)))
+    let server = RPCServer(services: [.echo(echo)], settings: settings, tls: tls)
     let bound = try await server.start(port: port)
     server.health.setServing(true)
-    print("listening on 127.0.0.1:\(bound)")
+    // Not by `print`, which keeps the line to itself while its reader waits at a pipe.
+    FileHandle.standardOutput.write(Data("listening on 127.0.0.1:\(bound)\n".utf8))
     while true { try await Task.sleep(for: .seconds(3_600)) }
   }
 }
@@ -51,8 +57,15 @@ struct Echo: EchoProtocol {
   /// Answers of one stream, at most.
   private static let countMax: UInt32 = 10_000_000
 
+  /// How long each answer keeps its thread busy.
+  let work: Duration
+
   func unary(_ request: EchoRequest, in call: CallContext) async throws -> EchoResponse {
-    EchoResponse(payload: request.payload, n: request.n)
+    if work > .zero {
+      let end = ContinuousClock.now + work
+      while ContinuousClock.now < end {}
+    }
+    return EchoResponse(payload: request.payload, n: request.n)
   }
 
   func serverStream(

@@ -99,7 +99,7 @@ struct ServiceBench: AsyncParsableCommand {
     _ clients: [ClientDirectoryServiceClient], _ ids: [String], _ access: Access, calls: Int
   ) async throws -> Double {
     let counter = CallCounter()
-    let executor = LoopExecutor(loop: Self.loop)
+    let executor = LoopExecutor(Self.loop)
     let begun = ContinuousClock.now
     try await withThrowingTaskGroup(of: Void.self) { group in
       for worker in 0..<inFlight {
@@ -135,20 +135,6 @@ struct ServiceBench: AsyncParsableCommand {
           language: "fr"),
         options: access.options)
     }
-  }
-}
-
-/// Runs tasks on an event loop.
-final class LoopExecutor: TaskExecutor {
-  private let loop: any EventLoop
-
-  init(loop: any EventLoop) {
-    self.loop = loop
-  }
-
-  func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
-    loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
 

@@ -1,17 +1,19 @@
-import NIOCore
+public import NIOCore
 import Synchronization
 
 /// Runs tasks on one event loop, so that a handler works on the thread of its connection. Jobs
 /// that arrive together run in one turn of the loop.
-final class LoopExecutor: TaskExecutor {
+public final class LoopExecutor: TaskExecutor {
   let loop: any EventLoop
   private let jobs = Mutex<[UnownedJob]>([])
 
-  init(_ loop: any EventLoop) {
+  /// Runs tasks on that loop.
+  public init(_ loop: any EventLoop) {
     self.loop = loop
   }
 
-  func enqueue(_ job: consuming ExecutorJob) {
+  /// See `TaskExecutor`.
+  public func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     let isFirst = jobs.withLock { jobs in
       jobs.append(job)
