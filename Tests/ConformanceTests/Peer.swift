@@ -46,11 +46,12 @@ struct Peer {
     process.standardError = output
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    // Read on a thread of its own: the answers may be longer than a pipe holds.
-    let said = await Task {
-      String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-    }.value
-    process.waitUntilExit()
+    let said = await aside {
+      let said = String(
+        decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+      process.waitUntilExit()
+      return said
+    }
     return said.split(separator: "\n").map(String.init)
   }
 
@@ -62,7 +63,7 @@ struct Peer {
     process.standardInput = input
     process.standardOutput = output
     try process.run()
-    let greeting = await Task {
+    let greeting = await aside {
       var said = Data()
       while true {
         let part = output.fileHandleForReading.availableData
@@ -72,13 +73,22 @@ struct Peer {
           return text.split(separator: "\n").map(String.init)
         }
       }
-    }.value
+    }
     let peer = Peer(process: process, input: input, greeting: greeting)
     guard peer.word(after: "listening on") != nil else {
       peer.stop()
       throw Failure(description: "\(program) does not listen: \(greeting)")
     }
     return peer
+  }
+
+  /// Waits on a thread of its own, so that tasks keep theirs.
+  private static func aside<Value: Sendable>(
+    _ body: @escaping @Sendable () -> Value
+  ) async -> Value {
+    await withCheckedContinuation { continuation in
+      Thread.detachNewThread { continuation.resume(returning: body()) }
+    }
   }
 
   private static func make(_ program: String, _ arguments: [String]) -> Process {
