@@ -1,16 +1,26 @@
 import Synchronization
 
-/// Messages on their way from a connection to the one task that reads them.
+/// Messages on their way from a connection to the one task that reads them. Compressed ones stay so
+/// until they are read, one at a time: many small ones may stand for many large ones.
 final class MessageQueue: Sendable {
+  private struct Entry {
+    let bytes: [UInt8]
+    let wasCompressed: Bool
+    /// True while it is compressed.
+    let isPacked: Bool
+
+    var cost: Int { bytes.count &+ MessageQueue.messageCost }
+  }
+
   private struct State {
-    var messages: [ReceivedMessage] = []
+    var messages: [Entry] = []
     var start = 0
     var end: Result<Void, RPCError>?
-    var waiter: OneShot<ReceivedMessage?>?
+    var waiter: OneShot<Entry?>?
 
     var isEmpty: Bool { start == messages.count }
 
-    mutating func pop() -> ReceivedMessage? {
+    mutating func pop() -> Entry? {
       guard !isEmpty else { return nil }
       let message = messages[start]
       start += 1
@@ -26,16 +36,29 @@ final class MessageQueue: Sendable {
   static let messageCost = 64
 
   private let state = Mutex(State())
+  private let inflatedMax: Int
   private let onTake: @Sendable (Int) -> Void
 
-  /// - Parameter onTake: told what each message counts when its reader has it.
-  init(onTake: @escaping @Sendable (Int) -> Void = { _ in }) {
+  /// - Parameters:
+  ///   - inflatedMax: most bytes of a compressed message once it is inflated.
+  ///   - onTake: told what each message counts when its reader has it.
+  init(inflatedMax: Int = 4 << 20, onTake: @escaping @Sendable (Int) -> Void = { _ in }) {
+    self.inflatedMax = inflatedMax
     self.onTake = onTake
   }
 
   /// Adds a message.
   func push(_ message: ReceivedMessage) {
-    let waiter = state.withLock { state -> OneShot<ReceivedMessage?>? in
+    push(Entry(bytes: message.bytes, wasCompressed: message.wasCompressed, isPacked: false))
+  }
+
+  /// Adds a message as it was received.
+  func push(received bytes: [UInt8], isPacked: Bool) {
+    push(Entry(bytes: bytes, wasCompressed: isPacked, isPacked: isPacked))
+  }
+
+  private func push(_ message: Entry) {
+    let waiter = state.withLock { state -> OneShot<Entry?>? in
       guard state.end == nil else { return nil }
       guard let waiter = state.waiter else {
         state.messages.append(message)
@@ -45,7 +68,7 @@ final class MessageQueue: Sendable {
       return waiter
     }
     guard let waiter else { return }
-    onTake(message.bytes.count &+ Self.messageCost)
+    onTake(message.cost)
     waiter.give(.success(message))
   }
 
@@ -53,7 +76,7 @@ final class MessageQueue: Sendable {
   ///
   /// - Parameter dropping: forgets what has not been read: nobody has a use for it.
   func finish(_ end: Result<Void, RPCError>, dropping: Bool = false) {
-    let waiter = state.withLock { state -> OneShot<ReceivedMessage?>? in
+    let waiter = state.withLock { state -> OneShot<Entry?>? in
       guard state.end == nil else { return nil }
       state.end = end
       if dropping {
@@ -66,23 +89,31 @@ final class MessageQueue: Sendable {
     waiter?.give(end.map { nil }.mapError { $0 })
   }
 
-  /// The next message; nil after the last.
+  /// The next message; nil after the last. Throws also when it cannot be inflated within bounds.
   func next() async throws -> ReceivedMessage? {
+    guard let entry = try await nextEntry() else { return nil }
+    guard entry.isPacked else {
+      return ReceivedMessage(entry.bytes, wasCompressed: entry.wasCompressed)
+    }
+    return try Gzip.message(entry.bytes, isPacked: true, limit: inflatedMax)
+  }
+
+  private func nextEntry() async throws -> Entry? {
     enum Step {
-      case message(ReceivedMessage)
+      case message(Entry)
       case end(Result<Void, RPCError>)
-      case wait(OneShot<ReceivedMessage?>)
+      case wait(OneShot<Entry?>)
     }
     let step = state.withLock { state -> Step in
       if let message = state.pop() { return .message(message) }
       if let end = state.end { return .end(end) }
-      let waiter = OneShot<ReceivedMessage?>()
+      let waiter = OneShot<Entry?>()
       state.waiter = waiter
       return .wait(waiter)
     }
     switch step {
     case .message(let message):
-      onTake(message.bytes.count &+ Self.messageCost)
+      onTake(message.cost)
       return message
     case .end(let end):
       try end.get()

@@ -18,6 +18,8 @@ public struct ErrorCode: RawRepresentable, Sendable, Hashable {
   public static let internalError = ErrorCode(NGHTTP2_INTERNAL_ERROR)
   /// More was sent than the window allowed.
   public static let flowControlError = ErrorCode(NGHTTP2_FLOW_CONTROL_ERROR)
+  /// A frame is larger than agreed, or too small for what it is.
+  public static let frameSizeError = ErrorCode(NGHTTP2_FRAME_SIZE_ERROR)
   /// The stream was not looked at; it may be sent again.
   public static let refusedStream = ErrorCode(NGHTTP2_REFUSED_STREAM)
   /// The stream is not wanted any more.

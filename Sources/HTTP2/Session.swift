@@ -12,6 +12,7 @@ public final class Session {
     @exclusivity(unchecked) var out = OutboundBody()
     var sentHeaders = false
     var receivedEnd = false
+    var receivedHead = false
 
     init(id: Int32) { self.id = id }
   }
@@ -28,7 +29,7 @@ public final class Session {
   /// True while the library runs; it must not be entered then.
   @exclusivity(unchecked) var isInLibrary = false
   /// Set when the peer went over a rate; the connection ends once the library has returned.
-  var isTooMuch = false
+  var tooMuch: SessionBound?
   @exclusivity(unchecked) var unconsumedOnConnection = 0
   @exclusivity(unchecked) var waitingBytes = 0
   /// When the open block of headers began.
@@ -77,10 +78,13 @@ public final class Session {
       nghttp2_session_callbacks_del(callbacks)
     }
     nghttp2_option_set_no_auto_window_update(option, 1)
-    nghttp2_option_set_no_closed_streams(option, 1)
+    // A server remembers the streams that closed last: whoever goes on sending on them breaks a
+    // rule, and has to be told.
+    if settings.role == .client { nghttp2_option_set_no_closed_streams(option, 1) }
     nghttp2_option_set_stream_reset_rate_limit(
       option, UInt64(clamping: settings.resetsReceived.burst),
-      UInt64(clamping: settings.resetsReceived.perSecond))
+      UInt64(clamping: Int64(min(settings.resetsReceived.perSecond, 1e9))))
+    nghttp2_option_set_max_continuations(option, max(0, settings.continuationsMax))
     installCallbacks(callbacks)
 
     var session: OpaquePointer?
@@ -130,18 +134,35 @@ public final class Session {
     let read = nghttp2_session_mem_recv(
       raw, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count)
     isInLibrary = false
-    guard read >= 0 else { throw .broken(describe(Int32(clamping: read))) }
+    guard read >= 0 else {
+      if read == Int(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue) { reached(.continuations) }
+      throw .broken(describe(Int32(clamping: read)))
+    }
     if nghttp2_session_get_outbound_queue_size(raw) > settings.outboundFramesMax {
-      isTooMuch = true
+      tooMuch = tooMuch ?? .outboundFrames
     }
     calmIfTooMuch()
   }
 
-  /// Ends the connection of a peer that does too much of something.
-  private func calmIfTooMuch() {
-    guard isTooMuch else { return }
-    isTooMuch = false
+  /// Ends the connection of a peer that does too much of something. Returns true when there is
+  /// something to send for it.
+  @discardableResult
+  private func calmIfTooMuch() -> Bool {
+    guard let bound = tooMuch else { return false }
+    tooMuch = nil
+    reached(bound)
+    guard nghttp2_session_want_read(raw) != 0 else { return false }
+    // Once to say why, which the frame that ends a session cannot.
+    let told = Array(bound.told.utf8)
+    nghttp2_submit_goaway(
+      raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(raw),
+      ErrorCode.enhanceYourCalm.rawValue, told, told.count)
     terminate(.enhanceYourCalm)
+    return true
+  }
+
+  func reached(_ bound: SessionBound) {
+    turn.events.append(.reached(bound))
   }
 
   // MARK: Bytes out
@@ -163,8 +184,7 @@ public final class Session {
       isInLibrary = false
       guard count >= 0 else { throw .broken(describe(Int32(clamping: count))) }
       guard count > 0, let pointer else {
-        if dismissAnsweredEarly() { continue }
-        calmIfTooMuch()
+        if dismissAnsweredEarly() || calmIfTooMuch() { continue }
         return true
       }
       write(UnsafeRawBufferPointer(start: pointer, count: count))
@@ -247,8 +267,10 @@ public final class Session {
       receiver.goAwayArrived(code)
     case .settings:
       receiver.settingsArrived()
-    case .pong:
-      receiver.pongArrived()
+    case .pong(let tag):
+      receiver.pongArrived(tag)
+    case .reached(let bound):
+      receiver.boundReached(bound)
     }
   }
 }
@@ -267,8 +289,15 @@ public protocol SessionEvents {
   func goAwayArrived(_ code: ErrorCode)
   /// The peer's settings changed.
   func settingsArrived()
-  /// A ping was answered.
-  func pongArrived()
+  /// A ping was answered; `tag` is the one it was sent with.
+  func pongArrived(_ tag: UInt64)
+  /// The peer reached a bound; what it costs the peer happens by itself.
+  func boundReached(_ bound: SessionBound)
+}
+
+extension SessionEvents {
+  /// Tells nobody.
+  public func boundReached(_ bound: SessionBound) {}
 }
 
 func describe(_ code: Int32) -> String {

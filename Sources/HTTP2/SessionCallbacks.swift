@@ -80,6 +80,10 @@ extension Session {
       blockFields <= settings.headerFieldsMax
     else {
       closeBlock(keeping: false)
+      reached(
+        count > settings.headerFieldBytesMax
+          ? .headerFieldBytes
+          : blockFields > settings.headerFieldsMax ? .headerFields : .headerListBytes)
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
     turn.fields.append(
@@ -115,17 +119,17 @@ extension Session {
       if end {
         bodyEnded(raw, header.stream_id)
       } else if header.length == 0 {
-        count(&emptyData)
+        count(&emptyData, .emptyData)
       }
     case NGHTTP2_SETTINGS:
       if !isAnswer {
-        count(&settingsFrames)
+        count(&settingsFrames, .settingsFrames)
         turn.events.append(.settings)
       }
     case NGHTTP2_PING:
-      if isAnswer { turn.events.append(.pong) } else { count(&pings) }
+      if isAnswer { pongArrived(frame.pointee.ping) } else { count(&pings, .pings) }
     case NGHTTP2_PRIORITY:
-      count(&priorities)
+      count(&priorities, .priorities)
     case NGHTTP2_GOAWAY:
       turn.events.append(.goAway(ErrorCode(rawValue: frame.pointee.goaway.error_code)))
     default:
@@ -133,15 +137,30 @@ extension Session {
     }
   }
 
-  private func count(_ bucket: inout RateBucket) {
-    if settings.role == .server, !bucket.take(at: now) { isTooMuch = true }
+  private func count(_ bucket: inout RateBucket, _ bound: SessionBound) {
+    if settings.role == .server, !bucket.take(at: now) { tooMuch = tooMuch ?? bound }
+  }
+
+  private func pongArrived(_ ping: nghttp2_ping) {
+    var tag: UInt64 = 0
+    withUnsafeMutableBytes(of: &tag) { target in
+      withUnsafeBytes(of: ping.opaque_data) { target.copyMemory(from: $0) }
+    }
+    turn.events.append(.pong(tag))
   }
 
   private func headersEnded(_ raw: OpaquePointer?, _ id: Int32, end: Bool) {
     guard let start = turn.openBlock else { return }
     turn.openBlock = nil
-    guard let stream = handle(raw, id) else { return }
-    if end { streams[stream]?.receivedEnd = true }
+    guard let stream = handle(raw, id), let state = streams[stream] else { return }
+    if settings.role == .server, state.receivedHead {
+      // Trailers of a request: only their end means something.
+      turn.fields.removeSubrange(start...)
+      if end { bodyEnded(raw, id) }
+      return
+    }
+    state.receivedHead = true
+    if end { state.receivedEnd = true }
     turn.events.append(.headers(stream, fields: start..<turn.fields.count, end: end))
   }
 
@@ -163,9 +182,31 @@ extension Session {
     case NGHTTP2_RST_STREAM:
       // A peer that makes us reset stream after stream costs as much as one that resets them.
       let code = ErrorCode(rawValue: frame.pointee.rst_stream.error_code)
-      if code != .noError { count(&resetsSent) }
+      if code != .noError { count(&resetsSent, .resetsSent) }
+      noteRefusal(code)
+    case NGHTTP2_GOAWAY:
+      let farewell = frame.pointee.goaway
+      noteRefusal(ErrorCode(rawValue: farewell.error_code), endsAll: true)
+      let said = UnsafeBufferPointer(start: farewell.opaque_data, count: farewell.opaque_data_len)
+      if String(decoding: said, as: UTF8.self).hasSuffix(Self.tooManyStreams) { reached(.streams) }
     default:
       break
+    }
+  }
+
+  /// How the library explains itself to a peer that knew better.
+  private static let tooManyStreams = "max concurrent streams exceeded"
+
+  /// Notes the bounds that the library itself keeps, by the code it answers with.
+  private func noteRefusal(_ code: ErrorCode, endsAll: Bool = false) {
+    guard settings.role == .server else { return }
+    switch code {
+    case .refusedStream: reached(.streams)
+    case .flowControlError: reached(.windows)
+    case .frameSizeError: reached(.frameBytes)
+    // The library ends a session with this code for resets above their rate and nothing else.
+    case .internalError where endsAll: tooMuch = tooMuch ?? .resetsReceived
+    default: break
     }
   }
 

@@ -95,8 +95,13 @@ extension Session {
   }
 
   /// Asks the peer for a sign of life.
-  public func ping() {
-    nghttp2_submit_ping(raw, Self.none, nil)
+  ///
+  /// - Parameter tag: comes back with the answer.
+  public func ping(tag: UInt64 = 0) {
+    withUnsafeBytes(of: tag) { bytes in
+      _ = nghttp2_submit_ping(
+        raw, Self.none, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self))
+    }
   }
 
   /// First step of a drain: warns the peer, and still takes what is under way.

@@ -22,16 +22,19 @@ public struct SessionSettings: Sendable, Hashable {
   public var streamWindow: Int32 = 256 << 10
   /// Bytes the peer may send ahead on the connection.
   public var connectionWindow: Int32 = 1 << 20
+  /// CONTINUATION frames of one block of headers.
+  public var continuationsMax = 8
   /// Frames that may wait to be sent.
   public var outboundFramesMax = 1_000
   /// Resets received: burst, and a second.
   public var resetsReceived = Rate(burst: 100, perSecond: 20)
   /// Resets that the peer provokes from us: burst, and a second.
   public var resetsSent = Rate(burst: 50, perSecond: 10)
-  /// Pings without any answer of ours between them.
-  public var pings = Rate(burst: 10, perSecond: 10)
-  /// SETTINGS frames.
-  public var settingsFrames = Rate(burst: 10, perSecond: 5)
+  /// Pings without any answer of ours between them: this many at once, and later one in five
+  /// seconds.
+  public var pings = Rate(burst: 10, every: 5)
+  /// SETTINGS frames, the first included.
+  public var settingsFrames = Rate(burst: 20, perSecond: 5)
   /// PRIORITY frames.
   public var priorities = Rate(burst: 40, perSecond: 20)
   /// DATA frames that carry nothing and end nothing.
@@ -46,12 +49,17 @@ public struct Rate: Sendable, Hashable {
   /// How many at once.
   public var burst: Int
   /// How many a second in the long run.
-  public var perSecond: Int
+  public var perSecond: Double
 
   /// A burst and a rate.
-  public init(burst: Int, perSecond: Int) {
+  public init(burst: Int, perSecond: Double) {
     self.burst = burst
     self.perSecond = perSecond
+  }
+
+  /// A burst, and how many seconds lie between two in the long run.
+  public init(burst: Int, every seconds: Double) {
+    self.init(burst: burst, perSecond: seconds > 0 ? 1 / seconds : .greatestFiniteMagnitude)
   }
 }
 
@@ -70,7 +78,7 @@ struct RateBucket {
   mutating func take(at now: Int64) -> Bool {
     if now > filledAt {
       let seconds = Double(now &- filledAt) / 1e9
-      tokens = min(Double(rate.burst), tokens + seconds * Double(rate.perSecond))
+      tokens = min(Double(rate.burst), tokens + seconds * rate.perSecond)
       filledAt = now
     }
     guard tokens >= 1 else { return false }

@@ -19,7 +19,9 @@ struct Turn {
     /// The peer's settings arrived.
     case settings
     /// A ping of ours was answered.
-    case pong
+    case pong(UInt64)
+    /// The peer reached a bound.
+    case reached(SessionBound)
   }
 
   struct Extent {

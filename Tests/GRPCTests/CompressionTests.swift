@@ -118,9 +118,9 @@ import Testing
     var settings = ServerSettings()
     settings.requestBytesMax = 10_000
     try await withServer([echo()], settings: settings) { server, channel, port in
-      let peer = try await RawPeer.connect(port: port)
       let bomb = try Gzip.deflate([UInt8](repeating: 0, count: 1 << 20))
       #expect(bomb.count < 10_000)
+      let peer = try await RawPeer.connect(port: port)
       peer.send(
         RawPeer.opening + RawPeer.request(stream: 1, [("grpc-encoding", "gzip")])
           + RawPeer.data(stream: 1, Self.framed(bomb, flag: 1), end: true))

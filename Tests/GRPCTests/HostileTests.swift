@@ -35,7 +35,7 @@ import Testing
     try await withPeer { peer, _, _ in
       peer.send(
         RawPeer.opening
-          + RawPeer.request(stream: 1, end: true, [("grpc-encoding", "gzip")])
+          + RawPeer.request(stream: 1, end: true, [("grpc-encoding", "snappy")])
           + RawPeer.request(stream: 3, contentType: "text/html", end: true)
           + RawPeer.request(stream: 5) + RawPeer.data(stream: 5, [1, 0, 0, 0, 0], end: true)
           + RawPeer.request(stream: 7) + RawPeer.data(stream: 7, [0, 0, 0, 0, 9, 1], end: true)

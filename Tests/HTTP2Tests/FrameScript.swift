@@ -118,16 +118,19 @@ final class Bench: SessionEvents {
     case closed(ErrorCode, unprocessed: Bool)
     case goAway
     case settings
-    case pong
+    case pong(UInt64)
   }
 
   let session: Session
   var events: [Event] = []
   var streams: [StreamHandle] = []
+  var bounds: [SessionBound] = []
   var sent: [UInt8] = []
   /// Answers each request, once it has ended, with this body.
   var answer: [UInt8]?
   var now: Int64 = 0
+  /// Gives the peer new room for what it sent.
+  var consumes = true
 
   init(_ settings: SessionSettings) throws { session = try Session(settings) }
 
@@ -176,7 +179,7 @@ final class Bench: SessionEvents {
 
   func dataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {
     events.append(.data(Array(bytes), end: end))
-    session.consume(stream, bytes.count)
+    if consumes { session.consume(stream, bytes.count) }
     if end { reply(stream) }
   }
 
@@ -188,5 +191,6 @@ final class Bench: SessionEvents {
 
   func goAwayArrived(_ code: ErrorCode) { events.append(.goAway) }
   func settingsArrived() { events.append(.settings) }
-  func pongArrived() { events.append(.pong) }
+  func pongArrived(_ tag: UInt64) { events.append(.pong(tag)) }
+  func boundReached(_ bound: SessionBound) { bounds.append(bound) }
 }

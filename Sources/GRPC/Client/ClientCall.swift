@@ -21,7 +21,7 @@ final class ClientCall: @unchecked Sendable {
   let retries: RetryPolicy?
   let kind: Kind
   private let metrics: ChannelMetrics
-  private let responseBytesMax: Int
+  let responseBytesMax: Int
 
   /// The connection and the stream it is on; nil while it waits.
   var connection: ClientConnection?

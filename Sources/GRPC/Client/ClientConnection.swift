@@ -229,7 +229,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     owner.isLeaving(self)
   }
 
-  func pongArrived() {
+  func pongArrived(_ tag: UInt64) {
     pingedAt = nil
   }
 
@@ -284,20 +284,26 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     }
     do throws(RPCError) {
       var tooMany = false
-      try call.assembler.add(bytes) { message, wasCompressed in
-        let message = ReceivedMessage(Array(message), wasCompressed: wasCompressed)
-        switch call.kind {
-        case .unary:
-          tooMany = call.message != nil
-          call.message = message
-        case .watch(_, let tell):
-          tell(.message(message.bytes))
-        case .stream(_, let queue, _):
-          call.untakenBytes += message.bytes.count &+ MessageQueue.messageCost
-          queue.push(message)
+      var whole: [(bytes: [UInt8], isPacked: Bool)] = []
+      try call.assembler.add(bytes) { message, isPacked in
+        if case .stream(_, let queue, _) = call.kind {
+          call.untakenBytes += message.count &+ MessageQueue.messageCost
+          queue.push(received: Array(message), isPacked: isPacked)
+        } else if call.isUsers, call.message != nil || !whole.isEmpty {
+          tooMany = true
+        } else {
+          whole.append((Array(message), isPacked))
         }
       }
       if tooMany { throw RPCError(.internalError, "more than one answer") }
+      for (bytes, isPacked) in whole {
+        let message = try Gzip.message(bytes, isPacked: isPacked, limit: call.responseBytesMax)
+        if case .watch(_, let tell) = call.kind {
+          tell(.message(message.bytes))
+        } else {
+          call.message = message
+        }
+      }
     } catch {
       return abandon(call, error)
     }

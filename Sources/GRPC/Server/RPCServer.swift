@@ -11,7 +11,8 @@ public final class RPCServer: Sendable {
   private struct State {
     var listener: (any Channel)?
     var group: MultiThreadedEventLoopGroup?
-    var executors: [ObjectIdentifier: LoopExecutor] = [:]
+    var identity: TLSIdentity?
+    var loops: [ObjectIdentifier: ServerLoop] = [:]
     var connections: [ObjectIdentifier: ServerConnection] = [:]
     var perAddress: [String: Int] = [:]
     var isStopping = false
@@ -21,7 +22,7 @@ public final class RPCServer: Sendable {
   /// What the server says of its health; not serving until told otherwise.
   public let health: HealthStatus
 
-  private let core: ServerCore
+  let core: ServerCore
   private let tls: TLSSettings?
   private let state = Mutex(State())
 
@@ -50,6 +51,28 @@ public final class RPCServer: Sendable {
   /// Open connections.
   public var connectionCount: Int { state.withLock { $0.connections.count } }
 
+  /// What the server counts of itself.
+  public var metrics: ServerMetrics { ServerMetrics(server: self) }
+
+  var loops: [ServerLoop] { state.withLock { Array($0.loops.values) } }
+
+  var identityCounts: (reloads: UInt64, failures: UInt64)? {
+    state.withLock { $0.identity }?.counts
+  }
+
+  /// How long the slowest event loop takes to get to something new; zero before `start`.
+  public func loopDelay() async -> Duration {
+    let begun = ContinuousClock.now
+    await withTaskGroup { group in
+      for home in loops {
+        group.addTask { try? await home.loop.submit {}.get() }
+      }
+    }
+    return loops.isEmpty ? .zero : ContinuousClock.now - begun
+  }
+
+  // MARK: Start
+
   /// Listens and answers.
   ///
   /// - Parameters:
@@ -58,17 +81,42 @@ public final class RPCServer: Sendable {
   /// - Returns: the port.
   /// - Throws: when the certificate cannot be read or the address cannot be had.
   public func start(host: String = "127.0.0.1", port: Int) async throws -> Int {
+    try await start(orPort: port) { try await $0.bind(host: host, port: port).get() }
+  }
+
+  /// Answers whoever connects to a socket that listens already, such as one that a supervisor
+  /// hands from process to process so that nobody is ever refused.
+  ///
+  /// - Parameter descriptor: of a TCP socket, bound and listening; the server closes it.
+  /// - Returns: the port.
+  /// - Throws: when the certificate cannot be read or the descriptor is no such socket.
+  public func start(inherited descriptor: CInt) async throws -> Int {
+    var isListening: CInt = 0
+    var length = socklen_t(MemoryLayout<CInt>.size)
+    let asked = getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length)
+    guard asked == 0, isListening != 0 else {
+      throw RPCError(.invalidArgument, "descriptor \(descriptor) is no listening socket")
+    }
+    _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    return try await start(orPort: 0) { try await $0.withBoundSocket(descriptor).get() }
+  }
+
+  private func start(
+    orPort port: Int, _ listen: (ServerBootstrap) async throws -> any Channel
+  ) async throws -> Int {
     signal(SIGPIPE, SIG_IGN)
-    let security = try tls.map { try TLSIdentity($0, server: true, logger: core.logger) }
+    let identity = try tls.map { try TLSIdentity($0, server: true, logger: core.logger) }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, core.settings.loops))
     state.withLock { state in
       state.group = group
+      state.identity = identity
       for loop in group.makeIterator() {
-        state.executors[ObjectIdentifier(loop)] = LoopExecutor(loop)
+        state.loops[ObjectIdentifier(loop)] = ServerLoop(
+          loop, methods: core.router.handlers.count)
       }
     }
     do {
-      let listener = try await bootstrap(group, security).bind(host: host, port: port).get()
+      let listener = try await listen(bootstrap(group, identity))
       state.withLock { $0.listener = listener }
       return listener.localAddress?.port ?? port
     } catch {
@@ -78,7 +126,7 @@ public final class RPCServer: Sendable {
   }
 
   private func bootstrap(
-    _ group: MultiThreadedEventLoopGroup, _ security: TLSIdentity?
+    _ group: MultiThreadedEventLoopGroup, _ identity: TLSIdentity?
   ) -> ServerBootstrap {
     ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: core.settings.backlog)
@@ -86,24 +134,24 @@ public final class RPCServer: Sendable {
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.tcpOption(.userTimeout), value: 10_000)
       .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try self.accept(channel, security) }
+        channel.eventLoop.makeCompletedFuture { try self.accept(channel, identity) }
       }
   }
 
-  private func accept(_ channel: any Channel, _ security: TLSIdentity?) throws {
+  private func accept(_ channel: any Channel, _ identity: TLSIdentity?) throws {
     let address = channel.remoteAddress?.ipAddress ?? "unknown"
-    guard let executor = admit(channel.eventLoop, address) else {
+    guard let home = admit(channel.eventLoop, address) else {
       throw RPCError(.resourceExhausted, "too many connections")
     }
     var isTaken = false
     defer { if !isTaken { forget(nil, address) } }
     let calls = try ServerConnection(
-      core: core, executor: executor, address: address, tls: security?.settings
+      core: core, home: home, address: address, tls: identity?.settings
     ) { [weak self] connection in self?.forget(connection, address) }
     let connection = Connection(session: calls.session, delegate: calls)
     calls.connection = connection
-    if let security {
-      let handler = NIOSSLServerHandler(context: security.context)
+    if let identity {
+      let handler = NIOSSLServerHandler(context: identity.context)
       calls.tls = handler
       try channel.pipeline.syncOperations.addHandler(handler)
     }
@@ -112,15 +160,20 @@ public final class RPCServer: Sendable {
     try channel.pipeline.syncOperations.addHandler(connection)
   }
 
-  private func admit(_ loop: any EventLoop, _ address: String) -> LoopExecutor? {
+  private func admit(_ loop: any EventLoop, _ address: String) -> ServerLoop? {
     state.withLock { state in
-      let isFull =
-        state.connections.count >= core.settings.connectionsMax
-        || state.perAddress[address, default: 0] >= core.settings.connectionsPerAddressMax
-      guard !isFull, !state.isStopping else { return nil }
-      guard let executor = state.executors[ObjectIdentifier(loop)] else { return nil }
+      guard !state.isStopping else { return nil }
+      if state.connections.count >= core.settings.connectionsMax {
+        core.bounds.add(.connections)
+        return nil
+      }
+      if state.perAddress[address, default: 0] >= core.settings.connectionsPerAddressMax {
+        core.bounds.add(.connectionsPerAddress)
+        return nil
+      }
+      guard let home = state.loops[ObjectIdentifier(loop)] else { return nil }
       state.perAddress[address, default: 0] += 1
-      return executor
+      return home
     }
   }
 
@@ -134,6 +187,8 @@ public final class RPCServer: Sendable {
     allClosed?.give(.success(()))
   }
 
+  // MARK: Stop
+
   /// Stops: says so to health checks and callers, takes no new calls, waits for those under way,
   /// and closes what is left when the grace is over.
   public func shutdownGracefully(grace: Duration = .seconds(10)) async {
@@ -146,7 +201,7 @@ public final class RPCServer: Sendable {
     }
     guard let group else { return }
     try? await listener?.close().get()
-    for connection in connections { connection.loop.execute { connection.drain() } }
+    for connection in connections { connection.loop.execute { connection.startDrain() } }
     if state.withLock({ $0.connections.isEmpty }) { allClosed.give(.success(())) }
     let timer = group.next().scheduleTask(in: grace.timeAmount) { allClosed.give(.success(())) }
     try? await allClosed.take()

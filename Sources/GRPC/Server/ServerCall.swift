@@ -13,26 +13,34 @@ final class ServerCall {
     case answered
   }
 
+  struct Writer {
+    let room: OneShot<Void>
+    let message: [UInt8]
+    let compressed: Bool
+  }
+
   let stream: StreamHandle
   let route: Int
   let context: CallContext
   var assembler: MessageAssembler
   var phase = Phase.receiving
   var task: Task<Void, Never>?
-  /// The request of a unary call that was complete before its stream ended.
+  /// The request of a unary call that was complete before its stream ended, as it came.
   var message: ReceivedMessage?
   /// How messages of the answer are packed; settled with the head of the answer.
   var compression = Compression.identity
   let acceptsGzip: Bool
   /// Of a call with streams.
   var queue: MessageQueue?
+  var requestEnded = false
   var sentHead = false
   /// A handler that waits for room in the answer.
-  var writer: OneShot<Void>?
+  var writer: Writer?
   /// Bytes of whole messages that the handler has not taken.
   var untakenBytes = 0
   /// Received bytes for which the peer has not been given new room.
   var withheldBytes = 0
+  let beganAt: Int64
   var lastByteAt: Int64
   /// Bytes of the answer that the peer's window had not taken when it was last looked at.
   var unsentBytes = 0
@@ -48,6 +56,13 @@ final class ServerCall {
     self.context = context
     acceptsGzip = head.acceptsGzip
     assembler = MessageAssembler(limit: requestBytesMax, encoding: head.encoding)
+    beganAt = now
     lastByteAt = now
+  }
+
+  /// True while a request is due of which every byte should come soon: one message, not a stream
+  /// whose caller may think between two.
+  var awaitsRequest: Bool {
+    phase == .receiving && !requestEnded && !context.method.clientStreaming
   }
 }

@@ -10,15 +10,18 @@ extension ServerConnection {
   func startStream(_ call: ServerCall, _ body: @escaping MethodHandler.Stream) {
     let stream = call.stream
     let context = call.context
-    let queue = MessageQueue { [weak self] count in
+    let queue = MessageQueue(inflatedMax: core.settings.requestBytesMax) { [weak self] count in
       guard let self else { return }
-      loop.execute { self.taken(stream, count) }
+      guard loop.inEventLoop else { return loop.execute { self.taken(stream, count) } }
+      taken(stream, count)
     }
     call.queue = queue
     let requests = RequestMessages { try await queue.next() }
     let writer = ResponseWriter { message, compressed in
+      // The usual case, on the loop and with room to spare, waits for nothing.
+      if self.loop.inEventLoop, try self.write(stream, message, compressed) { return }
       let room = OneShot<Void>()
-      self.write(stream, message, compressed, room)
+      self.awaitRoom(stream, message, compressed, room)
       try await withTaskCancellationHandler {
         try await room.take()
       } onCancel: {
@@ -45,13 +48,14 @@ extension ServerConnection {
     do throws(RPCError) {
       try call.assembler.add(bytes) { message, wasCompressed in
         call.untakenBytes += message.count &+ MessageQueue.messageCost
-        call.queue?.push(ReceivedMessage(Array(message), wasCompressed: wasCompressed))
+        call.queue?.push(received: Array(message), isPacked: wasCompressed)
       }
     } catch {
-      return self.end(call, error)
+      return refuseBytes(call, error)
     }
     giveRoom(call)
     if end {
+      call.requestEnded = true
       call.queue?.finish(
         call.assembler.isInsideMessage
           ? .failure(RPCError(.internalError, "the request ended within a message"))
@@ -76,44 +80,49 @@ extension ServerConnection {
     call.withheldBytes = 0
   }
 
+  /// Adds a message to the answer. Returns false when more waits to be sent than should.
   private func write(
-    _ stream: StreamHandle, _ message: [UInt8], _ compressed: Bool, _ room: OneShot<Void>
-  ) {
-    guard loop.inEventLoop else {
-      return loop.execute { self.write(stream, message, compressed, room) }
-    }
+    _ stream: StreamHandle, _ message: [UInt8], _ compressed: Bool
+  ) throws(RPCError) -> Bool {
     guard let call = call(stream), call.phase != .answered else {
-      room.give(.failure(RPCError(.cancelled, "the call has ended")))
-      return
+      throw RPCError(.cancelled, "the call has ended")
     }
-    guard message.count <= core.settings.responseBytesMax else {
-      room.give(.failure(RPCError(.resourceExhausted, "the answer is too large")))
-      return
-    }
+    let isFull = session.pendingBytes(stream) > Self.waitingBytesMax
+    if isFull { return false }
     if !call.sentHead {
       let head = answerHead(call, call.context.said)
       call.sentHead = true
       session.respond(stream, headers: head)
     }
+    try append(call, message, compressed: compressed)
+    connectionNeedsFlush()
+    return true
+  }
+
+  /// Adds a message to the answer once there is room.
+  private func awaitRoom(
+    _ stream: StreamHandle, _ message: [UInt8], _ compressed: Bool, _ room: OneShot<Void>
+  ) {
+    guard loop.inEventLoop else {
+      return loop.execute { self.awaitRoom(stream, message, compressed, room) }
+    }
     do throws(RPCError) {
-      try append(call, message, compressed: compressed)
+      if try write(stream, message, compressed) {
+        room.give(.success(()))
+      } else {
+        call(stream)?.writer = ServerCall.Writer(
+          room: room, message: message, compressed: compressed)
+        session.tellWhenDrained(stream)
+      }
     } catch {
       room.give(.failure(error))
-      return
-    }
-    connectionNeedsFlush()
-    if session.pendingBytes(stream) <= Self.waitingBytesMax {
-      room.give(.success(()))
-    } else {
-      call.writer = room
-      session.tellWhenDrained(stream)
     }
   }
 
   func streamDrained(_ stream: StreamHandle) {
-    guard let call = call(stream) else { return }
-    call.writer?.give(.success(()))
-    call.writer = nil
+    guard let writer = call(stream)?.writer else { return }
+    call(stream)?.writer = nil
+    awaitRoom(stream, writer.message, writer.compressed, writer.room)
   }
 
   private func streamFinished(

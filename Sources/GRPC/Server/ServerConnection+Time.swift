@@ -15,6 +15,7 @@ extension ServerConnection {
     let first =
       isHandshaking ? core.settings.handshakeTimeout : core.settings.prefaceTimeout
     look(at: openedAt &+ first.clampedNanoseconds)
+    setAge()
   }
 
   func connectionStalled() {
@@ -27,8 +28,6 @@ extension ServerConnection {
   }
 
   func goAwayArrived(_ code: ErrorCode) {}
-
-  func pongArrived() {}
 
   func connectionEvent(_ event: Any) {
     guard let security,
@@ -82,24 +81,30 @@ extension ServerConnection {
     }
     if isHandshaking {
       if expires(openedAt, core.settings.handshakeTimeout) {
-        return connection.close("the TLS handshake took too long")
+        return giveUp(.handshakeTime, "the TLS handshake took too long")
       }
     } else if !sawSettings, expires(openedAt, core.settings.prefaceTimeout) {
-      return connection.close("no preface came")
+      return giveUp(.prefaceTime, "no preface came")
     }
     if let since = session.insideHeadersSince, expires(since, core.settings.headerTimeout) {
-      return connection.close("headers did not end")
+      return giveUp(.headerTime, "headers did not end")
     }
     if let since = connection.stuckSince, expires(since, core.settings.writeIdleTimeout) {
-      return connection.close("the peer takes no answers")
+      return giveUp(.writeIdleTime, "the peer takes no answers")
     }
     if core.settings.connectionIdleTimeout > .zero, session.openStreams == 0,
       expires(lastCallAt, core.settings.connectionIdleTimeout)
     {
-      drain()
+      startDrain()
     }
-    next = min(next, sweepCalls(now))
+    next = min(next, sweepCalls(now), sweepStrangers(now))
+    next = min(next, sweepAge(now), sweepKeepalive(now, connection))
     if next < .max { look(at: next) }
+  }
+
+  private func giveUp(_ bound: ServerBound, _ reason: String) {
+    core.bounds.add(bound)
+    connection?.close(reason)
   }
 
   /// Ends what is overdue. Returns the next moment that matters.
@@ -111,15 +116,16 @@ extension ServerConnection {
         continue
       }
       let deadline = call.context.deadline.nanoseconds
-      let idle = call.lastByteAt &+ core.bodyIdleNanoseconds
+      let idle =
+        call.awaitsRequest ? call.lastByteAt &+ core.bodyIdleNanoseconds : Int64.max
       if deadline <= now {
         end(call, RPCError(.deadlineExceeded, "the deadline has passed"))
-      } else if call.phase == .receiving, call.queue == nil, idle <= now {
+      } else if idle <= now {
+        core.bounds.add(.bodyIdleTime)
         end(call, RPCError(.deadlineExceeded, "the request did not arrive in time"))
         session.reset(call.stream, .cancel)
       } else {
-        next = min(next, deadline)
-        if call.phase == .receiving, call.queue == nil { next = min(next, idle) }
+        next = min(next, deadline, idle)
       }
     }
     return next
@@ -135,22 +141,9 @@ extension ServerConnection {
     }
     let moment = call.unsentSince &+ core.settings.writeIdleTimeout.clampedNanoseconds
     guard moment <= now else { return moment }
+    core.bounds.add(.writeIdleTime)
     session.reset(call.stream, .cancel)
     connectionNeedsFlush()
     return .max
-  }
-
-  // MARK: Drain
-
-  /// Takes no new calls and closes once those under way are answered. The first notice warns, the
-  /// second, after the peer had time to hear of it, says which call was the last.
-  func drain() {
-    session.announceShutdown()
-    connectionNeedsFlush()
-    loop.scheduleTask(in: .milliseconds(200)) {
-      guard self.connection != nil else { return }
-      self.session.stopAccepting()
-      self.connectionNeedsFlush()
-    }
   }
 }

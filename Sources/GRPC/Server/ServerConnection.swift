@@ -9,6 +9,7 @@ import NIOSSL
 /// a result that arrives from elsewhere is brought there first.
 final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   let core: ServerCore
+  let home: ServerLoop
   let executor: LoopExecutor
   let session: Session
   var connection: Connection?
@@ -18,6 +19,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   /// By the index of the stream's handle. Not checked for exclusivity: each access is one look-up
   /// or one assignment, on one thread.
   @exclusivity(unchecked) var calls: [ServerCall?] = []
+  /// Requests that are no gRPC calls and have not ended.
+  var strangers: [StreamHandle: Stranger] = [:]
   /// Handlers that have not ended, whether anybody still waits for them or not.
   var running = 0
   var openedAt: Int64 = 0
@@ -26,15 +29,21 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   var isHandshaking: Bool
   var sweep: Scheduled<Void>?
   var sweepAt = Int64.max
+  /// When a ping went out that has not been answered; nil without.
+  var pingedAt: Int64?
+  /// When the connection has lived long enough; `.max` for ever.
+  var retiresAt = Int64.max
+  var drain = Drain.none
   let security: TLSSettings?
   let onClose: @Sendable (ServerConnection) -> Void
 
   init(
-    core: ServerCore, executor: LoopExecutor, address: String, tls: TLSSettings?,
+    core: ServerCore, home: ServerLoop, address: String, tls: TLSSettings?,
     onClose: @escaping @Sendable (ServerConnection) -> Void
   ) throws(SessionError) {
     self.core = core
-    self.executor = executor
+    self.home = home
+    executor = home.executor
     security = tls
     self.onClose = onClose
     peer = Peer(serviceName: nil, address: address)
@@ -42,7 +51,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     session = try Session(core.sessionSettings)
   }
 
-  var loop: any EventLoop { executor.loop }
+  var loop: any EventLoop { home.loop }
 
   func call(_ stream: StreamHandle) -> ServerCall? {
     guard stream.index < calls.count, let call = calls[stream.index], call.stream == stream else {
@@ -51,31 +60,37 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     return call
   }
 
+  func connectionNeedsFlush() {
+    connection?.flushSoon()
+  }
+
   // MARK: What the session tells
 
   func headersArrived(_ stream: StreamHandle, _ fields: ReceivedFields, end: Bool) {
-    // Trailers of a request carry nothing that gRPC knows; their end ends the request.
-    if let call = call(stream) {
-      if end { requestEnded(call, UnsafeRawBufferPointer(start: nil, count: 0)) }
-      return
-    }
     let head = RequestHead(fields, router: core.router)
-    if let refusal = head.refusal {
-      session.respond(stream, trailersOnly: FieldBlock([(":status", "\(refusal.rawValue)")]))
-      return connectionNeedsFlush()
-    }
-    if let problem = head.problem { return refuse(stream, problem) }
+    if let refusal = head.refusal { return turnAway(stream, refusal, end: end) }
+    if let problem = head.problem { return refuse(stream, head.route, problem) }
     guard let route = head.route else {
-      return refuse(stream, RPCError(.unimplemented, "no method was named"))
+      return refuse(stream, nil, RPCError(.unimplemented, "no method was named"))
     }
-    let hasRoom =
-      running < Int(core.settings.streamsMax)
-      && session.outboundBytes < core.settings.outboundBytesMax
-    guard hasRoom, core.admit(route: route) else {
-      return refuse(stream, RPCError(.resourceExhausted, reason: "OVERLOADED", "server is full"))
+    guard hasRoom(), core.admit(route: route) else {
+      return refuse(
+        stream, route, RPCError(.resourceExhausted, reason: "OVERLOADED", "server is full"))
     }
     running += 1
     accept(stream, head, route: route, end: end)
+  }
+
+  private func hasRoom() -> Bool {
+    if running >= Int(core.settings.streamsMax) {
+      core.bounds.add(.handlersPerConnection)
+      return false
+    }
+    if session.outboundBytes >= core.settings.outboundBytesMax {
+      core.bounds.add(.outboundBytes)
+      return false
+    }
+    return true
   }
 
   private func accept(_ stream: StreamHandle, _ head: RequestHead, route: Int, end: Bool) {
@@ -92,6 +107,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       stream: stream, route: route, context: context, head: head,
       requestBytesMax: core.settings.requestBytesMax, now: now)
     calls[stream.index] = call
+    home.counters.began(route)
     lastCallAt = now
     look(at: deadline.nanoseconds)
     look(at: now &+ core.bodyIdleNanoseconds)
@@ -102,7 +118,9 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   func dataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {
     guard let call = call(stream), call.phase != .answered else {
       // Nobody wants it; the peer may find out at its own pace.
-      return session.consume(stream, bytes.count)
+      session.consume(stream, bytes.count)
+      if end { strangerEnded(stream) }
+      return
     }
     if call.queue != nil { return streamDataArrived(call, bytes, end: end) }
     if end { return requestEnded(call, bytes) }
@@ -110,110 +128,30 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     _ = assemble(call, bytes)
   }
 
-  /// Takes part of a unary request. Returns false when the call was refused for it.
-  private func assemble(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    call.lastByteAt = connection?.lastReadAt ?? 0
-    do throws(RPCError) {
-      var messages: [ReceivedMessage] = []
-      try call.assembler.add(bytes) {
-        messages.append(ReceivedMessage(Array($0), wasCompressed: $1))
-      }
-      for message in messages {
-        if call.message != nil { throw RPCError(.internalError, "more than one request") }
-        call.message = message
-      }
-      return true
-    } catch {
-      end(call, error)
-      return false
+  func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool) {
+    strangers[stream] = nil
+    guard let call = call(stream) else { return }
+    calls[stream.index] = nil
+    switch call.phase {
+    case .answered:
+      return
+    case .receiving where call.queue == nil:
+      release()
+    case .receiving, .running:
+      // The place stays taken until the handler has really ended.
+      call.task?.cancel()
+      let error = RPCError(.cancelled, "the caller gave up")
+      call.queue?.finish(.failure(error), dropping: true)
+      call.writer?.room.give(.failure(error))
     }
+    settle(call, .cancelled)
   }
 
-  /// The request is complete with these last bytes.
-  private func requestEnded(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
-    guard call.phase == .receiving else { return }
-    if call.queue != nil { return streamDataArrived(call, bytes, end: true) }
-    if call.message == nil, !call.assembler.isInsideMessage, bytes.count >= 5 {
-      if let message = wholeMessage(bytes) { return start(call, message) }
-    }
-    guard assemble(call, bytes) else { return }
-    guard let message = call.message, !call.assembler.isInsideMessage else {
-      return end(call, RPCError(.internalError, "the request ended within a message"))
-    }
-    if message.wasCompressed { call.context.noteCompressedRequest() }
-    message.bytes.withUnsafeBytes { start(call, $0) }
+  func boundReached(_ bound: SessionBound) {
+    if let bound = ServerBound(rawValue: bound.rawValue) { core.bounds.add(bound) }
   }
 
-  /// The one message these bytes are, if they are one: the usual case, answered without a copy.
-  private func wholeMessage(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-    let length = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
-    guard bytes[0] == 0, Int(length) == bytes.count - 5,
-      Int(length) <= core.settings.requestBytesMax
-    else { return nil }
-    return UnsafeRawBufferPointer(rebasing: bytes.dropFirst(5))
-  }
-
-  // MARK: Unary calls
-
-  private func start(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
-    guard case .unary(let unary) = core.router.handlers[call.route].kind else { return }
-    let context = call.context
-    let stream = call.stream
-    let body: @Sendable (CallContext) async throws -> [UInt8]
-    do throws(RPCError) {
-      body = try unary(bytes, core.interceptors(route: call.route))
-    } catch {
-      return end(call, error)
-    }
-    call.phase = .running
-    call.message = nil
-    let task = Task.immediate(executorPreference: executor) {
-      do {
-        self.finished(stream, try await body(context), context)
-      } catch {
-        self.failed(stream, error, context)
-      }
-    }
-    // It may have ended already.
-    if call.phase == .running { call.task = task }
-  }
-
-  /// The handler of a unary call answered.
-  private func finished(_ stream: StreamHandle, _ message: [UInt8], _ context: CallContext) {
-    guard loop.inEventLoop else {
-      return loop.execute { self.finished(stream, message, context) }
-    }
-    release()
-    guard let call = call(stream), call.phase == .running else { return }
-    guard message.count <= core.settings.responseBytesMax else {
-      core.logger.error(
-        "answer is too large",
-        metadata: ["method": "\(context.method.path)", "bytes": "\(message.count)"])
-      return close(call, RPCError(.resourceExhausted, "the answer is too large"))
-    }
-    let said = call.context.said
-    let head = answerHead(call, said)
-    do throws(RPCError) {
-      try append(call, message, compressed: true)
-    } catch {
-      return close(call, error)
-    }
-    call.phase = .answered
-    call.task = nil
-    session.finish(stream, trailers: trailers(said.trailers, nil))
-    session.respond(stream, headers: head)
-    connectionNeedsFlush()
-  }
-
-  /// The handler of a unary call threw.
-  private func failed(_ stream: StreamHandle, _ error: any Error, _ context: CallContext) {
-    guard loop.inEventLoop else {
-      return loop.execute { self.failed(stream, error, context) }
-    }
-    release()
-    guard let call = call(stream), call.phase == .running else { return }
-    close(call, core.explain(error, context.method))
-  }
+  // MARK: Ends
 
   /// Gives back the places that the call held, here and in the server.
   func release() {
@@ -221,31 +159,18 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     core.release()
   }
 
-  /// What goes before an answer; settles how its messages are packed.
-  func answerHead(_ call: ServerCall, _ said: CallContext.Said) -> FieldBlock {
-    if call.acceptsGzip { call.compression = said.compression }
-    return core.fields.head(call.compression, said.headers)
+  /// Notes that a call has been answered; whatever comes later is of no use.
+  func settle(_ call: ServerCall, _ code: StatusCode) {
+    call.phase = .answered
+    call.task = nil
+    home.counters.ended(call.route, code, after: Self.now &- call.beganAt)
   }
-
-  /// Adds a message to the answer, packed as the call has it.
-  func append(_ call: ServerCall, _ message: [UInt8], compressed: Bool) throws(RPCError) {
-    let packs = compressed && call.compression != .identity
-    let bytes = packs ? try call.compression.pack(message) : message
-    session.append(
-      call.stream, head: MessageAssembler.head(of: bytes, compressed: packs), headCount: 5, bytes)
-  }
-
-  private func trailers(_ set: Metadata, _ error: RPCError?) -> FieldBlock {
-    if error == nil, set.isEmpty { return core.fields.ok }
-    var block = FieldBlock()
-    WireFields.status(error, trailers: set, into: &block)
-    return block
-  }
-
-  // MARK: Ends
 
   /// Answers a request that no handler will see and that holds no place.
-  private func refuse(_ stream: StreamHandle, _ error: RPCError) {
+  private func refuse(_ stream: StreamHandle, _ route: Int?, _ error: RPCError) {
+    let row = route ?? home.counters.methods
+    home.counters.began(row)
+    home.counters.ended(row, error.code, after: 0)
     session.respond(stream, trailersOnly: WireFields.trailersOnly(error, trailers: Metadata()))
     connectionNeedsFlush()
   }
@@ -262,8 +187,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   func close(_ call: ServerCall, _ error: RPCError?) {
     guard call.phase != .answered else { return }
     let stream = call.stream
-    call.phase = .answered
-    call.task = nil
+    settle(call, error?.code ?? .ok)
     let said = call.context.said
     if let error, !call.sentHead, said.headers.isEmpty {
       session.respond(
@@ -274,29 +198,38 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     }
     let end = error ?? RPCError(.cancelled, "the call has ended")
     call.queue?.finish(.failure(end), dropping: true)
-    call.writer?.give(.failure(end))
+    call.writer?.room.give(.failure(end))
     call.writer = nil
     connectionNeedsFlush()
   }
 
-  func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool) {
-    guard let call = call(stream) else { return }
-    calls[stream.index] = nil
-    switch call.phase {
-    case .answered:
-      return
-    case .receiving where call.queue == nil:
-      release()
-    case .receiving, .running:
-      // The place stays taken until the handler has really ended.
-      call.task?.cancel()
-      let error = RPCError(.cancelled, "the caller gave up")
-      call.queue?.finish(.failure(error), dropping: true)
-      call.writer?.give(.failure(error))
-    }
+  // MARK: Answers
+
+  /// What goes before an answer; settles how its messages are packed.
+  func answerHead(_ call: ServerCall, _ said: CallContext.Said) -> FieldBlock {
+    if call.acceptsGzip { call.compression = said.compression }
+    return core.fields.head(call.compression, said.headers)
   }
 
-  func connectionNeedsFlush() {
-    connection?.flushSoon()
+  /// Adds a message to the answer, packed as the call has it.
+  func append(_ call: ServerCall, _ message: [UInt8], compressed: Bool) throws(RPCError) {
+    guard message.count <= core.settings.responseBytesMax else {
+      core.bounds.add(.responseBytes)
+      core.logger.error(
+        "answer is too large",
+        metadata: ["method": "\(call.context.method.path)", "bytes": "\(message.count)"])
+      throw RPCError(.resourceExhausted, "the answer is too large")
+    }
+    let packs = compressed && call.compression != .identity
+    let bytes = packs ? try call.compression.pack(message) : message
+    session.append(
+      call.stream, head: MessageAssembler.head(of: bytes, compressed: packs), headCount: 5, bytes)
+  }
+
+  func trailers(_ set: Metadata, _ error: RPCError?) -> FieldBlock {
+    if error == nil, set.isEmpty { return core.fields.ok }
+    var block = FieldBlock()
+    WireFields.status(error, trailers: set, into: &block)
+    return block
   }
 }

@@ -9,6 +9,7 @@ final class ServerCore: Sendable {
   let router: Router
   private let interceptors: [any ServerInterceptor]
   let fields = WireFields()
+  let bounds = BoundCounters()
   let logger: Logger
   let health: HealthStatus
   /// For each method, whether it is answered even when the server is full.
@@ -47,6 +48,7 @@ final class ServerCore: Sendable {
     let before = inFlight.wrappingAdd(1, ordering: .relaxed).oldValue
     if before < settings.inFlightMax || isAlwaysAdmitted[route] { return true }
     release()
+    bounds.add(.inFlight)
     return false
   }
 
@@ -102,6 +104,13 @@ final class ServerCore: Sendable {
     session.streamWindow = settings.streamWindow
     session.connectionWindow = settings.connectionWindow
     session.outboundFramesMax = settings.outboundFramesMax
+    session.continuationsMax = settings.continuationsMax
+    session.resetsReceived = settings.resetsReceived.rate
+    session.resetsSent = settings.resetsSent.rate
+    session.pings = settings.pings.rate
+    session.settingsFrames = settings.settingsFrames.rate
+    session.priorities = settings.priorities.rate
+    session.emptyData = settings.emptyData.rate
     return session
   }
 }

@@ -1,3 +1,5 @@
+import HTTP2
+
 /// Every bound of a server, with the value it has unless said otherwise. A bound that is reached
 /// refuses or ends what reached it, never the process.
 public struct ServerSettings: Sendable {
@@ -23,6 +25,15 @@ public struct ServerSettings: Sendable {
   public var writeIdleTimeout = Duration.seconds(10)
   /// Time without any call after which a connection is drained; zero keeps it.
   public var connectionIdleTimeout = Duration.seconds(900)
+  /// The age, more or less a tenth, at which a connection is drained, so that callers look for
+  /// servers anew; zero keeps it.
+  public var connectionAgeMax = Duration.zero
+  /// Time for the calls of a connection that reached its age, after which it is closed.
+  public var connectionAgeGrace = Duration.seconds(30)
+  /// Time without a byte of a peer after which it is pinged; zero never pings.
+  public var keepaliveAfter = Duration.seconds(60)
+  /// Time for the answer to a ping, after which the connection is closed.
+  public var keepaliveTimeout = Duration.seconds(10)
 
   // MARK: Calls
 
@@ -52,6 +63,21 @@ public struct ServerSettings: Sendable {
   public var streamWindow: Int32 = 256 << 10
   /// Bytes a peer may send ahead on one connection.
   public var connectionWindow: Int32 = 1 << 20
+  /// CONTINUATION frames of one block of headers.
+  public var continuationsMax = 8
+  /// Resets of streams by the peer; more end the connection.
+  public var resetsReceived = Frequency(burst: 100, perSecond: 20)
+  /// Resets that the peer makes us send; more end the connection.
+  public var resetsSent = Frequency(burst: 50, perSecond: 10)
+  /// Pings of the peer while it is sent nothing else; more end the connection with
+  /// `too_many_pings`.
+  public var pings = Frequency(burst: 10, every: .seconds(5))
+  /// SETTINGS frames of the peer; more end the connection.
+  public var settingsFrames = Frequency(burst: 20, perSecond: 5)
+  /// PRIORITY frames of the peer; more end the connection.
+  public var priorities = Frequency(burst: 40, perSecond: 20)
+  /// DATA frames of the peer with nothing in them; more end the connection.
+  public var emptyData = Frequency(burst: 100, perSecond: 20)
   /// Frames that wait to be sent on one connection.
   public var outboundFramesMax = 1_000
   /// Bytes that wait to be sent on one connection; answers wait when they are reached.
@@ -66,4 +92,26 @@ public struct ServerSettings: Sendable {
 
   /// The values above.
   public init() {}
+}
+
+/// How often something may happen: so many at once, and later one in a while.
+public struct Frequency: Sendable, Hashable {
+  /// How many at once.
+  public var burst: Int
+  /// How many a second in the long run.
+  public var perSecond: Double
+
+  /// So many at once, and so many a second in the long run.
+  public init(burst: Int, perSecond: Double) {
+    self.burst = burst
+    self.perSecond = perSecond
+  }
+
+  /// So many at once, and one in `interval` in the long run.
+  public init(burst: Int, every interval: Duration) {
+    let seconds = Double(interval.clampedNanoseconds) / 1e9
+    self.init(burst: burst, perSecond: seconds > 0 ? 1 / seconds : 0)
+  }
+
+  var rate: Rate { Rate(burst: burst, perSecond: perSecond) }
 }

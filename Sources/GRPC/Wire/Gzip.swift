@@ -70,6 +70,16 @@ enum Gzip {
     }
   }
 
+  /// A message as it came, unpacked.
+  static func message(
+    _ bytes: [UInt8], isPacked: Bool, limit: Int
+  ) throws(RPCError) -> ReceivedMessage {
+    guard isPacked else { return ReceivedMessage(bytes) }
+    return ReceivedMessage(
+      try bytes.lend { bytes throws(RPCError) in try inflate(bytes, limit: limit) },
+      wasCompressed: true)
+  }
+
   private static func step(
     _ stream: inout z_stream, _ out: inout [UInt8], room: Int
   ) -> Int32 {

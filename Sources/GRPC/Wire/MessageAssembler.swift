@@ -19,8 +19,8 @@ struct MessageAssembler {
   /// Bytes held for the message that has begun.
   var heldBytes: Int { message.count }
 
-  /// Takes part of a body and hands out each message that it completes, unpacked, and whether it
-  /// was compressed; the bytes are lent.
+  /// Takes part of a body and hands out each message that it completes, and whether it is
+  /// compressed; the bytes are lent as they came.
   mutating func add(
     _ chunk: UnsafeRawBufferPointer, to receive: (UnsafeRawBufferPointer, Bool) -> Void
   ) throws(RPCError) {
@@ -34,25 +34,17 @@ struct MessageAssembler {
       if message.isEmpty, rest.count >= wanted {
         // The usual case: all of it lies in one piece, nothing is copied.
         prefix.count = 0
-        try unpack(UnsafeRawBufferPointer(rebasing: rest.prefix(wanted)), to: receive)
+        receive(UnsafeRawBufferPointer(rebasing: rest.prefix(wanted)), prefix.flag != 0)
       } else {
         message.append(contentsOf: rest.prefix(wanted))
         guard message.count == Int(prefix.length) else { return }
         prefix.count = 0
         let whole = message
         message = []
-        try whole.lend { bytes throws(RPCError) in try unpack(bytes, to: receive) }
+        whole.withUnsafeBytes { receive($0, prefix.flag != 0) }
       }
       rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(wanted))
     }
-  }
-
-  private func unpack(
-    _ bytes: UnsafeRawBufferPointer, to receive: (UnsafeRawBufferPointer, Bool) -> Void
-  ) throws(RPCError) {
-    guard prefix.flag != 0 else { return receive(bytes, false) }
-    let inflated = try Gzip.inflate(bytes, limit: limit)
-    inflated.withUnsafeBytes { receive($0, true) }
   }
 
   private mutating func takePrefix(_ rest: inout UnsafeRawBufferPointer) -> Bool {

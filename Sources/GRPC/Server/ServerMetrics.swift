@@ -1,0 +1,71 @@
+/// What a server counts of itself. Nothing is computed before somebody asks.
+public struct ServerMetrics: Sendable {
+  let server: RPCServer
+
+  /// Every figure at this moment; a method that was never called is left out.
+  public func samples() -> [MetricSample] {
+    let core = server.core
+    var samples: [MetricSample] = []
+    let loops = server.loops
+    for method in 0...core.router.handlers.count {
+      var row = CallCounters.Row()
+      for loop in loops { loop.counters.read(method, into: &row) }
+      guard row.started > 0 else { continue }
+      let isKnown = method < core.router.handlers.count
+      add(row, method: isKnown ? core.router.handlers[method].method.path : "unknown", to: &samples)
+    }
+    for bound in ServerBound.allCases {
+      samples.append(
+        MetricSample(
+          name: "grpc_server_bound_reached_total", help: "How often a bound was reached.",
+          kind: .counter, labels: [("bound", bound.rawValue)], value: Double(core.bounds[bound])))
+    }
+    samples.append(
+      MetricSample(
+        name: "grpc_server_connections", help: "Open connections.", kind: .gauge,
+        value: Double(server.connectionCount)))
+    addTLS(to: &samples)
+    return samples
+  }
+
+  private func add(_ row: CallCounters.Row, method: String, to samples: inout [MetricSample]) {
+    let label = (name: "method", value: method)
+    samples.append(
+      MetricSample(
+        name: "grpc_server_started_total", help: "Calls begun, refused ones included.",
+        kind: .counter, labels: [label], value: Double(row.started)))
+    for (code, count) in row.handled.enumerated() where count > 0 {
+      let name = StatusCode(rawValue: code)?.name ?? "\(code)"
+      samples.append(
+        MetricSample(
+          name: "grpc_server_handled_total", help: "Calls answered, by how.", kind: .counter,
+          labels: [label, ("code", name)], value: Double(count)))
+    }
+    var cumulative: UInt64 = 0
+    let buckets = zip(CallCounters.bounds, row.buckets).map { bound, count in
+      cumulative &+= count
+      return (upperBound: bound == .max ? .infinity : Double(bound) / 1e9, count: cumulative)
+    }
+    samples.append(
+      MetricSample(
+        name: "grpc_server_handling_seconds",
+        help: "Seconds from the head of a request to the end of its answer.",
+        kind: .histogram(
+          buckets: buckets, sum: Double(row.nanoseconds) / 1e9, count: cumulative),
+        labels: [label], value: Double(cumulative)))
+    samples.append(
+      MetricSample(
+        name: "grpc_server_in_flight", help: "Calls begun and not answered.", kind: .gauge,
+        labels: [label], value: Double(row.inFlight)))
+  }
+
+  private func addTLS(to samples: inout [MetricSample]) {
+    guard let counts = server.identityCounts else { return }
+    for (outcome, count) in [("taken", counts.reloads), ("refused", counts.failures)] {
+      samples.append(
+        MetricSample(
+          name: "grpc_server_tls_reloads_total", help: "Changed TLS files, by what came of them.",
+          kind: .counter, labels: [("outcome", outcome)], value: Double(count)))
+    }
+  }
+}
