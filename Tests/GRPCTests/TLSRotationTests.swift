@@ -124,7 +124,11 @@ import Testing
     try await TestAuthority.with { folder in
       var settings = TestAuthority.settings("nobody", in: folder)
       settings.authorityPath = nil
-      let server = RPCServer(services: [echo()], tls: settings)
+      // Patient, so that a busy machine fails no test.
+      var bounds = ServerSettings()
+      bounds.prefaceTimeout = .seconds(20)
+      bounds.handshakeTimeout = .seconds(20)
+      let server = RPCServer(services: [echo()], settings: bounds, tls: settings)
       let port = try await server.start(port: 0)
       let peer = try await RawPeer.connect(port: port, tls: try context(nil, in: folder))
       #expect(await isAnswered(peer, stream: 1))

@@ -60,6 +60,6 @@ enum HeadersTarget {
     func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool) {}
     func goAwayArrived(_ code: ErrorCode) {}
     func settingsArrived() {}
-    func pongArrived() {}
+    func pongArrived(_ tag: UInt64) {}
   }
 }

@@ -181,5 +181,5 @@ private final class SessionDriver: SessionEvents {
 
   func settingsArrived() {}
 
-  func pongArrived() {}
+  func pongArrived(_ tag: UInt64) {}
 }
