@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import NIOCore
 import NIOSSL
 import Synchronization
 
@@ -118,6 +119,8 @@ extension TLSSettings {
     if let authorityPath { configuration.trustRoots = .file(authorityPath) }
     configuration.minimumTLSVersion = .tlsv13
     configuration.applicationProtocols = ["h2"]
+    // Some peers never answer the notice of a close; nobody should wait for them.
+    configuration.shutdownTimeout = .milliseconds(200)
     return try NIOSSLContext(configuration: configuration)
   }
 }

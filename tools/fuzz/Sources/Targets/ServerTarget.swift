@@ -16,7 +16,8 @@ enum ServerTarget {
     let shape = input.byte()
     let loop = EmbeddedEventLoop()
     let home = ServerLoop(loop, methods: core.router.handlers.count)
-    let calls = try ServerConnection(core: core, home: home, address: "127.0.0.1", tls: nil) { _ in }
+    let calls = try ServerConnection(core: core, home: home, address: "127.0.0.1", tls: nil) { _ in
+    }
     let connection = Connection(session: calls.session, delegate: calls)
     calls.connection = connection
     let channel = EmbeddedChannel(handler: connection, loop: loop)
