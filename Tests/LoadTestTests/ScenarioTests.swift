@@ -135,6 +135,14 @@ import Testing
     #expect(scenario.setup.map(\.request.method) == ["p.S/First", "p.S/Second"])
   }
 
+  @Test("a fault that is not in the file itself has no line of it")
+  func elsewhere() {
+    let text = Array(Self.least.utf8)
+    let here = ScenarioError("x", at: [.key("load"), .key("none")]).located(in: "f", text)
+    let elsewhere = ScenarioError("x", at: [.key("tls")]).located(in: "f", text)
+    #expect(here.origin == "f:4" && elsewhere.origin == "f")
+  }
+
   @Test("the ready scenarios are read")
   func ready() throws {
     let folder = URL(filePath: #filePath).deletingLastPathComponent()

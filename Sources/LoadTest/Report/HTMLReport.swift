@@ -126,9 +126,13 @@ struct HTMLReport {
   private var percentiles: String {
     var rows: [(name: String, latency: LatencySummary, style: String)] = []
     if result.calls.count > 1 {
-      // Six colours can be told apart; the busiest calls have them.
-      let busiest = result.calls.sorted { $0.good > $1.good }.prefix(Self.styles.count)
-      rows = zip(busiest, Self.styles).map { ($0.name, $0.latency, $1) }
+      // As many as there are colours to tell apart: the slowest, and beside it the busiest.
+      var shown = result.calls.sorted { $0.latency.p99 > $1.latency.p99 }
+      if shown.count > Self.styles.count {
+        let busiest = shown.dropFirst().sorted { $0.good > $1.good }
+        shown = Array(shown.prefix(1) + busiest.prefix(Self.styles.count - 1))
+      }
+      rows = zip(shown, Self.styles).map { ($0.name, $0.latency, $1) }
       rows.append(("all", result.total.latency, "all"))
     } else {
       rows = [(result.calls.first?.name ?? "all", result.total.latency, "s1")]

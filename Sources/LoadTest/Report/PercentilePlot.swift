@@ -7,6 +7,9 @@ enum PercentilePlot {
     (99.999, "99.999"), (99.9999, "99.9999"),
   ]
 
+  /// From the last percentile told apart to the maximum.
+  private static let tail = 0.15
+
   /// How far along a percentile is: 0 for 0, 1 for 90, 2 for 99.
   private static func place(_ percentile: Double) -> Double {
     max(0, -(max(1 - percentile / 100, 1e-9)).log10)
@@ -15,7 +18,7 @@ enum PercentilePlot {
   static func svg(_ rows: [(name: String, latency: LatencySummary, style: String)]) -> String {
     let rows = rows.filter { $0.latency.count > 0 }
     // The last point but one is the last percentile that was told apart from the maximum.
-    let ends = rows.map { place(($0.latency.curve.dropLast().last?.first) ?? 0) + 0.15 }
+    let ends = rows.map { place(($0.latency.curve.dropLast().last?.first) ?? 0) + tail }
     let end = max(1.1, ends.max() ?? 1.1)
     let x = Axis(0, end, from: PlotFrame.left, to: PlotFrame.right)
     let values = rows.flatMap { $0.latency.curve.compactMap(\.last) }
@@ -30,7 +33,8 @@ enum PercentilePlot {
       (at: x(place($0.percentile)), label: $0.label)
     }
     let marks = ticks.dropFirst().filter { place($0.percentile) <= end }.map { tick in
-      rows.map { row in
+      // Further out a row has too few calls to tell the percentile from its maximum.
+      zip(rows, ends).filter { place(tick.percentile) <= $0.1 - tail + 0.001 }.map { row, _ in
         row.latency.percentile(tick.percentile).map { value in
           let title =
             "\(row.name), \(tick.label) %: \(Spelling.time(microseconds: value))"

@@ -27,7 +27,9 @@ enum ReportTables {
   static func calls(_ result: RunResult) -> String {
     let shown = result.calls.count > 1 ? result.calls + [result.total] : result.calls
     let rows = shown.map { figures in
-      let method = figures.method.isEmpty ? "" : "<small>\(SVG.escape(figures.method))</small>"
+      let method =
+        figures.method.isEmpty
+        ? "" : "<small>\(SVG.escape(figures.method).replacing("/", with: "/<wbr>"))</small>"
       let share = figures.errorShare
       return (
         cells: [
@@ -42,7 +44,10 @@ enum ReportTables {
       table(["call", "arrivals", "good answers", "without one"] + timeHeads, rows))
   }
 
+  /// Nothing when every call ended with OK: the table of calls says it all then.
   static func codes(_ result: RunResult) -> String {
+    let total = result.total
+    guard total.notSent > 0 || total.codes.contains(where: { $0.code != "OK" }) else { return "" }
     var rows: [(cells: [String], style: String)] = []
     for figures in result.calls {
       for code in figures.codes {

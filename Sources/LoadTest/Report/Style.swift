@@ -88,7 +88,7 @@ enum Style {
     th:first-child, td:first-child { text-align: left; padding-left: 0; }
     th:last-child, td:last-child { padding-right: 0; }
     td small { display: block; color: var(--soft); font-size: 12px; white-space: normal;
-      overflow-wrap: anywhere; min-width: 16ch; }
+      min-width: 16ch; }
     tr.sum td { font-weight: 600; }
     .none { padding: 60px 0 76px; text-align: center; color: var(--soft); }
     details { margin-top: 4px; } summary { cursor: pointer; font-weight: 600; font-size: 16px; }

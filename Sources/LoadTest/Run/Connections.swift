@@ -26,6 +26,8 @@ final class Connections: Sendable {
     // The generator bounds what is under way; nothing is refused before it reaches a connection.
     settings.waitingMax = 1_000_000
     settings.streamsMax = 10_000
+    // A server that is busy to its limit is what a test may look for.
+    settings.connectTimeout = .seconds(10)
     if target.isPlaintext {
       return try ClientChannel(
         host: target.host, port: target.port, settings: settings, eventLoopGroup: loop)
@@ -65,7 +67,7 @@ final class Connections: Sendable {
         do {
           _ = try await channel.unary(
             path: "/grpc.health.v1.Health/Check", request: [],
-            options: CallOptions(timeout: .seconds(5)))
+            options: CallOptions(timeout: .seconds(15)))
         } catch let error as RPCError where error.code == .unavailable {
           let address = targets[name].map { "\($0.host):\($0.port)" } ?? name
           throw ScenarioError(

@@ -36,18 +36,22 @@ struct ScenarioError: Error, CustomStringConvertible {
   func located(in file: String, _ text: [UInt8]) -> ScenarioError {
     guard origin == nil else { return self }
     var error = self
-    error.origin = "\(file):\(JSONPlaces.line(of: place, in: text))"
+    error.origin = JSONPlaces.line(of: place, in: text).map { "\(file):\($0)" } ?? file
     return error
   }
 }
 
 /// Finds values in a JSON text that is known to be one; where it is not, the search ends early.
 enum JSONPlaces {
-  /// The line, from 1, of the value that the steps lead to, or of the last one on the way.
-  static func line(of steps: [JSONStep], in text: [UInt8]) -> Int {
+  /// The line, from 1, of the value that the steps lead to, or of the last one on the way; nil when
+  /// not even the first is there, as with what stands in a file that this one extends.
+  static func line(of steps: [JSONStep], in text: [UInt8]) -> Int? {
     var walk = Walk(text: text)
-    for step in steps {
-      guard walk.enter(step) else { break }
+    for (count, step) in steps.enumerated() {
+      guard walk.enter(step) else {
+        if count == 0 { return nil }
+        break
+      }
     }
     return line(at: walk.index, in: text)
   }
