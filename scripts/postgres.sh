@@ -1,25 +1,43 @@
 #!/bin/bash
 # A private PostgreSQL cluster, reached by a Unix socket only.
 #
-#   postgres.sh start DIR [--durable]   make it if need be, start it, wait until it answers
+#   postgres.sh start DIR [--durable] [--tls PORT]
+#                                       make it if need be, start it, wait until it answers
 #   postgres.sh stop DIR                stop it; its data stays
 #   postgres.sh kill DIR                stop it as a power cut would (tests)
 #   postgres.sh host DIR                print the socket's folder, libpq's `host`
+#   postgres.sh standby DIR PRIMARY     make and start a standby of the durable cluster in PRIMARY
+#   postgres.sh promote DIR             make a standby the primary
 #
 # Without --durable it forgets all at a power cut, which is what tests want. As root it runs as the
 # user `postgres`, since PostgreSQL refuses root; an ordinary user runs it as himself. The one who
-# starts it may connect as each of the project's roles and as the superuser `postgres`.
+# starts it may connect as each of the project's roles and as the superuser `postgres`. With --tls
+# it also listens on 127.0.0.1, and takes who shows identity's certificate of `pki.sh DIR`.
 set -euo pipefail
 export LC_ALL=C
 
-usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 fail() { printf 'postgres: %s\n' "$*" >&2; exit 1; }
 
 [ "$#" -ge 2 ] || usage
 action=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd -P)
-durable=${3:-}
+durable= tls_port= primary=
+if [ "$action" = standby ]; then
+  [ "$#" -eq 3 ] || usage
+  durable=--durable primary=$(cd "$3" && pwd -P)
+else
+  shift 2
+  while [ "$#" -gt 0 ]; do
+    case "$1" in
+      --durable) durable=--durable ;;
+      --tls) tls_port=${2:?} && shift ;;
+      *) usage ;;
+    esac
+    shift
+  done
+fi
 root=$(cd "$(dirname "$0")/.." && pwd -P)
 data=$dir/data
 
@@ -27,10 +45,14 @@ bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -1)
 [ -x "$bin/postgres" ] || fail "PostgreSQL is not installed: scripts/setup.sh run"
 
 # A socket's name may have 107 bytes, `/.s.PGSQL.5432` included.
-socket=$dir/socket
-if [ "${#socket}" -gt 88 ]; then
-  socket=/tmp/clientele-$(printf %s "$dir" | sha256sum | cut -c 1-16)
-fi
+socket_of() {
+  if [ "${#1}" -gt 81 ]; then
+    echo "/tmp/clientele-$(printf %s "$1" | sha256sum | cut -c 1-16)"
+  else
+    echo "$1/socket"
+  fi
+}
+socket=$(socket_of "$dir")
 
 # Runs a command as who the cluster belongs to.
 as_owner=()
@@ -84,15 +106,28 @@ write_settings() {
     printf "log_min_error_statement = panic\nlog_error_verbosity = terse\n"
     if [ "$durable" = --durable ]; then
       printf 'fsync = on\nsynchronous_commit = on\nfull_page_writes = on\n'
+      printf 'wal_level = replica\nmax_wal_senders = 4\nhot_standby = on\n'
     else
       printf 'fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n'
       printf 'wal_level = minimal\nmax_wal_senders = 0\nautovacuum_naptime = 5min\n'
     fi
+    if [ -n "$tls_port" ]; then
+      printf "listen_addresses = '127.0.0.1'\nport = %s\nssl = on\n" "$tls_port"
+      printf "ssl_cert_file = '%s'\nssl_key_file = '%s'\nssl_ca_file = '%s'\n" \
+        "$dir/server.pem" "$dir/server.key" "$dir/pki/ca.pem"
+    fi
   } >"$dir/clientele.conf"
-  printf 'local all all peer map=clientele\n' >"$dir/pg_hba.conf"
-  for user in "$(id -un)" "$owner"; do
-    roles | while read -r role; do printf 'clientele %s %s\n' "$user" "$role"; done
-  done | sort -u >"$dir/pg_ident.conf"
+  {
+    printf 'local all all peer map=clientele\n'
+    [ "$durable" != --durable ] || printf 'local replication postgres peer map=clientele\n'
+    [ -z "$tls_port" ] || printf 'hostssl all all 127.0.0.1/32 cert map=tls\n'
+  } >"$dir/pg_hba.conf"
+  {
+    for user in "$(id -un)" "$owner"; do
+      roles | while read -r role; do printf 'clientele %s %s\n' "$user" "$role"; done
+    done | sort -u
+    [ -z "$tls_port" ] || roles | sed 's/^/tls identity /'
+  } >"$dir/pg_ident.conf"
   chmod 644 "$dir/clientele.conf" "$dir/pg_hba.conf" "$dir/pg_ident.conf"
 }
 
@@ -109,11 +144,34 @@ make_cluster() {
   mv "$made" "$data"
 }
 
+# A certificate for the server, where it may read it.
+make_certificate() {
+  "$root/scripts/pki.sh" "$dir" >/dev/null
+  chmod 755 "$dir/pki"
+  cp "$dir/pki/postgres.pem" "$dir/server.pem"
+  cp "$dir/pki/postgres.key" "$dir/server.key"
+  chmod 600 "$dir/server.key"
+  if [ "$(id -u)" -eq 0 ]; then chown "$owner:" "$dir/server.pem" "$dir/server.key"; fi
+}
+
+# Copies a running cluster, to be followed from there.
+make_standby() {
+  local made=$dir/data.making
+  rm -rf "$made"
+  mkdir -m 700 "$made"
+  [ "$(id -u)" -ne 0 ] || chown "$owner:" "$made"
+  as_owner "$bin/pg_basebackup" -h "$(socket_of "$primary")" -U postgres -D "$made" -R -X stream \
+    --checkpoint=fast >"$dir/basebackup.log" 2>&1 ||
+    { cat "$dir/basebackup.log" >&2; fail "pg_basebackup failed"; }
+  mv "$made" "$data"
+}
+
 start_server() { as_owner "$bin/pg_ctl" start -D "$data" -s -w -t 60 -l "$dir/postgres.log"; }
 
 start() {
   if [ -d "$data" ] && is_running; then return; fi
-  [ -d "$data" ] || make_cluster
+  [ -d "$data" ] || if [ -n "$primary" ]; then make_standby; else make_cluster; fi
+  [ -z "$tls_port" ] || make_certificate
   write_settings
   mkdir -p "$socket"
   if [ "$(id -u)" -eq 0 ]; then chown "$owner:" "$socket"; fi
@@ -133,7 +191,8 @@ stop() {
 }
 
 case "$action" in
-  start) start ;;
+  start | standby) start ;;
+  promote) as_owner "$bin/pg_ctl" promote -D "$data" -s -w -t 60 || fail "it was not promoted" ;;
   stop) stop fast ;;
   kill) stop immediate ;;
   host) echo "$socket" ;;

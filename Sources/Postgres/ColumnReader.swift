@@ -8,13 +8,13 @@ public struct ColumnReader: ~Copyable {
   private let bytes: UnsafeRawBufferPointer
   private var offset = 0
   private var remaining: Int
-  /// Only set by the test that describes statements: the columns' OIDs, and what did not fit.
-  private var described: [UInt32]?
+  /// Only set by the test that describes statements: the columns, and what did not fit.
+  private var described: [DescribedColumn]?
   private(set) var mismatches: [String] = []
   private var position = 0
 
   /// Reads `columns` cells from a buffer of lengths and bytes.
-  init(bytes: UnsafeRawBufferPointer, columns: Int, described: [UInt32]? = nil) {
+  init(bytes: UnsafeRawBufferPointer, columns: Int, described: [DescribedColumn]? = nil) {
     self.bytes = bytes
     self.remaining = columns
     self.described = described
@@ -30,13 +30,21 @@ public struct ColumnReader: ~Copyable {
       if described != nil { mismatches.append("fewer columns than are read") }
       throw .decoding("a row has fewer columns than its type reads")
     }
-    if let described { note(type, described[position]) }
+    if described != nil { return try describe(type) }
     return try Value.decode(try cell())
   }
 
-  private mutating func note<Value: PostgresValue>(_ type: Value.Type, _ oid: UInt32) {
-    if !type.accepts(columnType: oid) {
-      mismatches.append("column \(position + 1) of type \(oid) is read as \(type)")
+  private mutating func describe<Value: PostgresValue>(
+    _ type: Value.Type
+  ) throws(PostgresError) -> Value {
+    if let column = described?[position] {
+      mismatches += column.mismatches(type).map { "column \(position + 1) \($0)" }
+    }
+    let cell = try cell()
+    guard let label = type.enumLabels?.first else { return try Value.decode(cell) }
+    return try [UInt8](label.utf8).withUnsafeBufferPointer {
+      (octets) throws(PostgresError) -> Value in
+      try Value.decode(UnsafeRawBufferPointer(octets))
     }
   }
 

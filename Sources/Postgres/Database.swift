@@ -64,8 +64,7 @@ public final class Database: Sendable {
   ) async throws(PostgresError) -> [RowBlock] {
     guard !Task.isCancelled else { throw .cancelled }
     let call = Call(
-      .single, scope: scope, queries: queries, deadline: deadline ?? .now + settings.callTimeout,
-      queueWait: settings.queueWait)
+      .single, scope: scope, queries: queries, deadline: deadline ?? .now + settings.callTimeout)
     return try await call.perform(on: engine).get()
   }
 
@@ -96,7 +95,7 @@ public final class Database: Sendable {
   /// Whether a connection is up: what readiness asks.
   public var isAvailable: Bool { engine.readyConnections.load(ordering: .relaxed) > 0 }
 
-  /// The pool as it stands; all zero when it is closed.
+  /// The pool as it stands and what it has done, for tests and metrics; all zero when it is closed.
   public func statistics() async -> PoolStatistics {
     await withUnsafeContinuation { continuation in
       if !engine.submit(.statistics(continuation)) { continuation.resume(returning: .init()) }

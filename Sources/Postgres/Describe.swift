@@ -1,10 +1,41 @@
+/// What PostgreSQL says of a statement's column.
+public struct DescribedColumn: Sendable, Hashable {
+  /// The type's OID.
+  public var type: UInt32
+  /// Whether it may be NULL; nil where that cannot be told, as for an expression.
+  public var mayBeNull: Bool?
+  /// The labels of a type that is an enum.
+  public var labels: [String]?
+
+  /// A column of a type about which no more is known.
+  public init(type: UInt32, mayBeNull: Bool? = nil, labels: [String]? = nil) {
+    self.type = type
+    self.mayBeNull = mayBeNull
+    self.labels = labels
+  }
+
+  /// What does not fit when it is read as a type.
+  func mismatches<Value: PostgresValue>(_ value: Value.Type) -> [String] {
+    var found: [String] = []
+    if !value.accepts(columnType: type) { found.append("of type \(type) is read as \(value)") }
+    if mayBeNull == true, !value.admitsNull { found.append("may be NULL and is read as \(value)") }
+    if let labels, let known = value.enumLabels {
+      let unknown = Set(labels).subtracting(known).sorted()
+      let missing = Set(known).subtracting(labels).sorted()
+      if !unknown.isEmpty { found.append("may be \(unknown), which \(value) does not know") }
+      if !missing.isEmpty { found.append("can never be \(missing) of \(value)") }
+    }
+    return found
+  }
+}
+
 /// A statement whose columns can be compared with what its row reads.
 public protocol DescribedStatement: Sendable {
   /// The SQL.
   var text: StatementText { get }
 
-  /// What does not fit when the row is read from columns of these types.
-  func mismatches(columns: [UInt32]) -> [String]
+  /// What does not fit when the row is read from these columns.
+  func mismatches(columns: [DescribedColumn]) -> [String]
 }
 
 /// A type that declares statements, and names each of them, so that a test can have PostgreSQL check
@@ -15,9 +46,9 @@ public protocol Table {
 }
 
 extension Statement: DescribedStatement {
-  public func mismatches(columns: [UInt32]) -> [String] {
+  public func mismatches(columns: [DescribedColumn]) -> [String] {
     var cells: [UInt8] = []
-    for type in columns { Self.appendSample(of: type, to: &cells) }
+    for column in columns { Self.appendSample(of: column, to: &cells) }
     return cells.withUnsafeBytes { bytes in
       var reader = ColumnReader(bytes: bytes, columns: columns.count, described: columns)
       var found: [String] = []
@@ -34,18 +65,19 @@ extension Statement: DescribedStatement {
   }
 
   /// A cell that decodes as its type's own Swift value.
-  private static func appendSample(of type: UInt32, to cells: inout [UInt8]) {
+  private static func appendSample(of column: DescribedColumn, to cells: inout [UInt8]) {
     let bytes: [UInt8]
-    switch type {
+    switch column.type {
     case PostgresType.bool: bytes = [0]
     case PostgresType.int2: bytes = [0, 0]
     case PostgresType.int4, PostgresType.float4, PostgresType.date: bytes = [0, 0, 0, 0]
     case PostgresType.uuid: bytes = [UInt8](repeating: 0, count: 16)
     case PostgresType.jsonb: bytes = [1] + [UInt8]("{}".utf8)
-    case PostgresType.int8, PostgresType.float8, PostgresType.timestamptz, PostgresType.xid8:
+    case PostgresType.int8, PostgresType.float8, PostgresType.timestamptz, PostgresType.xid8,
+      PostgresType.numeric:
       bytes = [UInt8](repeating: 0, count: 8)
-    case 1000...1022, 1182, 1185, 2951, 3807: bytes = [UInt8](repeating: 0, count: 12)
-    default: bytes = []
+    case 1000...1022, 1182, 1185, 1231, 2951, 3807: bytes = [UInt8](repeating: 0, count: 12)
+    default: bytes = [UInt8]((column.labels?.first ?? "").utf8)
     }
     withUnsafeBytes(of: Int32(truncatingIfNeeded: bytes.count)) { cells.append(contentsOf: $0) }
     cells += bytes
@@ -53,16 +85,32 @@ extension Statement: DescribedStatement {
 }
 
 extension Database {
-  /// Prepares each statement against the schema as it stands and compares its columns with its row:
-  /// what a test asks so that no statement is wrong in a corner nobody called.
+  /// Prepares each statement against the schema as it stands and compares it with what its row
+  /// reads: what a test asks so that no statement is wrong in a corner nobody called.
+  ///
+  /// Types and the labels of enums are always compared.
+  /// - Parameters:
+  ///   - nullability: whether a column that may be NULL must be read as an optional. What is known
+  ///     is a table's `not null` and the optional side of an outer join; an expression may be
+  ///     either, and so is not judged. A column that a condition keeps from being NULL is.
+  ///   - largeTables: tables that no statement may read as a whole. Each statement's generic plan
+  ///     is made with sequential scans disabled; what is still one, or reads all of an index and
+  ///     sifts it, has no index that serves it. What a function does inside cannot be seen.
   /// - Returns: one line per problem; empty when all is well.
-  public func describe(_ statements: [any DescribedStatement]) async throws -> [String] {
+  public func describe(
+    _ statements: [any DescribedStatement], nullability: Bool = false, largeTables: [String] = []
+  ) async throws -> [String] {
     try await PlainConnection.withSession(settings.connection) { session in
+      let inspector = try StatementInspector(session, largeTables: largeTables)
       var problems: [String] = []
       for statement in statements {
         do throws(PostgresError) {
-          let columns = try session.columnTypes(of: statement.text.sql)
-          problems += statement.mismatches(columns: columns).map { "\($0): \(statement.text.sql)" }
+          var columns = try session.describe(statement.text.sql)
+          if !nullability { for index in columns.indices { columns[index].mayBeNull = nil } }
+          let found = try inspector.scans(of: statement.text.sql)
+          problems += (statement.mismatches(columns: columns) + found).map {
+            "\($0): \(statement.text.sql)"
+          }
         } catch {
           problems.append("\(error): \(statement.text.sql)")
         }

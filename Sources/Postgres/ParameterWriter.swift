@@ -27,6 +27,15 @@ public struct ParameterWriter: Sendable, Hashable {
 }
 
 extension [UInt8] {
+  /// Appends a value as COPY and arrays have it: a length, −1 for NULL, and the bytes.
+  @inlinable mutating func appendCell<Value: PostgresValue>(_ value: Value) {
+    let lengthAt = count
+    appendBigEndian(UInt32.max)
+    guard !value.isNull else { return }
+    value.encode(into: &self)
+    replaceBigEndian(UInt32(truncatingIfNeeded: count - lengthAt - 4), at: lengthAt)
+  }
+
   /// Appends an integer, most significant byte first, as PostgreSQL's binary formats want it.
   @inlinable public mutating func appendBigEndian<Integer: FixedWidthInteger>(_ value: Integer) {
     Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }

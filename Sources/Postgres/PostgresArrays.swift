@@ -1,4 +1,4 @@
-/// A one-dimensional array without NULLs; `[UInt8]` is `bytea`.
+/// A one-dimensional array, whose elements may be optional; `[UInt8]` is `bytea`.
 extension Array: PostgresValue where Element: PostgresValue {
   public static var parameterType: UInt32 {
     if Element.self == UInt8.self { return PostgresType.bytea }
@@ -20,18 +20,12 @@ extension Array: PostgresValue where Element: PostgresValue {
     }
     let elementType = Element.parameterType == 0 ? PostgresType.text : Element.parameterType
     bytes.appendBigEndian(Int32(isEmpty ? 0 : 1))  // dimensions
-    bytes.appendBigEndian(Int32(0))  // no NULLs
+    bytes.appendBigEndian(Int32(contains(where: \.isNull) ? 1 : 0))  // whether there are NULLs
     bytes.appendBigEndian(elementType)
     guard !isEmpty else { return }
     bytes.appendBigEndian(Int32(truncatingIfNeeded: count))
     bytes.appendBigEndian(Int32(1))  // lower bound
-    for element in self {
-      let lengthAt = bytes.count
-      bytes.appendBigEndian(UInt32(0))
-      element.encode(into: &bytes)
-      bytes.replaceBigEndian(
-        UInt32(truncatingIfNeeded: bytes.count - lengthAt - 4), at: lengthAt)
-    }
+    for element in self { bytes.appendCell(element) }
   }
 
   public static func decode(
@@ -74,6 +68,10 @@ enum ArrayType {
     case PostgresType.timestamptz: 1185
     case PostgresType.uuid: 2951
     case PostgresType.jsonb: 3807
+    case PostgresType.numeric: 1231
+    case PostgresType.float4: 1021
+    case PostgresType.xid8: 271
+    case PostgresType.bytea: 1001
     default: 0
     }
   }

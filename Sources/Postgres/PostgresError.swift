@@ -52,3 +52,25 @@ extension PostgresError {
     sqlState == "26000" || (sqlState == "0A000" && message.contains("cached plan must not change"))
   }
 }
+
+extension PostgresError {
+  /// What is known of a transaction whose call has ended.
+  public enum Outcome: Sendable, Hashable {
+    /// It was committed: its call returned.
+    case done
+    /// Nothing of it was kept.
+    case refused
+    /// It was perhaps committed. Only a retry with the same `request_id` tells.
+    case unknown
+  }
+
+  /// What is known of a transaction whose call threw this.
+  public var outcome: Outcome {
+    switch self {
+    case .unknownOutcome: .unknown
+    // What came back cannot be read, so the transaction itself may well have succeeded.
+    case .decoding: .unknown
+    case .refused, .unavailable, .deadlineExceeded, .queueFull, .cancelled: .refused
+    }
+  }
+}

@@ -11,6 +11,12 @@ public protocol PostgresValue: Sendable {
   /// Whether a column of this type can be read as this value.
   static func accepts(columnType: UInt32) -> Bool
 
+  /// Whether it can be read from a column that may be NULL.
+  static var admitsNull: Bool { get }
+
+  /// The labels an enum knows; nil for what is no enum. A test compares them with the database's.
+  static var enumLabels: [String]? { get }
+
   /// Whether it goes as NULL. Then `encode` is not called.
   var isNull: Bool { get }
 
@@ -35,6 +41,7 @@ public enum PostgresType {
   public static let float8: UInt32 = 701
   public static let date: UInt32 = 1082
   public static let timestamptz: UInt32 = 1184
+  public static let numeric: UInt32 = 1700
   public static let uuid: UInt32 = 2950
   public static let jsonb: UInt32 = 3802
   public static let xid8: UInt32 = 5069
@@ -45,8 +52,24 @@ public enum PostgresType {
   static let firstOwn: UInt32 = 16384
 }
 
+/// A Swift enum that stands for one of the database's (`create type … as enum`) and is read and
+/// written as its label. `Database.describe` compares the labels on both sides.
+///
+/// In an array it is written as `$1::text[]::colour[]`, since PostgreSQL wants to be told the
+/// elements' type, which only the database knows.
+public protocol PostgresEnum: PostgresValue, RawRepresentable, CaseIterable
+where RawValue == String {}
+
+extension PostgresEnum {
+  public static var enumLabels: [String]? { allCases.map(\.rawValue) }
+}
+
 extension PostgresValue {
   public var isNull: Bool { false }
+
+  public static var admitsNull: Bool { false }
+
+  public static var enumLabels: [String]? { nil }
 
   /// The bytes, or a refusal of NULL.
   @inlinable static func present(
@@ -74,6 +97,10 @@ extension Optional: PostgresValue where Wrapped: PostgresValue {
   @inlinable public static func accepts(columnType: UInt32) -> Bool {
     Wrapped.accepts(columnType: columnType)
   }
+
+  public static var admitsNull: Bool { true }
+
+  public static var enumLabels: [String]? { Wrapped.enumLabels }
 
   @inlinable public var isNull: Bool { self?.isNull ?? true }
 

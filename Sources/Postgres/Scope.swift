@@ -22,6 +22,27 @@ extension Scope {
     set_config('clientele.account_id', $2, true), set_config('statement_timeout', $3, true)
     """, writes: false)
 
+  /// The prologue's other form, which takes no parameters. What is not named is not set, as after
+  /// each transaction.
+  func localSettings(timeout: Int) -> [String] {
+    let timeout = "set local statement_timeout = \(max(1, timeout))"
+    return switch self {
+    case .none: [timeout]
+    case .organization(let id): [timeout, Self.setLocal("organization_id", id)]
+    case .account(let id): [timeout, Self.setLocal("account_id", id)]
+    case .both(let organization, let account):
+      [
+        timeout, Self.setLocal("organization_id", organization),
+        Self.setLocal("account_id", account),
+      ]
+    }
+  }
+
+  /// - Parameter id: hexadecimal digits and dashes, so nothing that could end the literal.
+  private static func setLocal(_ name: String, _ id: UUID) -> String {
+    "set local clientele.\(name) = '\(id.uuidString)'"
+  }
+
   /// Writes the prologue's three parameters.
   /// - Parameter timeout: milliseconds each statement may take.
   func appendPrologue(timeout: Int, to writer: inout ParameterWriter) {

@@ -16,9 +16,14 @@ public struct Statement<Row: PostgresRow>: Sendable {
   ///     was lost is `unknownOutcome` where a read is `unavailable`.
   ///   - announces: whether a commit that contains it is announced on the channel
   ///     `<schema>_events`, as appending to a feed is.
-  public init(_ sql: String, writes: Bool? = nil, announces: Bool = false) {
+  ///   - critical: whether a call of such statements alone may use the connections that are kept
+  ///     for them (`DatabaseSettings.connectionsReserved`), as checking a session does.
+  public init(
+    _ sql: String, writes: Bool? = nil, announces: Bool = false, critical: Bool = false
+  ) {
     text = StatementText(
-      sql, writes: writes ?? StatementText.looksLikeWriting(sql), announces: announces)
+      sql, writes: writes ?? StatementText.looksLikeWriting(sql), announces: announces,
+      isCritical: critical)
   }
 
   /// The statement with its parameters, `$1` first. A parameter has the same Swift type at each use:
@@ -75,15 +80,18 @@ public final class StatementText: Sendable, Hashable {
   public let writes: Bool
   /// Whether followers of a feed are to hear of its commit.
   public let announces: Bool
+  /// Whether it may use a connection that is kept for such statements.
+  public let isCritical: Bool
   let number: Int
   let nameCString: [CChar]
   let sqlCString: [CChar]
 
   private static let numbers = Mutex<[String: Int]>([:])
 
-  init(_ sql: String, writes: Bool, announces: Bool = false) {
+  init(_ sql: String, writes: Bool, announces: Bool = false, isCritical: Bool = false) {
     self.sql = sql
     self.announces = announces
+    self.isCritical = isCritical
     self.writes = writes
     let digest = SHA256.hash(data: [UInt8](sql.utf8)).prefix(12)
     name =

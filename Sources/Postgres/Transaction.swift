@@ -2,10 +2,10 @@ import Synchronization
 
 /// An open transaction on a connection of its own; see `Database.transaction`.
 public struct Transaction: Sendable {
-  private let engine: Engine
-  private let lease: Lease
+  let engine: Engine
+  let lease: Lease
   private let scope: Scope
-  private let deadline: ContinuousClock.Instant
+  let deadline: ContinuousClock.Instant
   private let trace = Trace()
 
   /// What COMMIT must know of the steps before it.
@@ -57,7 +57,7 @@ public struct Transaction: Sendable {
     _ purpose: Call.Purpose, _ queries: [AnyQuery]
   ) async -> Outcome {
     await Call(
-      purpose, scope: scope, queries: queries, deadline: deadline, queueWait: .zero,
+      purpose, scope: scope, queries: queries, deadline: deadline,
       announces: trace.announces.load(ordering: .relaxed)
     ).perform(on: engine)
   }
@@ -67,12 +67,21 @@ public struct Transaction: Sendable {
   }
 
   fileprivate nonisolated(nonsending) func rollback() async {
-    _ = await step(.rollback(lease), [AnyQuery(Self.rollbackStatement())])
+    await Self.rollBack(lease, scope: scope, deadline: deadline, on: engine)
   }
 
-  fileprivate static let beginStatement = Statement<NoRow>("begin", writes: true)
-  private static let commitStatement = Statement<NoRow>("commit", writes: true)
-  private static let rollbackStatement = Statement<NoRow>("rollback", writes: true)
+  static nonisolated(nonsending) func rollBack(
+    _ lease: Lease, scope: Scope, deadline: ContinuousClock.Instant, on engine: Engine
+  ) async {
+    _ = await Call(
+      .rollback(lease), scope: scope, queries: [AnyQuery(Self.rollbackStatement())],
+      deadline: deadline
+    ).perform(on: engine)
+  }
+
+  static let beginStatement = Statement<NoRow>("begin", writes: true)
+  static let commitStatement = Statement<NoRow>("commit", writes: true)
+  static let rollbackStatement = Statement<NoRow>("rollback", writes: true)
 }
 
 extension Database {
@@ -111,12 +120,7 @@ extension Database {
     _ scope: Scope, _ deadline: ContinuousClock.Instant,
     _ body: (Transaction) async throws -> Result
   ) async throws -> Result {
-    guard !Task.isCancelled else { throw PostgresError.cancelled }
-    let begin = Call(
-      .begin, scope: scope, queries: [AnyQuery(Transaction.beginStatement())], deadline: deadline,
-      queueWait: settings.queueWait)
-    _ = try await begin.perform(on: engine).get()
-    guard let lease = begin.lease else { throw PostgresError.unavailable("no connection") }
+    let lease = try await reserve(scope, deadline, Transaction.beginStatement())
     defer { engine.submit(.release(lease)) }
     let transaction = Transaction(engine: engine, lease: lease, scope: scope, deadline: deadline)
     let result: Result

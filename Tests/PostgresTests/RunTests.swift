@@ -3,11 +3,14 @@ import Postgres
 import TestKit
 import Testing
 
+/// Calls of one round trip, with the prologue for plain PostgreSQL and with the one for Citus.
 @Suite struct RunTests {
-  @Test("one round trip answers each query's rows in order")
-  func severalQueries() async throws {
+  static let forms = DatabaseSettings.PrologueForm.allCases
+
+  @Test("one round trip answers each query's rows in order", arguments: Self.forms)
+  func severalQueries(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database()
+      let pool = try database.database { $0.prologue = form }
       let organization = UUID()
       let answers = try await pool.run(
         .organization(organization), Sample.insertNote(organization, UUID(), "b"),
@@ -18,10 +21,10 @@ import Testing
     }
   }
 
-  @Test("a refusal undoes the whole call and names its constraint")
-  func allOrNothing() async throws {
+  @Test("a refusal undoes the whole call and names its constraint", arguments: Self.forms)
+  func allOrNothing(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database()
+      let pool = try database.database { $0.prologue = form }
       let organization = UUID()
       let error = await #expect(throws: PostgresError.self) {
         try await pool.run(
@@ -34,10 +37,13 @@ import Testing
     }
   }
 
-  @Test("without a scope nothing is seen and nothing can be written")
-  func unsetScope() async throws {
+  @Test("without a scope nothing is seen and nothing can be written", arguments: Self.forms)
+  func unsetScope(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database { $0.connectionsMax = 1 }
+      let pool = try database.database {
+        $0.prologue = form
+        $0.connectionsMax = 1
+      }
       let organization = UUID()
       try await pool.run(
         .organization(organization), Sample.insertNote(organization, UUID(), "mine"))
@@ -53,10 +59,10 @@ import Testing
     }
   }
 
-  @Test("a row of another organisation is refused with 42501")
-  func crossTenantInsert() async throws {
+  @Test("a row of another organisation is refused with 42501", arguments: Self.forms)
+  func crossTenantInsert(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database()
+      let pool = try database.database { $0.prologue = form }
       let error = await #expect(throws: PostgresError.self) {
         try await pool.run(.organization(UUID()), Sample.insertNote(UUID(), UUID(), "x"))
       }
@@ -64,10 +70,15 @@ import Testing
     }
   }
 
-  @Test("a constraint that is checked at the commit refuses after the statement's success")
-  func deferredConstraint() async throws {
+  @Test(
+    "a constraint that is checked at the commit refuses after the statement's success",
+    arguments: Self.forms)
+  func deferredConstraint(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database { $0.connectionsMax = 1 }
+      let pool = try database.database {
+        $0.prologue = form
+        $0.connectionsMax = 1
+      }
       let error = await #expect(throws: PostgresError.self) {
         try await pool.run(.none, Sample.insertChild(99))
       }
@@ -80,10 +91,11 @@ import Testing
     }
   }
 
-  @Test("a thousand calls at once on two connections come back to who asked")
-  func manyAtOnce() async throws {
+  @Test("a thousand calls at once on two connections come back to who asked", arguments: Self.forms)
+  func manyAtOnce(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
       let pool = try database.database {
+        $0.prologue = form
         $0.connectionsMax = 2
         $0.waitersMax = 2000
       }
@@ -99,10 +111,10 @@ import Testing
     }
   }
 
-  @Test("lists of queries answer how many rows each affected")
-  func listOfQueries() async throws {
+  @Test("lists of queries answer how many rows each affected", arguments: Self.forms)
+  func listOfQueries(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database()
+      let pool = try database.database { $0.prologue = form }
       let organization = UUID()
       let deletion = Statement<NoRow>("delete from notes where body = any ($1)")
       let counts = try await pool.run(
@@ -114,8 +126,9 @@ import Testing
     }
   }
 
-  @Test("a type that reads more columns than there are is an error, not a trap")
-  func tooFewColumns() async throws {
+  @Test(
+    "a type that reads more columns than there are is an error, not a trap", arguments: Self.forms)
+  func tooFewColumns(form: DatabaseSettings.PrologueForm) async throws {
     struct Pair: PostgresRow {
       init(from columns: inout ColumnReader) throws(PostgresError) {
         _ = try columns.next(Int.self)
@@ -123,7 +136,7 @@ import Testing
       }
     }
     try await Sample.withDatabase { database in
-      let pool = try database.database()
+      let pool = try database.database { $0.prologue = form }
       await #expect(throws: PostgresError.self) {
         try await pool.run(.none, Statement<Pair>("select 1::bigint")())
       }
@@ -133,10 +146,13 @@ import Testing
     }
   }
 
-  @Test("an answer that is too large is refused and the pool goes on")
-  func tooLarge() async throws {
+  @Test("an answer that is too large is refused and the pool goes on", arguments: Self.forms)
+  func tooLarge(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database { $0.resultBytesMax = 10_000 }
+      let pool = try database.database {
+        $0.prologue = form
+        $0.resultBytesMax = 10_000
+      }
       let long = Statement<String>("select repeat('x', $1::integer)")
       #expect(try await pool.run(.none, long(Int32(9000))).first?.count == 9000)
       await #expect(throws: PostgresError.self) { try await pool.run(.none, long(Int32(20_000))) }
@@ -144,10 +160,12 @@ import Testing
     }
   }
 
-  @Test("a pool that is closed refuses, and closing lets what is in flight finish")
-  func closing() async throws {
+  @Test(
+    "a pool that is closed refuses, and closing lets what is in flight finish",
+    arguments: Self.forms)
+  func closing(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database()
+      let pool = try database.database { $0.prologue = form }
       async let slow = pool.run(.none, Sample.sleepWriting(0.2))
       try await database.waitUntil(running: "%pg_sleep%")
       await pool.close()

@@ -96,6 +96,12 @@ func eventually(_ condition: () async throws -> Bool) async throws {
 
 struct NeverCame: Error {}
 
+/// Whether a pool answers now.
+func answers(_ pool: Database) async -> Bool {
+  let rows: [Int]? = try? await pool.run(.none, Sample.one())
+  return rows == [1]
+}
+
 extension TestDatabase {
   /// Ends the backends of a role that are running something like a pattern.
   func kill(running pattern: String) async throws {

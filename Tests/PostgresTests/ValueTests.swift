@@ -16,7 +16,7 @@ import Testing
     init(from columns: inout ColumnReader) throws(PostgresError) { value = try columns.next() }
   }
 
-  private enum Colour: String, PostgresValue { case red, green }
+  private enum Colour: String, PostgresEnum { case red, green }
 
   @Test("every type comes back as it went")
   func roundTrips() async throws {
@@ -47,7 +47,96 @@ import Testing
       try await Self.echo(pool, String?.none, as: "text")
       try await Self.echo(pool, Int?.some(3), as: "bigint")
       try await Self.echo(pool, Colour.green, as: "text")
+      try await Self.echo(pool, [String?.none, "b", nil], as: "text[]")
+      try await Self.echo(pool, [Int32?.none], as: "integer[]")
+      try await Self.echo(pool, [1.5, -2], as: "double precision[]")
       try await Self.echo(pool, JSONB(#"{"a": [1, null]}"#), as: "jsonb")
+    }
+  }
+
+  @Test("decimal numbers come back exactly, as SQL writes them")
+  func decimals() async throws {
+    let texts = [
+      "0", "0.00", "1", "-1", "12.50", "0.0001", "0.00001", "-0.00000000000000000001", "10000",
+      "99999999", "100000000.0001", "123456789012345678901234567890.123456789",
+      "1" + String(repeating: "0", count: 1000), "0." + String(repeating: "0", count: 999) + "7",
+      "9" + String(repeating: "9", count: 130_000) + "." + String(repeating: "8", count: 16_000),
+    ]
+    try await Sample.withDatabase { database in
+      let pool = try database.database()
+      for text in texts {
+        let value = try #require(PostgresDecimal(text))
+        #expect(value.description == text)
+        // Both ways: PostgreSQL reads our bytes as that number, and we read its bytes.
+        let both = Statement<DecimalPair>(
+          "select $1::numeric, $1::numeric::text, $2::text::numeric")
+        let row = try #require(try await pool.run(.none, both(value, text)).first)
+        #expect(row.value == value && row.value.description == text)
+        #expect(row.text == text)
+        #expect(row.parsed.description == text)
+      }
+      for sql in ["'NaN'", "'Infinity'", "'-Infinity'"] {
+        await #expect(throws: PostgresError.self) {
+          try await pool.run(.none, Statement<PostgresDecimal>("select \(sql)::numeric")())
+        }
+      }
+      let list = ["1.5", "-2"].compactMap(PostgresDecimal.init)
+      try await Self.echo(pool, list, as: "numeric[]")
+    }
+  }
+
+  private struct DecimalPair: PostgresRow {
+    let value: PostgresDecimal
+    let text: String
+    let parsed: PostgresDecimal
+    init(from columns: inout ColumnReader) throws(PostgresError) {
+      value = try columns.next()
+      text = try columns.next()
+      parsed = try columns.next()
+    }
+  }
+
+  @Test("decimal numbers compare by value, and give their minor units only exactly")
+  func decimalValues() throws {
+    func decimal(_ text: String) throws -> PostgresDecimal { try #require(PostgresDecimal(text)) }
+    #expect(try decimal("1.0") == decimal("1.00"))
+    #expect(try decimal("1.0").hashValue == decimal("1.00").hashValue)
+    #expect(try decimal("-0") == decimal("0.000"))
+    let ordered = try ["-100", "-2.5", "-2.49", "0", "0.001", "0.01", "1", "1.5", "9", "10.1"]
+      .map(decimal)
+    for (index, value) in ordered.enumerated() {
+      for (other, second) in ordered.enumerated() { #expect((value < second) == (index < other)) }
+    }
+    #expect(try decimal("12.50").minorUnits(scale: 2) == 1250)
+    #expect(try decimal("-12.5").minorUnits(scale: 2) == -1250)
+    #expect(try decimal("12.505").minorUnits(scale: 2) == nil)
+    #expect(try decimal("0.000").minorUnits(scale: 2) == 0)
+    #expect(try decimal("92233720368547758.07").minorUnits(scale: 2) == Int64.max)
+    #expect(try decimal("-92233720368547758.08").minorUnits(scale: 2) == Int64.min)
+    #expect(try decimal("92233720368547758.08").minorUnits(scale: 2) == nil)
+    for units in [Int64.min, -1, 0, 5, 1250, .max] {
+      #expect(PostgresDecimal(minorUnits: units, scale: 2).minorUnits(scale: 2) == units)
+    }
+    for text in ["", "-", ".", "1.2.3", "1e5", " 1", "1-", "NaN", "١"] {
+      #expect(PostgresDecimal(text) == nil, "\(text)")
+    }
+  }
+
+  @Test("an enum of the database is read and written as its label")
+  func enums() async throws {
+    let schema = "create type colour as enum ('red', 'green', 'blue');"
+    try await Sample.withDatabase(more: [schema]) { database in
+      let pool = try database.database()
+      try await Self.echo(pool, Colour.green, as: "colour")
+      try await Self.echo(pool, Colour?.none, as: "colour")
+      try await Self.echo(pool, [Colour.green, .red], as: "text[]::colour[]")
+      await #expect(throws: PostgresError.decoding("blue is no Colour")) {
+        try await pool.run(.none, Statement<Echo<Colour>>("select 'blue'::colour")())
+      }
+      let error = await #expect(throws: PostgresError.self) {
+        try await pool.run(.none, Statement<NoRow>("select $1::colour")("pink"))
+      }
+      #expect(error?.sqlState == "22P02")
     }
   }
 
@@ -110,20 +199,5 @@ import Testing
   func names() {
     #expect(Statement<NoRow>("select 1").text.name == Statement<Int>("select 1").text.name)
     #expect(Statement<NoRow>("select 1").text != Statement<NoRow>("select 2").text)
-  }
-
-  @Test("statements are compared with the schema and with what reads them")
-  func descriptions() async throws {
-    try await Sample.withDatabase { database in
-      let pool = try database.database()
-      #expect(
-        try await pool.describe([Sample.insertNote, Sample.bodies, Sample.number, Sample.backend])
-          == [])
-      let wrong: [any DescribedStatement] = [
-        Statement<Int>("select body from notes"), Statement<String>("select nothing from notes"),
-        Statement<String>("select body, note_id from notes"), Statement<UUID>("select"),
-      ]
-      #expect(try await pool.describe(wrong).count == 4)
-    }
   }
 }

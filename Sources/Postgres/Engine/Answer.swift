@@ -13,12 +13,14 @@ enum PostgresField {
 struct Answer {
   let result: OpaquePointer
 
-  enum Status { case command, rows, sync, aborted, failed, unexpected }
+  enum Status { case command, rows, oneRow, copyIn, sync, aborted, failed, unexpected }
 
   var status: Status {
     switch PQresultStatus(result) {
     case PGRES_COMMAND_OK: .command
     case PGRES_TUPLES_OK: .rows
+    case PGRES_SINGLE_TUPLE: .oneRow
+    case PGRES_COPY_IN: .copyIn
     case PGRES_PIPELINE_SYNC: .sync
     case PGRES_PIPELINE_ABORTED: .aborted
     case PGRES_FATAL_ERROR: .failed
@@ -29,19 +31,27 @@ struct Answer {
   /// The command's name, such as `COMMIT`.
   var command: String { String(cString: PQcmdStatus(result)) }
 
-  /// A copy of the rows; for a command without rows, how many it affected.
-  func copyRows() -> RowBlock {
+  var rowCount: Int { Int(PQntuples(result)) }
+
+  /// How many rows a command affected.
+  var affectedCount: Int { Int(String(cString: PQcmdTuples(result))) ?? 0 }
+
+  /// Adds a row to a block of such rows.
+  func appendRows(to block: inout RowBlock) {
     let rows = PQntuples(result)
     let columns = PQnfields(result)
-    guard columns > 0 else {
-      return RowBlock(rows: Int(String(cString: PQcmdTuples(result))) ?? 0)
-    }
-    var block = RowBlock(rows: Int(rows), columns: Int(columns))
+    block.rows += Int(rows)
+    block.columns = Int(columns)
     for row in 0..<rows {
-      for column in 0..<columns {
-        appendCell(row, column, to: &block.bytes)
-      }
+      for column in 0..<columns { appendCell(row, column, to: &block.bytes) }
     }
+  }
+
+  /// A copy of the rows; for a command without rows, how many it affected.
+  func copyRows() -> RowBlock {
+    guard PQnfields(result) > 0 else { return RowBlock(rows: affectedCount) }
+    var block = RowBlock()
+    appendRows(to: &block)
     return block
   }
 

@@ -1,12 +1,6 @@
 /// What a call ends with: each query's rows, or why not.
 typealias Outcome = Result<[RowBlock], PostgresError>
 
-/// A reserved connection, as long as it is the same one.
-struct Lease: Sendable, Hashable {
-  let slot: Int
-  let generation: UInt64
-}
-
 /// One round trip on its way through the pool.
 ///
 /// Safety: `@unchecked` since it is handed over, not shared: the caller fills it and submits it
@@ -14,7 +8,7 @@ struct Lease: Sendable, Hashable {
 /// hands the outcome back. `finish` takes the continuation out, so it is resumed once.
 final class Call: @unchecked Sendable {
   enum Purpose: Sendable {
-    /// One implicit transaction on any connection.
+    /// One transaction on any connection.
     case single
     /// BEGIN on a connection that stays reserved.
     case begin
@@ -24,61 +18,82 @@ final class Call: @unchecked Sendable {
     case commit(Lease)
     /// Its ROLLBACK.
     case rollback(Lease)
+    /// Ends a single call's transaction that was refused in between; nobody waits for it.
+    case cleanUp(Lease)
   }
 
   let purpose: Purpose
   let scope: Scope
   let queries: [AnyQuery]
   let deadline: ContinuousClock.Instant
-  let load: PoolState.Load
-  /// When the wait for a connection ends.
-  var queuedUntil: ContinuousClock.Instant
+  let load: CallLoad
   var blocks: [RowBlock] = []
   var failure: PostgresError?
   /// Which query was refused, counted from 0; −1 before the first.
   var failedQuery = -1
-  /// How often it was sent anew because a statement was no longer, or not yet, prepared.
+  /// How often it was sent anew: a statement was no longer, or not yet, prepared, or another
+  /// transaction was in its way.
   var retryCount = 0
   static let retryCountMax = 3
+  /// The transaction before it on its connection was still to be rolled back: nothing of it ran.
+  var cameTooEarly = false
   var lease: Lease?
   /// Whether followers of the feed are to hear of it.
   let announces: Bool
+  /// Where its rows go one after the other, if not into `blocks`.
+  let feed: RowFeed?
   /// Nobody waits any more; only its answers are still to be read.
   private(set) var isFinished = false
+  /// Its task was cancelled, perhaps before the engine has seen it.
+  var isWithdrawn = false
   private var continuation: UnsafeContinuation<Outcome, Never>?
 
   init(
     _ purpose: Purpose, scope: Scope, queries: [AnyQuery], deadline: ContinuousClock.Instant,
-    queueWait: Duration, announces: Bool = false
+    announces: Bool = false, feed: RowFeed? = nil
   ) {
     self.purpose = purpose
     self.scope = scope
     self.queries = queries
     self.deadline = deadline
-    self.queuedUntil = min(deadline, ContinuousClock.now + queueWait)
+    self.feed = feed
     var bytes = 0
     var writes = false
     var announces = announces
+    var isCritical = !queries.isEmpty
     for query in queries {
       announces = announces || query.text.announces
       bytes += query.parameters.bytes.count
       writes = writes || query.text.writes
+      isCritical = isCritical && query.text.isCritical
     }
     self.announces = announces
-    let kind: PoolState.Load.Kind
+    let kind: CallLoad.Kind
     switch purpose {
     case .single: kind = writes ? .write : .read
     case .begin: kind = .reservation
-    case .step, .commit, .rollback: kind = .write
+    case .step, .commit, .rollback, .cleanUp: kind = .write
     }
-    load = PoolState.Load(kind: kind, statements: queries.count + 1, bytes: bytes)
+    load = CallLoad(
+      kind: kind, statements: queries.count + 1, bytes: bytes, isCritical: isCritical)
   }
 
   /// Whether the prologue rides along.
   var carriesPrologue: Bool {
     switch purpose {
     case .single, .begin: true
-    case .step, .commit, .rollback: false
+    case .step, .commit, .rollback, .cleanUp: false
+    }
+  }
+
+  /// Whether it is a transaction of its own.
+  var isSingle: Bool { if case .single = purpose { true } else { false } }
+
+  /// Whether it is sent even when its deadline has passed.
+  var isDueAnyway: Bool {
+    switch purpose {
+    case .rollback, .cleanUp: true
+    case .single, .begin, .step, .commit: false
     }
   }
 
@@ -86,7 +101,7 @@ final class Call: @unchecked Sendable {
   var isOpenStep: Bool {
     switch purpose {
     case .single, .commit: false
-    case .begin, .step, .rollback: true
+    case .begin, .step, .rollback, .cleanUp: true
     }
   }
 
@@ -95,13 +110,22 @@ final class Call: @unchecked Sendable {
     switch purpose {
     case .single: load.kind == .write
     case .commit: true
-    case .begin, .step, .rollback: false
+    case .begin, .step, .rollback, .cleanUp: false
     }
   }
 
-  /// Hands it to the engine and waits. Not cancellable: deadlines bound it, and what was sent will
-  /// be answered.
+  /// Hands it to the engine and waits. A task that is cancelled takes back a call that still waits
+  /// for a connection; what was sent will be answered, and deadlines bound it.
   nonisolated(nonsending) func perform(on engine: Engine) async -> Outcome {
+    guard carriesPrologue else { return await outcome(of: engine) }
+    return await withTaskCancellationHandler {
+      await outcome(of: engine)
+    } onCancel: {
+      engine.submit(.withdraw(self))
+    }
+  }
+
+  private nonisolated(nonsending) func outcome(of engine: Engine) async -> Outcome {
     await withUnsafeContinuation { continuation in
       self.continuation = continuation
       if !engine.submit(.call(self)) {
@@ -111,11 +135,15 @@ final class Call: @unchecked Sendable {
   }
 
   /// Ends the caller's wait; later endings are ignored.
-  func finish(_ outcome: Outcome) {
-    isFinished = true
-    guard let continuation else { return }
+  /// - Returns: whether it was the first.
+  @discardableResult
+  func finish(_ outcome: Outcome) -> Bool {
+    defer { isFinished = true }
+    feed?.end(outcome)
+    guard let continuation else { return !isFinished }
     self.continuation = nil
     continuation.resume(returning: outcome)
+    return true
   }
 
   /// Forgets what came back, before the call is sent anew.
@@ -123,6 +151,8 @@ final class Call: @unchecked Sendable {
     blocks.removeAll()
     failure = nil
     failedQuery = -1
-    retryCount += 1
+    // What never ran is no attempt of its own; its deadline bounds how often it comes too early.
+    if !cameTooEarly { retryCount += 1 }
+    cameTooEarly = false
   }
 }

@@ -11,7 +11,14 @@ final class Engine: @unchecked Sendable {
   /// What others ask of the thread.
   enum Command: Sendable {
     case call(Call)
+    /// Its task was cancelled.
+    case withdraw(Call)
     case release(Lease)
+    /// A reader of rows has caught up.
+    case resume(Lease)
+    case copy(CopyRequest)
+    /// The hosts' names were looked up.
+    case resolved([String: [String]])
     case listen(channel: String, id: Int, AsyncStream<String>.Continuation)
     case unlisten(channel: String, id: Int)
     case statistics(UnsafeContinuation<PoolStatistics, Never>)
@@ -36,17 +43,19 @@ final class Engine: @unchecked Sendable {
   // Below: the thread's own.
   let settings: DatabaseSettings
   let logger: Logger
-  var pool: PoolState
+  var pool: PoolMachine<Call>
+  var actions: [PoolMachine<Call>.Action] = []
+  var isObeying = false
   var connections: [Connection?]
-  var waitingReads = Ring<Call>()
-  var waitingWrites = Ring<Call>()
+  var hosts: HostList
+  /// Attempts that wait for the hosts' names.
+  var unresolved: [(lease: Lease, until: ContinuousClock.Instant)] = []
   var listener: Listener?
   var now = ContinuousClock.now
-  var connectPause: Duration
-  var connectNotBefore = ContinuousClock.now
   var lastConnectFailure: String?
   /// A commit is to be announced to who follows the feed.
   var owesAnnouncement = false
+  var tally = PoolStatistics()
   private var isStopping = false
   private var stopBy: ContinuousClock.Instant?
   private var stopped: [UnsafeContinuation<Void, Never>] = []
@@ -57,9 +66,10 @@ final class Engine: @unchecked Sendable {
   init(settings: DatabaseSettings, logger: Logger) {
     self.settings = settings
     self.logger = logger
-    pool = PoolState(settings: settings)
+    pool = PoolMachine(
+      bounds: PoolBounds(settings), now: .now, seed: UInt64.random(in: 0...UInt64.max))
     connections = Array(repeating: nil, count: pool.slots.count)
-    connectPause = settings.reconnectPauseMin
+    hosts = HostList(settings.connection)
     wakeUp = eventfd(0, Int32(EFD_CLOEXEC) | Int32(EFD_NONBLOCK))
   }
 
@@ -107,8 +117,7 @@ final class Engine: @unchecked Sendable {
       now = .now
       takeCommands()
       if now >= nextSweep { sweep() }
-      keepConnected()
-      dispatchWaiting()
+      tell(.turned)
       if isStopping, isDrained { break }
       poll()
     }
@@ -129,13 +138,12 @@ final class Engine: @unchecked Sendable {
 
   private func take(_ command: Command) {
     switch command {
-    case .call(let call):
-      if isStopping, call.carriesPrologue {
-        call.finish(.failure(.unavailable("the pool is closed")))
-      } else {
-        accept(call)
-      }
+    case .call(let call): accept(call)
+    case .withdraw(let call): withdraw(call)
     case .release(let lease): release(lease)
+    case .resume(let lease): resume(lease)
+    case .copy(let request): accept(request)
+    case .resolved(let addresses): resolved(addresses)
     case .listen(let channel, let id, let continuation):
       listen(to: channel, id: id, continuation)
     case .unlisten(let channel, let id):
@@ -145,16 +153,13 @@ final class Engine: @unchecked Sendable {
       isStopping = true
       stopBy = stopBy ?? now + settings.stuckTimeout
       if let continuation { stopped.append(continuation) }
-      for call in waitingReads.removeAll() + waitingWrites.removeAll() {
-        call.finish(.failure(.unavailable("the pool is closed")))
-      }
+      tell(.closed)
     }
   }
 
   private var isDrained: Bool {
     if let stopBy, now >= stopBy { return true }
-    return connections.allSatisfy { $0?.calls.isEmpty ?? true }
-      && pool.slots.allSatisfy { !$0.isReserved }
+    return connections.allSatisfy { $0?.calls.isEmpty ?? true } && !pool.hasReservation
   }
 
   private func end() {
@@ -165,9 +170,7 @@ final class Engine: @unchecked Sendable {
     }
     for command in rest { take(command) }
     for slot in connections.indices { lose(slot, because: "the pool is closed") }
-    for call in waitingReads.removeAll() + waitingWrites.removeAll() {
-      call.finish(.failure(.unavailable("the pool is closed")))
-    }
+    tell(.closed)
     listener?.close()
     listener = nil
     for continuation in stopped { continuation.resume() }
@@ -176,10 +179,10 @@ final class Engine: @unchecked Sendable {
 
   private func sweep() {
     nextSweep = now + Self.sweepInterval
-    expireWaiting()
+    tell(.swept)
     expireSent()
     announceIfDue()
-    listener?.tick(now: now)
+    listener?.tick(now: now, target: hosts.current)
   }
 
   /// Sleeps until a descriptor is ready, a command comes or a deadline may have passed.
@@ -187,9 +190,9 @@ final class Engine: @unchecked Sendable {
     polled.removeAll(keepingCapacity: true)
     polledSlots.removeAll(keepingCapacity: true)
     polled.append(pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0))
-    for case let connection? in connections {
+    for case let connection? in connections where !connection.isPaused {
       polled.append(pollfd(fd: connection.descriptor, events: connection.interest, revents: 0))
-      polledSlots.append(connection.slot)
+      polledSlots.append(connection.lease.slot)
     }
     let listens = listener?.interest
     if let listens {
@@ -208,40 +211,19 @@ final class Engine: @unchecked Sendable {
     for (index, slot) in polledSlots.enumerated() where polled[index + 1].revents != 0 {
       serve(slot)
     }
-    if listens != nil, let last = polled.last, last.revents != 0 { listener?.serve(now: now) }
+    if listens != nil, let last = polled.last, last.revents != 0 {
+      listener?.serve(now: now)
+    }
   }
 
   /// Whole milliseconds until there may be something to do; −1 when only others can say.
   private var pauseMilliseconds: Int32 {
     if hasDeadlines { return 20 }
-    let isShort = pool.count(.ready) < settings.connectionsMin
-    return isShort || listener?.wantsRetry == true ? 50 : -1
+    return pool.isShort || listener?.wantsRetry == true ? 50 : -1
   }
 
   private var hasDeadlines: Bool {
-    isStopping || !waitingReads.isEmpty || !waitingWrites.isEmpty || owesAnnouncement
-      || pool.count(.connecting) > 0
-      || connections.contains { $0.map { !$0.calls.isEmpty } ?? false }
+    isStopping || pool.waitingCount > 0 || owesAnnouncement || pool.connectingCount > 0
+      || connections.contains { $0.map { !$0.calls.isEmpty || $0.copy.isUnderWay } ?? false }
   }
-
-  private var statistics: PoolStatistics {
-    var statistics = PoolStatistics()
-    statistics.connectionsReady = pool.count(.ready)
-    statistics.connectionsReserved = pool.slots.count { $0.isReserved }
-    statistics.callsWaiting = waitingReads.count + waitingWrites.count
-    for case let connection? in connections { statistics.callsSent += connection.calls.count }
-    return statistics
-  }
-}
-
-/// A pool at one moment, for tests and metrics.
-public struct PoolStatistics: Sendable, Hashable {
-  /// Connections that are up.
-  public var connectionsReady = 0
-  /// Of these, how many an open transaction holds.
-  public var connectionsReserved = 0
-  /// Calls that wait for a connection.
-  public var callsWaiting = 0
-  /// Calls whose answers are awaited.
-  public var callsSent = 0
 }

@@ -1,219 +1,156 @@
 import CLibPQ
 import Logging
-import Synchronization
 
 /// Calls on their way to a connection.
 extension Engine {
+  /// Tells the pool what happened and does what it answers.
+  func tell(_ event: PoolMachine<Call>.Event) {
+    pool.handle(event, now: now, &actions)
+    guard !isObeying, !actions.isEmpty else { return }
+    isObeying = true
+    // What is done may make more to do.
+    var index = 0
+    while index < actions.count {
+      let action = actions[index]
+      index += 1
+      obey(action)
+    }
+    actions.removeAll(keepingCapacity: true)
+    isObeying = false
+  }
+
+  private func obey(_ action: PoolMachine<Call>.Action) {
+    switch action {
+    case .open(let lease): open(lease)
+    case .send(let call, let load, let lease, let waited):
+      tally.noteQueueTime(waited)
+      guard let connection = connection(of: lease) else {
+        finish(call, .failure(.unavailable("the connection was lost")))
+        return
+      }
+      if !send(call, on: connection) {
+        // It was too late for it, so nothing of it is on its way.
+        tell(.finished(load, lease))
+        tell(.released(lease))
+      }
+    case .refuse(let call, let refusal):
+      finish(call, .failure(error(of: refusal)))
+    }
+  }
+
+  private func error(of refusal: PoolMachine<Call>.Refusal) -> PostgresError {
+    switch refusal {
+    case .queueFull: .queueFull
+    case .noConnection: .unavailable(lastConnectFailure ?? "no connection to the database")
+    case .deadlineExceeded: .deadlineExceeded
+    case .withdrawn: .cancelled
+    case .closed: .unavailable("the pool is closed")
+    }
+  }
+
+  /// Ends a call and counts how.
+  func finish(_ call: Call, _ outcome: Outcome) {
+    let lossIsUnknown = call.lossIsUnknown
+    guard call.finish(outcome), call.isSingle || !call.isOpenStep else { return }
+    switch outcome {
+    case .success: tally.callsDone += 1
+    case .failure(.unknownOutcome): tally.callsUnknown += 1
+    case .failure(.decoding) where lossIsUnknown: tally.callsUnknown += 1
+    case .failure: tally.callsRefused += 1
+    }
+  }
+
   /// Sends a call at once where it can be, lets it wait, or refuses it.
   func accept(_ call: Call) {
-    guard call.deadline > now || isRollback(call) else {
-      call.finish(.failure(.deadlineExceeded))
+    guard call.deadline > now || call.isDueAnyway else {
+      finish(call, .failure(.deadlineExceeded))
       return
     }
     switch call.purpose {
-    case .step(let lease), .commit(let lease), .rollback(let lease):
-      guard let connection = connection(of: lease) else {
-        call.finish(.failure(.unavailable("the transaction's connection was lost")))
+    case .step(let lease), .commit(let lease), .rollback(let lease), .cleanUp(let lease):
+      guard let connection = connection(of: lease), !connection.copy.isUnderWay else {
+        finish(call, .failure(.unavailable("the transaction's connection was lost")))
         return
       }
-      send(call, on: connection)
+      tell(.engaged(call.load, lease))
+      _ = send(call, on: connection)
     case .single, .begin:
-      let line = call.load.kind == .read ? waitingReads : waitingWrites
-      // What came first goes first, unless nobody waits.
-      if line.isEmpty, place(call) { return }
-      guard waitingReads.count + waitingWrites.count < settings.waitersMax else {
-        let error: PostgresError = pool.count(.ready) == 0 ? noConnection : .queueFull
-        call.finish(.failure(error))
-        return
+      if call.isWithdrawn {
+        finish(call, .failure(.cancelled))
+      } else {
+        tell(.asked(call, call.load, deadline: call.deadline))
       }
-      if call.load.kind == .read { waitingReads.append(call) } else { waitingWrites.append(call) }
     }
   }
 
-  /// Sends who waits, oldest first, as far as connections allow.
-  func dispatchWaiting() {
-    while let call = waitingReads.first, place(call) { waitingReads.popFirst() }
-    while let call = waitingWrites.first, place(call) { waitingWrites.popFirst() }
+  /// Its task was cancelled: it is taken back if it still waits for a connection.
+  func withdraw(_ call: Call) {
+    call.isWithdrawn = true
+    tell(.withdrawn(call))
   }
 
-  private func place(_ call: Call) -> Bool {
-    // A call whose send broke its connection found an end of its own.
-    guard !call.isFinished else { return true }
-    switch pool.placement(of: call.load, mayOpen: mayOpen) {
-    case .slot(let slot):
-      guard let connection = connections[slot] else { return false }
-      send(call, on: connection)
-      return true
-    case .wait:
-      return false
-    }
-  }
-
-  /// Whether another connection is coming or may be opened now.
-  private var mayOpen: Bool {
-    pool.count(.connecting) > 0 || (pool.emptySlot != nil && now >= connectNotBefore)
-  }
-
-  private func connection(of lease: Lease) -> Connection? {
+  func connection(of lease: Lease) -> Connection? {
     guard connections.indices.contains(lease.slot), let connection = connections[lease.slot],
-      connection.generation == lease.generation, connection.isReady
+      connection.lease == lease, connection.isReady
     else { return nil }
     return connection
   }
 
-  private func send(_ call: Call, on connection: Connection) {
+  /// - Returns: false when the call's time was up and nothing was sent.
+  private func send(_ call: Call, on connection: Connection) -> Bool {
     let remaining = call.deadline - now
-    guard remaining > .zero || isRollback(call) else {
-      call.finish(.failure(.deadlineExceeded))
-      return
+    guard remaining > .zero || call.isDueAnyway else {
+      finish(call, .failure(.deadlineExceeded))
+      return false
     }
-    pool.sent(call.load, to: connection.slot)
-    if case .begin = call.purpose {
-      call.lease = Lease(slot: connection.slot, generation: connection.generation)
-    }
+    tally.statementsSent += call.queries.count
+    if case .begin = call.purpose { call.lease = connection.lease }
     // At least one: PostgreSQL takes 0 for no limit at all.
     if !connection.send(call, timeout: max(1, remaining.wholeMilliseconds)) {
       // Part of it may have left, so it ends like any call whose connection broke.
       if connection.calls.isEmpty || !connection.contains(call) { connection.calls.append(call) }
-      lose(connection.slot, because: connection.errorMessage)
+      lose(connection.lease.slot, because: connection.errorMessage)
     }
-  }
-
-  private func isRollback(_ call: Call) -> Bool {
-    if case .rollback = call.purpose { true } else { false }
+    return true
   }
 
   /// Gives a transaction's connection back; it is reused only when nothing is left open on it.
   func release(_ lease: Lease) {
     guard let connection = connection(of: lease) else { return }
-    guard connection.calls.isEmpty, connection.isIdleOutsideTransaction else {
+    guard connection.calls.isEmpty, connection.copy == .none, connection.isIdleOutsideTransaction
+    else {
       lose(lease.slot, because: "a transaction was left open")
       return
     }
-    pool.released(lease.slot)
+    tell(.released(lease))
+  }
+
+  /// Goes on reading rows whose reader was behind.
+  func resume(_ lease: Lease) {
+    guard let connection = connection(of: lease), connection.isPaused else { return }
+    connection.isPaused = false
+    // Some may have been read from the socket already.
+    readAnswers(connection)
   }
 
   // MARK: Deadlines
 
-  func expireWaiting() {
-    let isDown = pool.count(.ready) == 0
-    let fullError: PostgresError = isDown ? noConnection : .queueFull
-    for call in waitingReads.removeAll(where: { $0.queuedUntil <= now })
-      + waitingWrites.removeAll(where: { $0.queuedUntil <= now })
-    {
-      call.finish(.failure(call.deadline <= now && !isDown ? .deadlineExceeded : fullError))
-    }
-  }
-
-  var noConnection: PostgresError {
-    .unavailable(lastConnectFailure ?? "no connection to the database")
-  }
-
   /// Lets callers go whose deadline passed although PostgreSQL was to keep it, and closes
   /// connections that stay silent.
   func expireSent() {
+    expireAttempts()
     for slot in connections.indices {
-      guard let connection = connections[slot] else { continue }
-      if !connection.isReady {
-        if connection.connectBy <= now { failConnecting(slot, "the attempt took too long") }
-        continue
-      }
-      var isStuck = false
+      guard let connection = connections[slot], connection.isReady else { continue }
+      var isStuck = connection.copy.isOverdue(now: now, grace: Self.answerGrace)
       connection.calls.forEach { call in
         let due = call.deadline + Self.answerGrace
         guard due <= now else { return }
         if !call.isFinished {
-          call.finish(.failure(call.lossIsUnknown ? .unknownOutcome : .deadlineExceeded))
+          finish(call, .failure(call.lossIsUnknown ? .unknownOutcome : .deadlineExceeded))
         }
         if due + settings.stuckTimeout <= now { isStuck = true }
       }
       if isStuck { lose(slot, because: "an answer is long overdue") }
-    }
-  }
-
-  // MARK: Connections
-
-  /// Opens what is wanted: the warm minimum, one for each waiting write, room for reads to spread.
-  func keepConnected() {
-    guard now >= connectNotBefore else { return }
-    while let slot = pool.emptySlot, wantsConnection {
-      open(slot)
-      guard now >= connectNotBefore else { return }
-    }
-  }
-
-  private var wantsConnection: Bool {
-    let connecting = pool.count(.connecting)
-    if pool.count(.ready) + connecting < settings.connectionsMin { return true }
-    if waitingWrites.count > connecting { return true }
-    if !waitingReads.isEmpty, connecting == 0 { return true }
-    return pool.readsWantMore
-  }
-
-  private func open(_ slot: Int) {
-    pool.startedConnecting(slot)
-    do throws(PostgresError) {
-      connections[slot] = try Connection(
-        connection: settings.connection, slot: slot, generation: pool.slots[slot].generation,
-        connectBy: now + settings.connectTimeout)
-    } catch {
-      if case .unavailable(let message) = error { failConnecting(slot, message) }
-    }
-  }
-
-  private func failConnecting(_ slot: Int, _ message: String) {
-    connections[slot]?.close()
-    connections[slot] = nil
-    pool.lost(slot)
-    if lastConnectFailure == nil {
-      logger.warning("no connection to the database", metadata: ["cause": "\(message)"])
-    }
-    lastConnectFailure = message
-    connectNotBefore = now + connectPause * Double.random(in: 0.5...1)
-    connectPause = min(connectPause * 2, settings.reconnectPauseMax)
-  }
-
-  /// Serves a connection that poll found ready.
-  func serve(_ slot: Int) {
-    guard let connection = connections[slot] else { return }
-    guard connection.isReady else {
-      if !connection.continueConnecting() {
-        failConnecting(slot, connection.errorMessage)
-      } else if connection.isReady {
-        pool.connected(slot)
-        readyConnections.wrappingAdd(1, ordering: .relaxed)
-        connectPause = settings.reconnectPauseMin
-        lastConnectFailure = nil
-      }
-      return
-    }
-    let isAlive = connection.consumeInput()
-    readAnswers(connection)
-    guard let connection = connections[slot] else { return }  // an answer ended it
-    if !isAlive || connection.isBroken {
-      lose(slot, because: connection.errorMessage)
-    } else if connection.hasUnsentBytes, !connection.flush() {
-      lose(slot, because: connection.errorMessage)
-    }
-  }
-
-  /// Closes a connection and ends its calls: what was written is unknown, the rest is not.
-  func lose(_ slot: Int, because message: String) {
-    guard let connection = connections[slot] else { return }
-    connections[slot] = nil
-    pool.lost(slot)
-    if connection.isReady { readyConnections.wrappingSubtract(1, ordering: .relaxed) }
-    for call in connection.calls.removeAll() { finishLost(call, message) }
-    connection.close()
-    logger.debug("a database connection closed", metadata: ["cause": "\(message)"])
-  }
-
-  private func finishLost(_ call: Call, _ message: String) {
-    // A statement of it was refused, so its transaction cannot have been kept.
-    if let failure = call.failure {
-      call.finish(.failure(failure))
-    } else {
-      call.finish(.failure(call.lossIsUnknown ? .unknownOutcome : .unavailable(message)))
     }
   }
 }

@@ -17,11 +17,12 @@ extension Engine {
     accept(
       Call(
         .single, scope: .none, queries: [AnyQuery(Self.announceStatement())],
-        deadline: now + settings.callTimeout, queueWait: settings.queueWait))
+        deadline: now + settings.callTimeout))
   }
 
   func listen(to channel: String, id: Int, _ continuation: AsyncStream<String>.Continuation) {
     if listener == nil { listener = Listener(settings: settings, logger: logger) }
-    listener?.add(channel: channel, id: id, continuation, now: now)
+    if hosts.needsLookUp(now: now), hosts.current == nil { lookUp() }
+    listener?.add(channel: channel, id: id, continuation, now: now, target: hosts.current)
   }
 }

@@ -25,11 +25,11 @@ final class Listener {
 
   func add(
     channel: String, id: Int, _ continuation: AsyncStream<String>.Continuation,
-    now: ContinuousClock.Instant
+    now: ContinuousClock.Instant, target: HostTarget?
   ) {
     streams[channel, default: [:]][id] = continuation
     if handle == nil, retryAt == nil {
-      connect(now: now)
+      connect(now: now, target: target)
     } else {
       listenOn(now: now)
     }
@@ -56,17 +56,22 @@ final class Listener {
   var wantsRetry: Bool { retryAt != nil || (handle != nil && !isReady) }
 
   /// Connects again when it is time, gives up on an attempt that takes too long.
-  func tick(now: ContinuousClock.Instant) {
-    if let retryAt, retryAt <= now { connect(now: now) }
+  /// - Parameter target: the host the pool uses; nil before its address is known.
+  func tick(now: ContinuousClock.Instant, target: HostTarget?) {
+    if let retryAt, retryAt <= now { connect(now: now, target: target) }
     if handle != nil, !isReady, connectBy <= now { lose(now: now) }
   }
 
-  private func connect(now: ContinuousClock.Instant) {
+  private func connect(now: ContinuousClock.Instant, target: HostTarget?) {
+    guard let target else {
+      retryAt = now + settings.reconnectPauseMin
+      return
+    }
     retryAt = nil
     isReady = false
     polling = PGRES_POLLING_WRITING
     connectBy = now + settings.connectTimeout
-    handle = ConnectionString.start(settings.connection)
+    handle = ConnectionString.start(settings, target)
     if handle == nil || PQstatus(handle) == CONNECTION_BAD { lose(now: now) }
   }
 

@@ -61,12 +61,61 @@ public final class PlainConnection {
     return try rows(of: result)
   }
 
-  /// The OIDs of a statement's columns, as PostgreSQL plans it now.
-  func columnTypes(of sql: String) throws(PostgresError) -> [UInt32] {
+  /// Prepares a statement under the name `inspected`.
+  /// - Returns: how many parameters it takes.
+  func prepareInspected(_ sql: String) throws(PostgresError) -> Int {
+    _ = try rows(of: PQprepare(handle, "inspected", sql, 0, nil))
+    guard let result = PQdescribePrepared(handle, "inspected") else {
+      throw .unavailable("out of memory")
+    }
+    defer { PQclear(result) }
+    return Int(PQnparams(result))
+  }
+
+  /// A statement's columns, as PostgreSQL plans it now.
+  func describe(_ sql: String) throws(PostgresError) -> [DescribedColumn] {
     _ = try rows(of: PQprepare(handle, "", sql, 0, nil))
     guard let result = PQdescribePrepared(handle, "") else { throw .unavailable("out of memory") }
-    defer { PQclear(result) }
-    return (0..<PQnfields(result)).map { PQftype(result, $0) }
+    let fields = (0..<PQnfields(result)).map { index in
+      (PQftype(result, index), PQftable(result, index), PQftablecol(result, index))
+    }
+    PQclear(result)
+    guard !fields.isEmpty else { return [] }
+    let plan = try StatementInspector(self, largeTables: []).plan(of: sql)
+    let optional = plan?.optionalTables ?? []
+    var columns: [DescribedColumn] = []
+    for (type, table, number) in fields {
+      columns.append(
+        DescribedColumn(
+          type: type, mayBeNull: try mayBeNull(table, number, optional),
+          labels: try labels(of: type)))
+    }
+    return columns
+  }
+
+  private func mayBeNull(
+    _ table: UInt32, _ number: Int32, _ optional: Set<String>
+  ) throws(PostgresError) -> Bool? {
+    guard table != 0 else { return nil }
+    let found = try run(
+      """
+      select n.nspname || '.' || c.relname, a.attnotnull from pg_attribute a
+      join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+      where a.attrelid = $1::oid and a.attnum = $2::int2 and c.relkind in ('r', 'p')
+      """, ["\(table)", "\(number)"])
+    guard let row = found.first, row.count == 2, let name = row[0] else { return nil }
+    return row[1] == "f" || optional.contains(name)
+  }
+
+  private func labels(of type: UInt32) throws(PostgresError) -> [String]? {
+    guard type >= PostgresType.firstOwn else { return nil }
+    let found = try run(
+      """
+      select enumlabel from pg_enum
+      where enumtypid in (select coalesce(nullif(typelem, 0), oid) from pg_type where oid = $1::oid)
+      order by enumsortorder
+      """, ["\(type)"])
+    return found.isEmpty ? nil : found.compactMap { $0.first.flatMap { $0 } }
   }
 
   private func rows(of result: OpaquePointer?) throws(PostgresError) -> [[String?]] {

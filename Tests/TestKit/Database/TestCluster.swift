@@ -8,10 +8,21 @@ public struct TestCluster: Sendable {
   /// libpq's `host`.
   public let host: String
 
+  /// Where it listens on 127.0.0.1 with TLS, if it does; also its port at the socket.
+  public let port: Int?
+
   fileprivate let options: [String]
 
   /// Connection string without database and user, as `withDatabase(cluster:)` wants it.
-  public var connection: String { "host=\(host)" }
+  public var connection: String { "host=\(host)" + (port.map { " port=\($0)" } ?? "") }
+
+  /// How `identity`'s certificate connects over TCP, without database and user. The server's own
+  /// is good for `localhost`.
+  public var encryptedConnection: String {
+    let pki = directory.appending(path: "pki").path
+    return "host=localhost port=\(port ?? 0) sslmode=verify-full sslrootcert=\(pki)/ca.pem "
+      + "sslcert=\(pki)/identity.pem sslkey=\(pki)/identity.key"
+  }
 
   /// Starts it again, and waits until it answers.
   public func start() async throws {
@@ -26,6 +37,11 @@ public struct TestCluster: Sendable {
   /// Stops it without a shutdown checkpoint: the next start recovers.
   public func kill() async throws {
     _ = try await Script.run("scripts/postgres.sh", ["kill", directory.path])
+  }
+
+  /// Stops following its primary and takes writes.
+  public func promote() async throws {
+    _ = try await Script.run("scripts/postgres.sh", ["promote", directory.path])
   }
 
   /// Connection string, without database and user, of the cluster that tests share.
@@ -48,20 +64,40 @@ public struct TestCluster: Sendable {
 }
 
 /// Runs a test on a cluster of its own, which is removed afterwards.
-/// - Parameter isDurable: whether what was committed outlives `kill`; tests that kill want it.
+/// - Parameters:
+///   - isDurable: whether what was committed outlives `kill`; tests that kill want it.
+///   - listensWithTLS: whether it also listens on 127.0.0.1, for certificates made for it.
 public func withCluster<Result>(
-  isDurable: Bool = false,
+  isDurable: Bool = false, listensWithTLS: Bool = false,
   isolation: isolated (any Actor)? = #isolation,
+  _ body: (TestCluster) async throws -> Result
+) async throws -> Result {
+  let port = listensWithTLS ? try FreePort.find() : nil
+  let options = (isDurable ? ["--durable"] : []) + (port.map { ["--tls", "\($0)"] } ?? [])
+  return try await withCluster(
+    action: "start", options: options, port: port, isolation: isolation, body)
+}
+
+/// Runs a test with a standby that follows a durable cluster; it is removed afterwards.
+public func withStandby<Result>(
+  of primary: TestCluster, isolation: isolated (any Actor)? = #isolation,
+  _ body: (TestCluster) async throws -> Result
+) async throws -> Result {
+  try await withCluster(
+    action: "standby", options: [primary.directory.path], port: nil, isolation: isolation, body)
+}
+
+private func withCluster<Result>(
+  action: String, options: [String], port: Int?, isolation: isolated (any Actor)?,
   _ body: (TestCluster) async throws -> Result
 ) async throws -> Result {
   let directory = Checkout.root.appending(
     path: ".run/test-clusters/\(UUID().uuidString.prefix(8))")
-  let options = isDurable ? ["--durable"] : []
-  _ = try await Script.run("scripts/postgres.sh", ["start", directory.path] + options)
+  _ = try await Script.run("scripts/postgres.sh", [action, directory.path] + options)
   let host = try await Script.run("scripts/postgres.sh", ["host", directory.path])
   let cluster = TestCluster(
-    directory: directory, host: host.trimmingCharacters(in: .whitespacesAndNewlines),
-    options: options)
+    directory: directory, host: host.trimmingCharacters(in: .whitespacesAndNewlines), port: port,
+    options: action == "start" ? options : ["--durable"])
   let result: Result
   do {
     result = try await body(cluster)
