@@ -28,6 +28,8 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   public let session: Session
   /// When bytes arrived last, in nanoseconds of `NIODeadline`.
   public private(set) var lastReadAt: Int64 = 0
+  /// When bytes arrived before that: what came last has lain in the socket since then at most.
+  public private(set) var previousReadAt: Int64 = 0
   /// Since when the socket takes nothing; nil while it does.
   public private(set) var stuckSince: Int64?
 
@@ -103,6 +105,8 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     guard let delegate, !isBroken else { return }
     let buffer = unwrapInboundIn(data)
+    // Several pieces read in a row have lain there for equally long.
+    if !isReading { previousReadAt = lastReadAt }
     isReading = true
     lastReadAt = Self.now
     do {

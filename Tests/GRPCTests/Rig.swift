@@ -14,12 +14,26 @@ func echo(
   ServiceBinding(EchoMethods.service, [.unary(EchoMethods.unary, body)])
 }
 
+extension ServerSettings {
+  /// A busy machine fails no test that is not of time.
+  static var patient: ServerSettings {
+    var settings = ServerSettings()
+    settings.prefaceTimeout = .seconds(20)
+    settings.handshakeTimeout = .seconds(20)
+    return settings
+  }
+}
+
 /// A server on loopback and a channel to it; both are gone afterwards, and nothing is left open.
 func withServer<Result>(
   _ services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
   settings: ServerSettings = ServerSettings(),
   _ body: (RPCServer, ClientChannel, Int) async throws -> Result
 ) async throws -> Result {
+  var settings = settings
+  if settings.prefaceTimeout == ServerSettings().prefaceTimeout {
+    settings.prefaceTimeout = ServerSettings.patient.prefaceTimeout
+  }
   let server = RPCServer(
     services: services, interceptors: interceptors, settings: settings,
     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

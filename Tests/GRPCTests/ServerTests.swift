@@ -33,6 +33,7 @@ import Testing
     let gate = Gate()
     var settings = ServerSettings()
     settings.inFlightMax = 1
+    settings.admission.queueMax = 0
     let service = echo { _, _ in
       try await gate.pass()
       return EchoResponse()

@@ -46,7 +46,7 @@ import Testing
       }
       var settings = TestAuthority.settings("server", in: folder)
       settings.reloadInterval = .zero
-      let server = RPCServer(services: [echo()], tls: settings)
+      let server = RPCServer(services: [echo()], settings: .patient, tls: settings)
       let port = try await server.start(port: 0)
       let caller = try context("gateway", in: folder)
 
@@ -81,7 +81,7 @@ import Testing
       var settings = TestAuthority.settings("identity", in: folder)
       settings.authorityPath = "\(folder)/roots.pem"
       settings.reloadInterval = .zero
-      let server = RPCServer(services: [echo()], tls: settings)
+      let server = RPCServer(services: [echo()], settings: .patient, tls: settings)
       let port = try await server.start(port: 0)
       let caller = try context("stranger", in: folder)
       let refused = try await RawPeer.connect(port: port, tls: caller)
@@ -124,11 +124,7 @@ import Testing
     try await TestAuthority.with { folder in
       var settings = TestAuthority.settings("nobody", in: folder)
       settings.authorityPath = nil
-      // Patient, so that a busy machine fails no test.
-      var bounds = ServerSettings()
-      bounds.prefaceTimeout = .seconds(20)
-      bounds.handshakeTimeout = .seconds(20)
-      let server = RPCServer(services: [echo()], settings: bounds, tls: settings)
+      let server = RPCServer(services: [echo()], settings: .patient, tls: settings)
       let port = try await server.start(port: 0)
       let peer = try await RawPeer.connect(port: port, tls: try context(nil, in: folder))
       #expect(await isAnswered(peer, stream: 1))

@@ -8,7 +8,8 @@ enum BuiltInServices {
   ) -> [ServiceBinding] {
     var bindings: [ServiceBinding] = []
     if settings.servesHealth {
-      bindings.append(ServiceBinding(HealthMethods.service, [healthCheck(health)]))
+      bindings.append(
+        ServiceBinding(HealthMethods.service, [healthCheck(health), healthWatch(health)]))
     }
     if settings.servesReflection {
       let shown =
@@ -29,6 +30,24 @@ enum BuiltInServices {
         throw RPCError(.notFound, "there is no service \(request.service)")
       }
       return HealthCheckResponse(status: isServing ? .serving : .notServing)
+    }
+  }
+
+  /// The state now, and whenever it changes; that a service is not known may change as well.
+  private static func healthWatch(_ health: HealthStatus) -> MethodHandler {
+    .serverStreaming(HealthMethods.watch) {
+      (request: HealthCheckRequest, answers: MessageWriter<HealthCheckResponse>, _) in
+      let watch = health.watch(request.service)
+      defer { health.end(watch) }
+      while true {
+        let status: HealthCheckResponse.ServingStatus =
+          switch try await watch.next() {
+          case true?: .serving
+          case false?: .notServing
+          case nil: .serviceUnknown
+          }
+        try await answers.write(HealthCheckResponse(status: status))
+      }
     }
   }
 

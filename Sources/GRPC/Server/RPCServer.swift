@@ -111,8 +111,7 @@ public final class RPCServer: Sendable {
       state.group = group
       state.identity = identity
       for loop in group.makeIterator() {
-        state.loops[ObjectIdentifier(loop)] = ServerLoop(
-          loop, methods: core.router.handlers.count)
+        state.loops[ObjectIdentifier(loop)] = ServerLoop(loop, core: core)
       }
     }
     do {

@@ -7,6 +7,8 @@ final class ServerCall {
   enum Phase {
     /// The request has not ended.
     case receiving
+    /// The request is complete, its handler waits for a place.
+    case waiting
     /// The handler is at work.
     case running
     /// The answer is on its way; whatever the handler still does is of no use.
@@ -33,6 +35,10 @@ final class ServerCall {
   /// Of a call with streams.
   var queue: MessageQueue?
   var requestEnded = false
+  /// Names the call while it waits for a place.
+  var waitingID: UInt64?
+  /// Bytes counted for it in `ServerLoop.hold`.
+  var heldBytes = 0
   var sentHead = false
   /// A handler that waits for room in the answer.
   var writer: Writer?

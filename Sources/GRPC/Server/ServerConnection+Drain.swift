@@ -32,6 +32,10 @@ extension ServerConnection {
     let now = Self.now
     drain = .last(since: now)
     session.stopAccepting()
+    // Watchers have been told the news by now; they would hold the connection for ever.
+    for call in calls.lazy.compactMap({ $0 }) where call.route == core.watchRoute {
+      end(call, RPCError(.unavailable, "the connection ends; watch on another"))
+    }
     connectionNeedsFlush()
     look(at: now &+ core.settings.connectionAgeGrace.clampedNanoseconds)
   }

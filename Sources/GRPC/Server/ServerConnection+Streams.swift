@@ -7,15 +7,30 @@ extension ServerConnection {
   /// With more than this waiting to be sent, the handler waits.
   private static let waitingBytesMax = 64 << 10
 
-  func startStream(_ call: ServerCall, _ body: @escaping MethodHandler.Stream) {
+  /// Makes ready for what arrives, and starts the handler once it has a place.
+  func openStream(_ call: ServerCall) {
     let stream = call.stream
-    let context = call.context
-    let queue = MessageQueue(inflatedMax: core.settings.requestBytesMax) { [weak self] count in
+    call.queue = MessageQueue(inflatedMax: core.settings.requestBytesMax) { [weak self] count in
       guard let self else { return }
       guard loop.inEventLoop else { return loop.execute { self.taken(stream, count) } }
       taken(stream, count)
     }
-    call.queue = queue
+    if call.route == core.watchRoute { return startStream(call) }
+    switch home.enter(call, of: self) {
+    case .begins: startStream(call)
+    case .waits: break
+    case .refused: refuse(call)
+    }
+  }
+
+  /// Starts the handler of a call that has been given a place.
+  func startStream(_ call: ServerCall) {
+    guard case .stream(let body) = core.router.handlers[call.route].kind, let queue = call.queue
+    else { return }
+    let stream = call.stream
+    let context = call.context
+    let route = call.route
+    tookPlace(call)
     let requests = RequestMessages { try await queue.next() }
     let writer = ResponseWriter { message, compressed in
       // The usual case, on the loop and with room to spare, waits for nothing.
@@ -34,9 +49,9 @@ extension ServerConnection {
         try await through(interceptors[...], stream: context) { call in
           try await body(requests, writer, call)
         }
-        self.streamFinished(stream, nil, context.method)
+        self.streamFinished(stream, nil, route)
       } catch {
-        self.streamFinished(stream, error, context.method)
+        self.streamFinished(stream, error, route)
       }
     }
     if call.phase != .answered { call.task = task }
@@ -125,14 +140,13 @@ extension ServerConnection {
     awaitRoom(stream, writer.message, writer.compressed, writer.room)
   }
 
-  private func streamFinished(
-    _ stream: StreamHandle, _ error: (any Error)?, _ method: MethodDescriptor
-  ) {
+  private func streamFinished(_ stream: StreamHandle, _ error: (any Error)?, _ route: Int) {
     guard loop.inEventLoop else {
-      return loop.execute { self.streamFinished(stream, error, method) }
+      return loop.execute { self.streamFinished(stream, error, route) }
     }
-    release()
-    guard let call = call(stream) else { return }
-    close(call, error.map { core.explain($0, method) })
+    if let call = call(stream) {
+      close(call, error.map { core.explain($0, call.context.method) })
+    }
+    leavePlace(route, .untold)
   }
 }

@@ -13,6 +13,11 @@ extension ServerConnection {
         call.message = call.message ?? ReceivedMessage(Array(message), wasCompressed: isPacked)
       }
       if isSecond { throw RPCError(.internalError, "more than one request") }
+      guard hold(call, call.assembler.heldBytes &+ (call.message?.bytes.count ?? 0)) else {
+        core.bounds.add(.heldBytes)
+        refuse(call)
+        return false
+      }
       return true
     } catch {
       refuseBytes(call, error)
@@ -31,18 +36,18 @@ extension ServerConnection {
     guard call.phase == .receiving else { return }
     if call.queue != nil { return streamDataArrived(call, bytes, end: true) }
     if call.message == nil, !call.assembler.isInsideMessage, bytes.count >= 5 {
-      if let message = wholeMessage(bytes) { return start(call, message) }
+      if let message = wholeMessage(bytes) { return enter(call, message) }
     }
     guard assemble(call, bytes) else { return }
     guard let message = call.message, !call.assembler.isInsideMessage else {
       return end(call, RPCError(.internalError, "the request ended within a message"))
     }
-    guard message.wasCompressed else { return message.bytes.withUnsafeBytes { start(call, $0) } }
+    guard message.wasCompressed else { return message.bytes.withUnsafeBytes { enter(call, $0) } }
     do throws(RPCError) {
       let inflated = try Gzip.message(
         message.bytes, isPacked: true, limit: core.settings.requestBytesMax)
       call.context.noteCompressedRequest()
-      inflated.bytes.withUnsafeBytes { start(call, $0) }
+      inflated.bytes.withUnsafeBytes { enter(call, $0) }
     } catch {
       refuseBytes(call, error)
     }
@@ -57,23 +62,46 @@ extension ServerConnection {
     return UnsafeRawBufferPointer(rebasing: bytes.dropFirst(5))
   }
 
-  private func start(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
+  /// Begins, once there is a place.
+  private func enter(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
+    switch home.enter(call, of: self) {
+    case .begins:
+      start(call, bytes)
+    case .waits:
+      call.phase = .waiting
+      call.message = ReceivedMessage(Array(bytes))
+      if !hold(call, bytes.count) {
+        core.bounds.add(.heldBytes)
+        refuse(call)
+      }
+    case .refused:
+      refuse(call)
+    }
+  }
+
+  /// Starts the handler of a call that has been given a place.
+  func start(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
     guard case .unary(let unary) = core.router.handlers[call.route].kind else { return }
     let context = call.context
     let stream = call.stream
+    let route = call.route
+    let begun = home.clock
+    tookPlace(call)
     let body: @Sendable (CallContext) async throws -> [UInt8]
     do throws(RPCError) {
-      body = try unary(bytes, core.interceptors(route: call.route))
+      body = try unary(bytes, core.interceptors(route: route))
     } catch {
-      return end(call, error)
+      end(call, error)
+      return leavePlace(route, .untold)
     }
     call.phase = .running
     call.message = nil
+    if call.heldBytes > 0 { _ = hold(call, 0) }
     let task = Task.immediate(executorPreference: executor) {
       do {
-        self.finished(stream, try await body(context), context)
+        self.finished(stream, try await body(context), route, begun)
       } catch {
-        self.failed(stream, error, context)
+        self.failed(stream, error, route, begun)
       }
     }
     // It may have ended already.
@@ -81,12 +109,24 @@ extension ServerConnection {
   }
 
   /// The handler of a unary call answered.
-  private func finished(_ stream: StreamHandle, _ message: [UInt8], _ context: CallContext) {
+  private func finished(
+    _ stream: StreamHandle, _ message: [UInt8], _ route: Int, _ begun: Int64
+  ) {
     guard loop.inEventLoop else {
-      return loop.execute { self.finished(stream, message, context) }
+      return loop.execute { self.finished(stream, message, route, begun) }
     }
-    release()
-    guard let call = call(stream), call.phase == .running else { return }
+    let now = home.tick()
+    guard let call = call(stream), call.phase == .running else {
+      return leavePlace(route, .cut(now &- begun))
+    }
+    // Without a task yet it has never waited for anything.
+    let length = call.task == nil ? ServerLoop.Length.untold : .whole(now &- begun)
+    answer(call, message, at: now)
+    leavePlace(route, length)
+  }
+
+  private func answer(_ call: ServerCall, _ message: [UInt8], at now: Int64) {
+    let stream = call.stream
     let said = call.context.said
     let head = answerHead(call, said)
     do throws(RPCError) {
@@ -94,19 +134,24 @@ extension ServerConnection {
     } catch {
       return close(call, error)
     }
-    settle(call, .ok)
+    settle(call, .ok, at: now)
     session.finish(stream, trailers: trailers(said.trailers, nil))
     session.respond(stream, headers: head)
     connectionNeedsFlush()
   }
 
   /// The handler of a unary call threw.
-  private func failed(_ stream: StreamHandle, _ error: any Error, _ context: CallContext) {
+  private func failed(
+    _ stream: StreamHandle, _ error: any Error, _ route: Int, _ begun: Int64
+  ) {
     guard loop.inEventLoop else {
-      return loop.execute { self.failed(stream, error, context) }
+      return loop.execute { self.failed(stream, error, route, begun) }
     }
-    release()
-    guard let call = call(stream), call.phase == .running else { return }
-    close(call, core.explain(error, context.method))
+    let now = home.tick()
+    guard let call = call(stream), call.phase == .running else {
+      return leavePlace(route, .cut(now &- begun))
+    }
+    close(call, core.explain(error, call.context.method))
+    leavePlace(route, .untold)
   }
 }

@@ -73,15 +73,19 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     guard let route = head.route else {
       return refuse(stream, nil, RPCError(.unimplemented, "no method was named"))
     }
-    guard hasRoom(), core.admit(route: route) else {
-      return refuse(
-        stream, route, RPCError(.resourceExhausted, reason: "OVERLOADED", "server is full"))
-    }
-    running += 1
+    guard hasRoom(route) else { return refuseForLoad(stream, route) }
     accept(stream, head, route: route, end: end)
   }
 
-  private func hasRoom() -> Bool {
+  private func hasRoom(_ route: Int) -> Bool {
+    if core.isAlwaysAdmitted(route) { return route != core.watchRoute || hasRoomToWatch() }
+    let readAt = connection?.lastReadAt ?? 0
+    home.noteRead(at: readAt)
+    let before = connection?.previousReadAt ?? 0
+    if let bound = home.refusal(route, readAt: readAt, before: before) {
+      core.bounds.add(bound)
+      return false
+    }
     if running >= Int(core.settings.streamsMax) {
       core.bounds.add(.handlersPerConnection)
       return false
@@ -93,13 +97,21 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     return true
   }
 
+  private func hasRoomToWatch() -> Bool {
+    let watches = calls.count { $0?.route == core.watchRoute && $0?.phase != .answered }
+    guard watches >= core.settings.watchesPerConnectionMax else { return true }
+    core.bounds.add(.watches)
+    return false
+  }
+
   private func accept(_ stream: StreamHandle, _ head: RequestHead, route: Int, end: Bool) {
     let handler = core.router.handlers[route]
     var isStream = false
     if case .stream = handler.kind { isStream = true }
     let now = connection?.lastReadAt ?? 0
     let deadline = core.deadline(
-      head.timeout, from: now, streaming: isStream && !core.isBuiltIn(route))
+      head.timeout, from: now, streaming: isStream && !core.isBuiltIn(route),
+      endless: route == core.watchRoute)
     let context = CallContext(
       method: handler.method, metadata: head.metadata, deadline: deadline, peer: peer)
     while calls.count <= stream.index { calls.append(nil) }
@@ -111,7 +123,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     lastCallAt = now
     look(at: deadline.nanoseconds)
     look(at: now &+ core.bodyIdleNanoseconds)
-    if case .stream(let body) = handler.kind { startStream(call, body) }
+    if isStream { openStream(call) }
     if end { requestEnded(call, UnsafeRawBufferPointer(start: nil, count: 0)) }
   }
 
@@ -132,19 +144,13 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     strangers[stream] = nil
     guard let call = call(stream) else { return }
     calls[stream.index] = nil
-    switch call.phase {
-    case .answered:
-      return
-    case .receiving where call.queue == nil:
-      release()
-    case .receiving, .running:
-      // The place stays taken until the handler has really ended.
-      call.task?.cancel()
-      let error = RPCError(.cancelled, "the caller gave up")
-      call.queue?.finish(.failure(error), dropping: true)
-      call.writer?.room.give(.failure(error))
-    }
-    settle(call, .cancelled)
+    guard call.phase != .answered else { return }
+    // The place stays taken until the handler has really ended.
+    call.task?.cancel()
+    let error = RPCError(.cancelled, "the caller gave up")
+    call.queue?.finish(.failure(error), dropping: true)
+    call.writer?.room.give(.failure(error))
+    settle(call, .cancelled, at: home.tick())
   }
 
   func boundReached(_ bound: SessionBound) {
@@ -153,17 +159,23 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
 
   // MARK: Ends
 
-  /// Gives back the places that the call held, here and in the server.
-  func release() {
-    running -= 1
-    core.release()
-  }
-
   /// Notes that a call has been answered; whatever comes later is of no use.
-  func settle(_ call: ServerCall, _ code: StatusCode) {
+  func settle(_ call: ServerCall, _ code: StatusCode, at now: Int64) {
     call.phase = .answered
     call.task = nil
-    home.counters.ended(call.route, code, after: Self.now &- call.beganAt)
+    if let id = call.waitingID {
+      call.waitingID = nil
+      home.forget(id)
+    }
+    if call.heldBytes > 0 { _ = hold(call, 0) }
+    home.counters.ended(call.route, code, after: now &- call.beganAt)
+  }
+
+  /// Notes how many bytes the call holds. Returns false when all of them together are too many.
+  func hold(_ call: ServerCall, _ bytes: Int) -> Bool {
+    let more = bytes - call.heldBytes
+    call.heldBytes = bytes
+    return home.hold(more)
   }
 
   /// Answers a request that no handler will see and that holds no place.
@@ -177,7 +189,6 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
 
   /// Ends a call whose handler has not started, or will be told to stop.
   func end(_ call: ServerCall, _ error: RPCError) {
-    if call.phase == .receiving, call.queue == nil { release() }
     let task = call.task
     close(call, error)
     task?.cancel()
@@ -187,7 +198,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   func close(_ call: ServerCall, _ error: RPCError?) {
     guard call.phase != .answered else { return }
     let stream = call.stream
-    settle(call, error?.code ?? .ok)
+    settle(call, error?.code ?? .ok, at: home.tick())
     let said = call.context.said
     if let error, !call.sentHead, said.headers.isEmpty {
       session.respond(

@@ -12,8 +12,13 @@ final class ServerCore: Sendable {
   let bounds = BoundCounters()
   let logger: Logger
   let health: HealthStatus
-  /// For each method, whether it is answered even when the server is full.
-  private let isAlwaysAdmitted: [Bool]
+  /// How much each method matters.
+  let ranks: [Criticality]
+  /// What a caller gets whose call is refused for the load.
+  let overloaded: FieldBlock
+  let overloadAfter: Int64
+  /// The method that holds no place for as long as it is answered; -1 without.
+  let watchRoute: Int
   /// Methods from this one on belong to the server itself: whoever may connect may call them.
   private let firstBuiltIn: Int
   private let inFlight = Atomic(0)
@@ -37,16 +42,40 @@ final class ServerCore: Sendable {
     self.logger = logger
     router = Router(services + builtIn)
     firstBuiltIn = services.reduce(0) { $0 + $1.handlers.count }
-    isAlwaysAdmitted = router.handlers.map { $0.method.service == HealthStatus.serviceName }
+    let paths = router.handlers.map(\.method.path)
+    ranks = paths.map { settings.criticality[$0] ?? .sheddablePlus }
+    overloadAfter = settings.admission.interval.clampedNanoseconds
+    watchRoute = paths.lastIndex { $0 == HealthStatus.watchPath } ?? -1
+    var pushback = Metadata()
+    let milliseconds = settings.admission.pushback.clampedNanoseconds / 1_000_000
+    pushback.append(
+      received: Metadata.Entry(key: "grpc-retry-pushback-ms", value: .text("\(milliseconds)")))
+    overloaded = WireFields.trailersOnly(
+      RPCError(.resourceExhausted, reason: "OVERLOADED", "the server has too much to do"),
+      trailers: pushback)
   }
 
   /// Calls whose handlers have not ended.
   var callsInFlight: Int { inFlight.load(ordering: .relaxed) }
 
-  /// Takes a place for a call; false when the server is full.
+  /// A handler has begun on a connection.
+  func began() { inFlight.wrappingAdd(1, ordering: .relaxed) }
+
+  /// The places of one event loop.
+  var placesPerLoop: Int {
+    let loops = max(1, settings.loops)
+    return max(1, (settings.inFlightMax + loops - 1) / loops)
+  }
+
+  var heldBytesPerLoop: Int { settings.heldBytesMax / max(1, settings.loops) }
+
+  /// Health and reflection are answered whatever else there is to do.
+  func isAlwaysAdmitted(_ route: Int) -> Bool { route >= firstBuiltIn }
+
+  /// Takes a place for a call inside the process; false when the server is full.
   func admit(route: Int) -> Bool {
     let before = inFlight.wrappingAdd(1, ordering: .relaxed).oldValue
-    if before < settings.inFlightMax || isAlwaysAdmitted[route] { return true }
+    if before < settings.inFlightMax || isAlwaysAdmitted(route) { return true }
     release()
     bounds.add(.inFlight)
     return false
@@ -66,8 +95,11 @@ final class ServerCore: Sendable {
 
   /// The deadline of a call that came at this moment and named this time, or none. Streams last as
   /// long as their callers say, an hour at most.
-  func deadline(_ timeout: Duration?, from now: Int64, streaming: Bool) -> Deadline {
+  func deadline(
+    _ timeout: Duration?, from now: Int64, streaming: Bool, endless: Bool = false
+  ) -> Deadline {
     guard let timeout else {
+      if endless { return .distantFuture }
       let length = streaming ? Self.streamNanoseconds : defaultNanoseconds
       return Deadline(nanoseconds: now &+ length)
     }

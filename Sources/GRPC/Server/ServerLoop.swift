@@ -1,16 +1,185 @@
+import HTTP2
 import NIOCore
+import Synchronization
 
-/// What the connections of one event loop share.
+/// What the connections of one event loop share: whose handlers may begin, and what is counted.
 ///
-/// Safety: what is not constant is touched on the event loop only.
+/// Safety: what is neither constant nor atomic is touched on the event loop only.
 final class ServerLoop: @unchecked Sendable {
+  enum Entry {
+    case begins, waits, refused
+  }
+
+  /// What the end of a handler says of how busy those are that it waited for.
+  enum Length {
+    /// Nothing: it never waited, it failed, or it lasted for as long as its caller liked.
+    case untold
+    /// It answered after so many nanoseconds.
+    case whole(Int64)
+    /// Nobody waited for its answer any more after so many.
+    case cut(Int64)
+  }
+
+  private struct Waiter {
+    let connection: ServerConnection
+    let stream: StreamHandle
+  }
+
   let loop: any EventLoop
   let executor: LoopExecutor
   let counters: CallCounters
+  private let core: ServerCore
+  /// Not checked for exclusivity: each access is one call of it, on one thread.
+  @exclusivity(unchecked) private var admission: Admission
+  @exclusivity(unchecked) private var eases: [Ease]
+  private var waiters: [UInt64: Waiter] = [:]
+  private var lastID: UInt64 = 0
+  private var isStarting = false
+  private var look: Scheduled<Void>?
+  private var lookAt = Int64.max
+  private var heldBytes = 0
+  /// The newest moment that anybody on the loop asked the clock for.
+  @exclusivity(unchecked) private(set) var clock: Int64 = 0
+  /// Since when the loop has gone from one thing to the next without a rest.
+  @exclusivity(unchecked) private var busySince: Int64 = 0
+  /// The limit and the length of the queue, for whoever asks from elsewhere.
+  let limitFigure = Atomic(0)
+  let queueFigure = Atomic(0)
 
-  init(_ loop: any EventLoop, methods: Int) {
+  /// With nothing to read for as long as this, the loop has rested.
+  private static let rest: Int64 = 200_000
+
+  init(_ loop: any EventLoop, core: ServerCore) {
     self.loop = loop
+    self.core = core
     executor = LoopExecutor(loop)
-    counters = CallCounters(methods: methods)
+    counters = CallCounters(methods: core.router.handlers.count)
+    admission = Admission(core.settings.admission, most: core.placesPerLoop)
+    eases = Array(repeating: Ease(), count: core.router.handlers.count)
+    limitFigure.store(admission.limit, ordering: .relaxed)
+  }
+
+  // MARK: Time
+
+  /// Asks the clock.
+  func tick() -> Int64 {
+    clock = ServerConnection.now
+    return clock
+  }
+
+  /// Something was read then.
+  func noteRead(at moment: Int64) {
+    if moment &- clock > Self.rest { busySince = moment }
+    if moment > clock { clock = moment }
+  }
+
+  // MARK: Places
+
+  /// Why a call that has only announced itself is refused already; nil when it is not.
+  ///
+  /// - Parameters:
+  ///   - readAt: when its head was read.
+  ///   - before: when its connection was read before that: since then it may have lain there.
+  func refusal(_ route: Int, readAt: Int64, before: Int64) -> ServerBound? {
+    let busyFor = clock &- busySince
+    if busyFor > core.overloadAfter {
+      // On average it lay there for half of the time in which nobody looked.
+      let lay = (clock &- readAt) &+ max(0, readAt &- max(before, busySince)) / 2
+      if admission.isTooLate(core.ranks[route], lay: lay, busyFor: busyFor) { return .queueTime }
+    }
+    return admission.isFull(for: core.ranks[route], clock) ? .queue : nil
+  }
+
+  /// A call's handler could begin.
+  func enter(_ call: ServerCall, of connection: ServerConnection) -> Entry {
+    if core.isAlwaysAdmitted(call.route) {
+      admission.startAnyway()
+      return .begins
+    }
+    lastID &+= 1
+    switch admission.arrive(lastID, core.ranks[call.route], clock) {
+    case .start:
+      return .begins
+    case .refuse:
+      core.bounds.add(.queue)
+      return .refused
+    case .wait(let instead):
+      call.waitingID = lastID
+      waiters[lastID] = Waiter(connection: connection, stream: call.stream)
+      if let instead { refuse(instead, .queue) }
+      publish()
+      lookAgain()
+      return .waits
+    }
+  }
+
+  /// A call that waits has ended.
+  func forget(_ id: UInt64) {
+    admission.forget(id)
+    waiters[id] = nil
+    publish()
+  }
+
+  /// A handler has ended.
+  func ended(_ route: Int, _ length: Length) {
+    switch length {
+    case .untold:
+      admission.end(took: 0, slowness: nil, clock)
+    case .whole(let took):
+      admission.end(took: took, slowness: eases[route].note(took, clock), clock)
+      limitFigure.store(admission.limit, ordering: .relaxed)
+    case .cut(let took):
+      let slowness = eases[route].slowness(took)
+      admission.end(
+        took: took, slowness: slowness > core.settings.admission.tolerance ? slowness : nil, clock)
+      limitFigure.store(admission.limit, ordering: .relaxed)
+    }
+    if !waiters.isEmpty { startWaiting() }
+  }
+
+  private func startWaiting() {
+    guard !isStarting else { return }
+    isStarting = true
+    let now = tick()
+    for id in admission.overdue(now) { refuse(id, .queueTime) }
+    while let id = admission.next(now) {
+      if let waiter = waiters.removeValue(forKey: id), waiter.connection.begin(waiter.stream) {
+        continue
+      }
+      admission.end(took: 0, slowness: nil, now)
+    }
+    isStarting = false
+    publish()
+    lookAgain()
+  }
+
+  private func refuse(_ id: UInt64, _ bound: ServerBound) {
+    guard let waiter = waiters.removeValue(forKey: id) else { return }
+    core.bounds.add(bound)
+    waiter.connection.refuseWaiting(waiter.stream)
+  }
+
+  private func publish() {
+    queueFigure.store(waiters.count, ordering: .relaxed)
+  }
+
+  private func lookAgain() {
+    guard let moment = admission.lookAgain(clock) else { return }
+    guard moment < lookAt else { return }
+    look?.cancel()
+    lookAt = moment
+    look = loop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(clamping: moment))) {
+      self.lookAt = .max
+      self.startWaiting()
+    }
+  }
+
+  // MARK: Bytes
+
+  /// Notes how many bytes more, or fewer, requests hold that have not begun. Returns false when
+  /// they are too many.
+  func hold(_ bytes: Int) -> Bool {
+    heldBytes += bytes
+    return bytes <= 0 || heldBytes <= core.heldBytesPerLoop
   }
 }

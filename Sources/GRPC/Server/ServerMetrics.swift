@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What a server counts of itself. Nothing is computed before somebody asks.
 public struct ServerMetrics: Sendable {
   let server: RPCServer
@@ -24,6 +26,15 @@ public struct ServerMetrics: Sendable {
       MetricSample(
         name: "grpc_server_connections", help: "Open connections.", kind: .gauge,
         value: Double(server.connectionCount)))
+    samples.append(
+      MetricSample(
+        name: "grpc_server_in_flight_limit", help: "Handlers that may be at work at once, now.",
+        kind: .gauge,
+        value: Double(loops.reduce(0) { $0 + $1.limitFigure.load(ordering: .relaxed) })))
+    samples.append(
+      MetricSample(
+        name: "grpc_server_queue", help: "Calls that wait for a place.", kind: .gauge,
+        value: Double(loops.reduce(0) { $0 + $1.queueFigure.load(ordering: .relaxed) })))
     addTLS(to: &samples)
     return samples
   }

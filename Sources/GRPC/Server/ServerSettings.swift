@@ -37,9 +37,17 @@ public struct ServerSettings: Sendable {
 
   // MARK: Calls
 
-  /// Calls being answered in the whole server; further ones get RESOURCE_EXHAUSTED at once, before
-  /// their message is read. Health checks pass all the same.
+  /// Handlers at work in the whole server, at most; the event loops share them. How many it are at
+  /// a moment, and who waits for a place, `admission` says. Health and reflection pass all the same.
   public var inFlightMax = 256
+  /// How the server decides what begins, waits, or gets RESOURCE_EXHAUSTED.
+  public var admission = AdmissionSettings()
+  /// How much calls matter, by the path of their method; `sheddablePlus` unless it is named.
+  public var criticality: [String: Criticality] = [:]
+  /// Bytes of all requests of one message that have not begun to be answered.
+  public var heldBytesMax = 64 << 20
+  /// Health watches of one connection.
+  public var watchesPerConnectionMax = 8
   /// Bytes of one request message.
   public var requestBytesMax = 1 << 20
   /// Bytes of one answer message.

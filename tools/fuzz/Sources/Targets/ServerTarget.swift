@@ -15,7 +15,7 @@ enum ServerTarget {
     var input = FuzzInput(bytes)
     let shape = input.byte()
     let loop = EmbeddedEventLoop()
-    let home = ServerLoop(loop, methods: core.router.handlers.count)
+    let home = ServerLoop(loop, core: core)
     let calls = try ServerConnection(core: core, home: home, address: "127.0.0.1", tls: nil) { _ in
     }
     let connection = Connection(session: calls.session, delegate: calls)

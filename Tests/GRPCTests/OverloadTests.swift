@@ -1,0 +1,197 @@
+import BenchAPI
+import CommonAPI
+import Glibc
+import Protobuf
+import Testing
+
+@testable import GRPC
+
+/// What a server does with more calls than it can answer, and how its health is followed.
+@Suite struct OverloadTests {
+  private func count(_ server: RPCServer, _ bound: ServerBound) -> Double {
+    server.metrics.samples().first {
+      $0.name == "grpc_server_bound_reached_total" && $0.labels.first?.value == bound.rawValue
+    }?.value ?? -1
+  }
+
+  private func gauge(_ server: RPCServer, _ name: String) -> Double {
+    server.metrics.samples().first { $0.name == name }?.value ?? -1
+  }
+
+  private let empty: [UInt8] = [0, 0, 0, 0, 0]
+
+  @Test("calls above the limit wait for a place without a handler, and are answered in their turn")
+  func queue() async throws {
+    let gate = Gate()
+    var settings = ServerSettings()
+    settings.inFlightMax = 2
+    settings.admission.interval = .seconds(20)
+    let service = echo { request, _ in
+      try await gate.pass()
+      return EchoResponse(n: request.n)
+    }
+    try await withServer([service], settings: settings) { server, channel, _ in
+      let calls = (0..<10).map { n in
+        Task { try await EchoClient(channel).unary(EchoRequest(n: Int32(n))).n }
+      }
+      #expect(await eventually { gauge(server, "grpc_server_queue") == 8 })
+      #expect(gate.arrived == 2 && server.callsInFlight == 2)
+      gate.open()
+      for (n, call) in calls.enumerated() {
+        let answer = try await call.value
+        #expect(answer == Int32(n))
+      }
+      #expect(gate.mostInside <= 2)
+      #expect(gauge(server, "grpc_server_queue") == 0)
+    }
+  }
+
+  @Test("a full queue refuses at the head of a request, and says when to come again")
+  func refused() async throws {
+    let gate = Gate()
+    var settings = ServerSettings()
+    settings.inFlightMax = 1
+    settings.admission.queueMax = 1
+    settings.admission.interval = .seconds(20)
+    let service = echo { _, _ in
+      try await gate.pass()
+      return EchoResponse()
+    }
+    try await withServer([service], settings: settings) { server, channel, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(RawPeer.opening)
+      for stream in [1, 3] as [UInt32] {
+        peer.send(
+          RawPeer.request(stream: stream) + RawPeer.data(stream: stream, empty, end: true))
+      }
+      #expect(await eventually { gauge(server, "grpc_server_queue") == 1 })
+      // The body of this one has not even begun.
+      peer.send(RawPeer.request(stream: 5))
+      #expect(await eventually { peer.ended(stream: 5) })
+      #expect(count(server, .queue) == 1)
+      let error = await refusal {
+        try await channel.unary(
+          path: EchoMethods.unary.path, request: [], options: CallOptions(timeout: .seconds(5)))
+      }
+      #expect(error?.code == .resourceExhausted && error?.reason == "OVERLOADED")
+      let health = try await HealthClient(channel).check(HealthCheckRequest())
+      #expect(health.status == .serving)
+      gate.open()
+      #expect(await eventually { peer.ended(stream: 1) && peer.ended(stream: 3) })
+      peer.close()
+    }
+  }
+
+  @Test("who waits too long for a place is refused, and a call given up gives its place up")
+  func waits() async throws {
+    let gate = Gate()
+    var settings = ServerSettings()
+    settings.inFlightMax = 1
+    settings.admission.interval = .milliseconds(30)
+    let service = echo { _, _ in
+      try await gate.pass()
+      return EchoResponse()
+    }
+    try await withServer([service], settings: settings) { server, channel, _ in
+      let first = Task { try await EchoClient(channel).unary(EchoRequest()) }
+      #expect(await eventually { gate.arrived == 1 })
+      let error = await refusal { try await EchoClient(channel).unary(EchoRequest()) }
+      #expect(error?.code == .resourceExhausted)
+      #expect(count(server, .queueTime) == 1)
+      gate.open()
+      _ = try await first.value
+      #expect(await eventually { server.callsInFlight == 0 })
+      _ = try await EchoClient(channel).unary(EchoRequest())
+    }
+  }
+
+  @Test("requests that never end hold bytes within a bound")
+  func heldBytes() async throws {
+    var settings = ServerSettings()
+    settings.heldBytesMax = 20_000
+    try await withServer([echo()], settings: settings) { server, channel, port in
+      let peer = try await RawPeer.connect(port: port)
+      let begun = [0] + RawPeer.big(100_000) + [UInt8](repeating: 0, count: 10_000)
+      peer.send(RawPeer.opening)
+      for stream in [1, 3] as [UInt32] {
+        peer.send(RawPeer.request(stream: stream) + RawPeer.data(stream: stream, begun, end: false))
+      }
+      peer.send(RawPeer.request(stream: 5) + RawPeer.data(stream: 5, begun, end: false))
+      #expect(await eventually { peer.ended(stream: 5) })
+      #expect(count(server, .heldBytes) == 1)
+      peer.close()
+      #expect(await eventually { server.connectionCount == 1 })
+      _ = try await EchoClient(channel).unary(EchoRequest())
+    }
+  }
+
+  // MARK: Health
+
+  @Test("a watch tells the state at once, and then only what changes")
+  func watch() async throws {
+    try await withServer([echo()]) { server, channel, _ in
+      let answers = try await HealthClient(channel).watch(
+        HealthCheckRequest(service: "bench.v1.Echo"))
+      let states = answers.makeAsyncIterator()
+      let first = try await states.next()?.status
+      server.health.setServing(true)
+      server.health.setServing(false, service: "bench.v1.Echo")
+      let second = try await states.next()?.status
+      server.health.setServing(true)
+      let third = try await states.next()?.status
+      #expect([first, second, third] == [.serving, .notServing, .serving])
+      #expect(server.health.watchCount == 1)
+    }
+  }
+
+  @Test("a service nobody knows is watched all the same")
+  func unknownWatch() async throws {
+    try await withServer([echo()]) { server, channel, _ in
+      let answers = try await HealthClient(channel).watch(HealthCheckRequest(service: "later"))
+      let states = answers.makeAsyncIterator()
+      let first = try await states.next()?.status
+      server.health.setServing(true, service: "later")
+      let second = try await states.next()?.status
+      #expect([first, second] == [.serviceUnknown, .serving])
+    }
+  }
+
+  @Test("watches hold no place, are bounded on a connection, and end when it does")
+  func watches() async throws {
+    var settings = ServerSettings()
+    settings.inFlightMax = 1
+    settings.watchesPerConnectionMax = 2
+    try await withServer([echo()], settings: settings) { server, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(RawPeer.opening)
+      for stream in [1, 3, 5] as [UInt32] {
+        peer.send(
+          RawPeer.request(stream: stream, path: HealthStatus.watchPath)
+            + RawPeer.data(stream: stream, empty, end: true))
+      }
+      #expect(await eventually { peer.ended(stream: 5) })
+      #expect(await eventually { !peer.body(stream: 1).isEmpty && !peer.body(stream: 3).isEmpty })
+      #expect(count(server, .watches) == 1)
+      peer.send(RawPeer.request(stream: 7) + RawPeer.data(stream: 7, empty, end: true))
+      #expect(await eventually { peer.ended(stream: 7) && !peer.body(stream: 7).isEmpty })
+      peer.close()
+      #expect(await eventually { server.health.watchCount == 0 && server.callsInFlight == 0 })
+    }
+  }
+
+  @Test("a server that stops tells its watchers before their connection ends")
+  func watchedStop() async throws {
+    let server = RPCServer(services: [echo()], settings: .patient)
+    let port = try await server.start(port: 0)
+    server.health.setServing(true)
+    let peer = try await RawPeer.connect(port: port)
+    peer.send(
+      RawPeer.opening + RawPeer.request(stream: 1, path: HealthStatus.watchPath)
+        + RawPeer.data(stream: 1, empty, end: true))
+    #expect(await eventually { !peer.body(stream: 1).isEmpty })
+    await server.shutdownGracefully(grace: .seconds(20))
+    // Serving, then not: field 1, a varint, in five bytes of frame each.
+    #expect(peer.body(stream: 1) == [0, 0, 0, 0, 2, 8, 1, 0, 0, 0, 0, 2, 8, 2])
+    #expect(peer.ended(stream: 1))
+  }
+}
