@@ -164,6 +164,7 @@ final class ChannelCore: @unchecked Sendable {
       return call.fail(error, trailers: trailers)
     }
     metrics.retried()
+    call.connection?.detach(call)
     call.beginAgain()
     loop.scheduleTask(in: pause.timeAmount) { self.submit(call) }
   }
@@ -200,7 +201,7 @@ final class ChannelCore: @unchecked Sendable {
   /// Sends a message of a call with streams, or holds it until the call is on one.
   func send(_ call: ClientCall, _ message: Outbox.Message, _ room: OneShot<Void>) {
     guard !call.isEnded, !call.outbox.isFinished else {
-      room.give(.failure(RPCError(.cancelled, "the call has ended")))
+      room.give(.failure(call.lateness))
       return
     }
     call.outbox.append(message, isSent: call.stream != nil)

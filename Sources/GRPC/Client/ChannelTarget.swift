@@ -73,7 +73,10 @@ struct ChannelTarget: Sendable, Hashable {
     } else if host.contains(":") {
       throw RPCError(.invalidArgument, "\(text) needs brackets around its address")
     }
-    guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != 0x2f }) else {
+    let isPlain = host.utf8.allSatisfy {
+      $0 > 0x20 && $0 < 0x7f && $0 != 0x2f && $0 != 0x5b && $0 != 0x5d
+    }
+    guard !host.isEmpty, isPlain else {
       throw RPCError(.invalidArgument, "\(text) names no host")
     }
     return ChannelTarget(host: String(host), port: Int(port))

@@ -27,6 +27,8 @@ final class ClientCall: @unchecked Sendable {
   var connection: ClientConnection?
   var stream: StreamHandle?
   var isEnded = false
+  /// Why it ended, unless well.
+  private(set) var failure: RPCError?
 
   // Of the attempt under way.
   var assembler: MessageAssembler
@@ -101,6 +103,7 @@ final class ClientCall: @unchecked Sendable {
   func fail(_ error: RPCError, trailers: Metadata = Metadata()) {
     guard !isEnded else { return }
     isEnded = true
+    failure = error
     if isUsers { metrics.handled(error.code) }
     switch kind {
     case .unary(_, let result):
@@ -109,7 +112,7 @@ final class ClientCall: @unchecked Sendable {
       answer.ended(trailers, error)
       opened.give(.failure(error))
       queue.finish(.failure(error))
-      close(RPCError(.cancelled, "the call has ended"))
+      close()
     case .watch(_, let tell):
       tell(.ended(error))
     }
@@ -139,16 +142,19 @@ final class ClientCall: @unchecked Sendable {
       answer.ended(trailers, nil)
       opened.give(.success(()))
       queue.finish(.success(()))
-      close(RPCError(.cancelled, "the call has ended"))
+      close()
     case .watch(_, let tell):
       isEnded = true
       tell(.ended(RPCError(.unavailable, "the server watches no more")))
     }
   }
 
-  private func close(_ error: RPCError) {
+  /// What a sender hears who comes too late.
+  var lateness: RPCError { failure ?? RPCError(.cancelled, "the call has ended") }
+
+  private func close() {
     outbox = Outbox(limit: 0)
-    writer?.give(.failure(error))
+    writer?.give(.failure(lateness))
     writer = nil
   }
 

@@ -115,6 +115,17 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     connection?.flushSoon()
   }
 
+  /// Parts a call from its stream, which is over for it: what still comes of it means nothing.
+  func detach(_ call: ClientCall) {
+    guard let stream = call.stream, self.call(stream) === call else { return }
+    calls[stream.index] = nil
+    call.stream = nil
+    call.connection = nil
+    openCalls -= 1
+    session.reset(stream, .cancel)
+    connection?.flushSoon()
+  }
+
   /// Sends a message of a call that is on a stream.
   func send(_ call: ClientCall, _ message: Outbox.Message, _ room: OneShot<Void>) {
     guard let stream = call.stream else { return }
@@ -318,7 +329,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   }
 
   func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool) {
-    guard let call = call(stream) else { return }
+    guard let call = call(stream) else { return owner.roomOpened(self) }
     calls[stream.index] = nil
     call.stream = nil
     call.connection = nil
