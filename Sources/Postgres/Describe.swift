@@ -92,7 +92,8 @@ extension Database {
   /// - Parameters:
   ///   - nullability: whether a column that may be NULL must be read as an optional. What is known
   ///     is a table's `not null` and the optional side of an outer join; an expression may be
-  ///     either, and so is not judged. A column that a condition keeps from being NULL is.
+  ///     either, and so is not judged. A column that a condition keeps from being NULL is. Like
+  ///     `largeTables` it explains the statement, which takes the rights to run it.
   ///   - largeTables: tables that no statement may read as a whole. Each statement's generic plan
   ///     is made with sequential scans disabled; what is still one, or reads all of an index and
   ///     sifts it, has no index that serves it. What a function does inside cannot be seen.
@@ -105,8 +106,7 @@ extension Database {
       var problems: [String] = []
       for statement in statements {
         do throws(PostgresError) {
-          var columns = try session.describe(statement.text.sql)
-          if !nullability { for index in columns.indices { columns[index].mayBeNull = nil } }
+          let columns = try session.describe(statement.text.sql, nullability: nullability)
           let found = try inspector.scans(of: statement.text.sql)
           problems += (statement.mismatches(columns: columns) + found).map {
             "\($0): \(statement.text.sql)"

@@ -73,7 +73,10 @@ public final class PlainConnection {
   }
 
   /// A statement's columns, as PostgreSQL plans it now.
-  func describe(_ sql: String) throws(PostgresError) -> [DescribedColumn] {
+  /// - Parameter nullability: whether to find out which may be NULL.
+  func describe(
+    _ sql: String, nullability: Bool
+  ) throws(PostgresError) -> [DescribedColumn] {
     _ = try rows(of: PQprepare(handle, "", sql, 0, nil))
     guard let result = PQdescribePrepared(handle, "") else { throw .unavailable("out of memory") }
     let fields = (0..<PQnfields(result)).map { index in
@@ -81,13 +84,16 @@ public final class PlainConnection {
     }
     PQclear(result)
     guard !fields.isEmpty else { return [] }
-    let plan = try StatementInspector(self, largeTables: []).plan(of: sql)
-    let optional = plan?.optionalTables ?? []
+    var optional: Set<String> = []
+    if nullability {
+      let plan = try StatementInspector(self, largeTables: []).plan(of: sql)
+      optional = plan?.optionalTables ?? []
+    }
     var columns: [DescribedColumn] = []
     for (type, table, number) in fields {
       columns.append(
         DescribedColumn(
-          type: type, mayBeNull: try mayBeNull(table, number, optional),
+          type: type, mayBeNull: nullability ? try mayBeNull(table, number, optional) : nil,
           labels: try labels(of: type)))
     }
     return columns

@@ -183,7 +183,10 @@ private final class LockHolder: Sendable {
 
   /// Tries again and again instead of blocking a thread in the server's queue.
   static func take(_ connection: String, key: String) async throws -> LockHolder {
-    let settings = DatabaseSettings(connection: connection)
+    var settings = DatabaseSettings(connection: connection)
+    // As patient as the tests' own pools.
+    settings.queueWait = .seconds(20)
+    settings.connectTimeout = .seconds(20)
     let database = Database(settings: settings, logger: Logger(label: "test.lock"))
     try database.start()
     let tryLock = Statement<Bool>(
