@@ -14,7 +14,8 @@ struct InteropTests {
   ]
   /// What else the stock client tries.
   private static let more = [
-    "half_duplex", "interval", "slow_reader", "many_at_once", "health_check", "reflection",
+    "half_duplex", "interval", "slow_reader", "many_at_once", "health_check",
+    "health_watch", "reflection",
   ]
 
   @Test("a stock client against our server", arguments: cases + more, Transport.allCases)
