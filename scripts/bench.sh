@@ -1,13 +1,14 @@
 #!/bin/bash
 # Measures in one run, prints ratios, writes them as JSON to .run/bench/: unary echo against nghttpd,
-# then GetClient and CreateClient of the running services against pgbench. Takes a few minutes.
+# then GetClient and CreateClient of the running services against pgbench, then what a server does
+# beyond what it can do. Takes about ten minutes.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
 
 build=${CLIENTELE_BUILD:-.build}
 mkdir -p .run/bench
-for product in echo-server service-bench clientele identity organization client-directory messaging gateway; do
+for product in echo-server loadtest service-bench clientele identity organization client-directory messaging gateway; do
   swift build --quiet -c release --scratch-path "$build" --product "$product"
 done
 echo "Unary echo, server on one core, h2load on the other:"
@@ -17,4 +18,7 @@ echo
 echo "Services, client and database on both cores:"
 CLIENTELE_BIN=$build/release .venv/bin/python scripts/bench/services.py --json .run/bench/services.json
 echo
-echo "written: .run/bench/echo.json, .run/bench/services.json"
+echo "Overload, server on one core, loadtest on the other:"
+.venv/bin/python scripts/bench/overload.py --bin "$build/release" --json .run/bench/overload.json
+echo
+echo "written: .run/bench/echo.json, .run/bench/services.json, .run/bench/overload.json"

@@ -82,6 +82,8 @@ final class Shard: Sendable {
     in group: inout DiscardingTaskGroup
   ) async {
     var arrivals = arrivals
+    let workers = Workers<Job> { job in await self.make(job, start: start) }
+    defer { workers.finish() }
     var metadata = MetadataTemplate(plan.metadata)
     let seed = (plan.schedule.seed ^ 0xC11E_47E1) &+ UInt64(thread) << 32
     var filling = Filling(random: SeededRandom(seed: seed))
@@ -108,12 +110,11 @@ final class Shard: Sendable {
         let request = try plan.calls[index].template.serialized(&filling)
         inFlight.wrappingAdd(1, ordering: .relaxed)
         recorder.sent()
+        let job = Job(call: index, request: request, options: options, due: due)
         if plan.isCoordinated {
-          await make(index, request, options, due: Clock.now, start: start)
+          await make(job.late(until: Clock.now), start: start)
         } else {
-          group.addTask {
-            await self.make(index, request, options, due: due, start: start)
-          }
+          workers.start(job, in: &group)
         }
       } catch {
         failure.withLock { $0 = error }
@@ -139,18 +140,29 @@ final class Shard: Sendable {
     return plan.weights.firstIndex { point <= $0 } ?? 0
   }
 
-  private func make(
-    _ index: Int, _ request: [UInt8], _ options: CallOptions, due: Int64, start: Int64
-  ) async {
-    let call = plan.calls[index]
-    var options = options
+  /// One call to be made.
+  private struct Job {
+    let call: Int
+    let request: [UInt8]
+    let options: CallOptions
+    /// On the clock of the test.
+    let due: Int64
+
+    func late(until due: Int64) -> Job {
+      Job(call: call, request: request, options: options, due: due)
+    }
+  }
+
+  private func make(_ job: Job, start: Int64) async {
+    let call = plan.calls[job.call]
+    var options = job.options
     let sent = Clock.now
-    options.timeout = .nanoseconds(due + call.deadline - sent)
+    options.timeout = .nanoseconds(job.due + call.deadline - sent)
     var code = StatusCode.ok
     if let channel = connections.channel(call.target) {
       do {
         _ = try await channel.unary(
-          path: call.template.path, request: request, options: options)
+          path: call.template.path, request: job.request, options: options)
       } catch {
         code = (error as? RPCError)?.code ?? .unknown
       }
@@ -158,7 +170,7 @@ final class Shard: Sendable {
     let done = Clock.now
     inFlight.wrappingSubtract(1, ordering: .relaxed)
     recorder.ended(
-      index, code: code.rawValue, isGood: call.isGood[code.rawValue], intended: due - start,
-      sent: sent - start, done: done - start)
+      job.call, code: code.rawValue, isGood: call.isGood[code.rawValue],
+      intended: job.due - start, sent: sent - start, done: done - start)
   }
 }
