@@ -14,7 +14,8 @@ import Testing
     }, run: (Int) async throws -> Result
   ) async throws -> Result {
     let server = RPCServer(
-      services: [ServiceBinding(EchoMethods.service, [.unary(EchoMethods.unary, body)])])
+      services: [ServiceBinding(EchoMethods.service, [.unary(EchoMethods.unary, body)])],
+      settings: .unhurried)
     let port = try await server.start(port: 0)
     do {
       let result = try await run(port)

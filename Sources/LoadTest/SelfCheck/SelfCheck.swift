@@ -30,7 +30,7 @@ struct SelfCheck: Sendable {
     let server = RPCServer(
       services: [
         ServiceBinding(EchoMethods.service, [.unary(EchoMethods.unary, silent.unary)])
-      ])
+      ], settings: .unhurried)
     let port = try await server.start(port: 0)
     do {
       let open = try await measure(port, isCoordinated: isCoordinated)
@@ -100,5 +100,20 @@ struct SilentEcho: Sendable {
     let into = (Clock.now - origin) % period
     if into < silence { try await Task.sleep(for: .nanoseconds(silence - into)) }
     return EchoResponse(payload: request.payload, n: request.n)
+  }
+}
+
+extension ServerSettings {
+  /// Those of a server that takes no slowness for overload: it refuses nothing, so that every call
+  /// shows how long it took.
+  static var unhurried: ServerSettings {
+    var settings = ServerSettings()
+    settings.admission.start = settings.inFlightMax
+    settings.admission.queueMax = 10_000
+    settings.admission.target = .seconds(60)
+    settings.admission.loopTarget = .seconds(60)
+    settings.admission.interval = .seconds(60)
+    settings.admission.noticeable = .seconds(60)
+    return settings
   }
 }
