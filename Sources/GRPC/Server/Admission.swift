@@ -24,7 +24,7 @@ public struct AdmissionSettings: Sendable, Hashable {
   /// With calls kept waiting for longer than `interval`, none waits longer than this.
   public var target = Duration.milliseconds(5)
   /// With the event loop busy without a rest for longer than `interval`, calls that it gets to
-  /// later than this are refused unread.
+  /// later than this are refused unread, but for the first `least` of each of its turns.
   public var loopTarget = Duration.milliseconds(20)
   /// How long calls may be kept waiting before that counts as overload.
   public var interval = Duration.milliseconds(100)

@@ -46,6 +46,9 @@ final class ServerLoop: @unchecked Sendable {
   let limitFigure = Atomic(0)
   let queueFigure = Atomic(0)
 
+  /// Calls that came in this turn of a busy loop.
+  private var callsOfTurn = 0
+
   /// With nothing to read for as long as this, the loop has rested.
   private static let rest: Int64 = 200_000
 
@@ -85,9 +88,22 @@ final class ServerLoop: @unchecked Sendable {
     if busyFor > core.overloadAfter {
       // On average it lay there for half of the time in which nobody looked.
       let lay = (clock &- readAt) &+ max(0, readAt &- max(before, busySince)) / 2
-      if admission.isTooLate(core.ranks[route], lay: lay, busyFor: busyFor) { return .queueTime }
+      countInTurn()
+      if callsOfTurn > core.settings.admission.least,
+        admission.isTooLate(core.ranks[route], lay: lay, busyFor: busyFor)
+      {
+        return .queueTime
+      }
     }
     return admission.isFull(for: core.ranks[route], clock) ? .queue : nil
+  }
+
+  /// The first few calls of a turn are never too late: where only few come, somebody else keeps
+  /// the processor, and refusing them would help nobody.
+  private func countInTurn() {
+    callsOfTurn &+= 1
+    guard callsOfTurn == 1 else { return }
+    loop.execute { self.callsOfTurn = 0 }
   }
 
   /// A call's handler could begin.
