@@ -76,6 +76,11 @@ load: ## Offer load to a running `make run`: SCENARIO=client-directory (see scen
 	@test -n "$(SCENARIO)" || { echo "usage: make load SCENARIO=name [OPTIONS='--rate 500'], name one of:"; ls scenarios | sed -n '/demo/d; s/^\(.*\)\.json$$/  \1/p'; exit 64; } >&2
 	@scripts/load.sh '$(SCENARIO)' $(OPTIONS)
 
+.PHONY: torture
+torture: ## Ten rolling restarts of all services under load
+	@scripts/setup.sh test
+	@scripts/torture/rolls.sh
+
 .PHONY: migrate
 migrate: ## Bring the development database's schemas up to date
 	@swift build --configuration $(CONFIGURATION) --product clientele

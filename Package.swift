@@ -271,7 +271,9 @@ let package = Package(
         "allocations.txt", "interop_client.py", "interop_protos.py", "interop_server.py",
       ]),
     tests(
-      "SystemTests", ["TestKit"], exclude: ["abuse", "foreign_client.py", "hostile_peer.py"]),
+      "SystemTests",
+      ["TestKit", "GRPC", "Protobuf", "CommonAPI", "ServiceKit"] + everyAPI,
+      exclude: ["abuse", "foreign_client.py", "hostile_peer.py"]),
     // The bodies of the fuzzers, fed with every committed input and with inputs near them.
     .testTarget(
       name: "FuzzTests",

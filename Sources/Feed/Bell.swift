@@ -7,6 +7,7 @@ final class Bell: Sendable {
     var waiting: [Int: AsyncStream<Void>.Continuation] = [:]
     var count = 0
     var listening: Task<Void, Never>?
+    var isSilenced = false
   }
 
   private let database: Database
@@ -41,6 +42,15 @@ final class Bell: Sendable {
       try await Task.sleep(until: next, clock: .continuous)
       state.withLock { _ = $0.waiting[id]?.yield() }
     }
+  }
+
+  /// Whether nobody is to wait any more.
+  var isSilenced: Bool { state.withLock { $0.isSilenced } }
+
+  /// Lets everybody who waits answer now.
+  func silence() {
+    state.withLock { $0.isSilenced = true }
+    ringAll()
   }
 
   private func ringAll() {

@@ -37,7 +37,7 @@ public struct FeedServer: FeedServiceProtocol {
     let page = try Page(request)
     let margin = max(.zero, call.deadline.remaining - Self.answerMargin)
     let end = ContinuousClock.now + min(page.wait, margin)
-    guard page.wait > .zero else { return try await read(page) }
+    guard page.wait > .zero, !bell.isSilenced else { return try await read(page) }
     let (id, rings) = bell.join()
     defer { bell.leave(id) }
     return try await withThrowingTaskGroup(of: Void.self) { group in
@@ -47,11 +47,15 @@ public struct FeedServer: FeedServiceProtocol {
       guard answer.events.isEmpty else { return answer }
       for await _ in rings {
         answer = try await read(page)
-        if !answer.events.isEmpty || .now >= end { break }
+        if !answer.events.isEmpty || .now >= end || bell.isSilenced { break }
       }
       return answer
     }
   }
+
+  /// Has calls that wait for news answer now, and none wait from here on: the process is about to
+  /// stop, and its followers are to ask another one.
+  public func stopWaiting() { bell.silence() }
 
   private func read(_ page: Page) async throws -> ListEventsResponse {
     let rows = try await database.run(

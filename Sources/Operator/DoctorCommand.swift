@@ -35,6 +35,7 @@ struct DoctorCommand: AsyncParsableCommand {
       findings.append(await service(name, ports.services[name] ?? 0, run))
     }
     findings.append(await gateway(run))
+    findings += await processes(run)
     findings.append(outbox(run))
     for finding in findings {
       if let wrong = finding.wrong {
@@ -139,9 +140,31 @@ struct DoctorCommand: AsyncParsableCommand {
 
   private func gateway(_ run: URL) async -> Finding {
     let address = "\(host):\(ports.gatewayPort)"
-    var finding = Finding(subject: "gateway at \(address)")
-    finding.remedy = "its log is \(run.path)/logs/gateway.log"
-    guard let url = URL(string: "http://\(address)/healthz") else {
+    return await asked("gateway at \(address)", "http://\(address)/healthz", log: "gateway", run)
+  }
+
+  /// What every process says of itself on its admin port.
+  private func processes(_ run: URL) async -> [Finding] {
+    var findings: [Finding] = []
+    for service in ["gateway"] + DevLayout.services {
+      for (index, process) in DevLayout.processes(of: service).enumerated() {
+        guard let port = ports.adminPort(of: service, index + 1) else { continue }
+        let address = "127.0.0.1:\(port)"
+        findings.append(
+          await asked(
+            "process \(process), admin port \(address)", "http://\(address)/healthz",
+            log: process, run))
+      }
+    }
+    return findings
+  }
+
+  /// Whether an address answers 200.
+  private func asked(_ subject: String, _ address: String, log: String, _ run: URL) async -> Finding
+  {
+    var finding = Finding(subject: subject)
+    finding.remedy = "its log is \(run.path)/logs/\(log).log"
+    guard let url = URL(string: address) else {
       finding.wrong = "this is no address"
       return finding
     }
@@ -150,7 +173,7 @@ struct DoctorCommand: AsyncParsableCommand {
     do {
       let (_, response) = try await URLSession.shared.data(for: request)
       let status = (response as? HTTPURLResponse)?.statusCode ?? 0
-      if status != 200 { finding.wrong = "/healthz answers \(status)" }
+      if status != 200 { finding.wrong = "\(url.path) answers \(status)" }
     } catch {
       finding.wrong = "it does not answer: \(error.localizedDescription)"
     }

@@ -36,6 +36,7 @@ actor Stack {
   /// Where this run listens, for the operator's program.
   nonisolated var portOptions: [String] {
     ports.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)-port", "\($0.value)"] }
+      + ["--admin-port", "0"]
   }
 
   /// `host:port` of a service, by the name its certificate has.

@@ -6,6 +6,7 @@ usage: hostile_peer.py --ca FILE --cert FILE --key FILE --pids FOLDER
 """
 
 import argparse
+import glob
 import socket
 import ssl
 import struct
@@ -248,8 +249,8 @@ def main():
     for service in options.services:
         name, options.address = service.split("=", 1)
         options.method = METHODS[name]
-        pid_file = f"{options.pids}/{name}.pid"
-        pid = open(pid_file).read()
+        processes = glob.glob(f"{options.pids}/{name}.pid") + glob.glob(f"{options.pids}/{name}-[0-9].pid")
+        pids = [open(file).read() for file in processes]
         for attack in (nested_groups, nested_messages, nul_in_email, header_bomb, resets,
                        truncated_frame, huge_length):
             try:
@@ -258,7 +259,7 @@ def main():
                     while attacks == 0 or client.wants_more():
                         attack(options)
                         attacks += 1
-                assert open(pid_file).read() == pid, "the process ended"
+                assert [open(file).read() for file in processes] == pids, "a process ended"
                 print(f"ok      {name}: {attack.__name__} {attacks} times, {client.answers} "
                       f"healthy answers, the slowest in {client.slowest * 1000:.0f} ms")
             except Exception:  # Every failure is told, whatever it is.

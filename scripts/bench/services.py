@@ -48,8 +48,10 @@ class Stack:
         for name, port in PORTS.items():
             command += [f"--{name}-port", str(port)]
         self.log = open(f"{RUN}-dev.log", "w")
+        # One process a service: the other processor is for those who ask.
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log,
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL,
+                                        env=os.environ | {"CLIENTELE_PROCESSES": "1"})
         wait("the stack", lambda: "Clientele is up." in open(self.log.name).read(), self.process)
         return self
 

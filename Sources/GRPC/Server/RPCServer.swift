@@ -188,6 +188,13 @@ public final class RPCServer: Sendable {
 
   // MARK: Stop
 
+  /// Takes no new connections; those that are open go on. A listening socket that another process
+  /// holds too goes on listening there.
+  public func stopAccepting() async {
+    let listener = state.withLock { $0.listener }
+    try? await listener?.close().get()
+  }
+
   /// Stops: says so to health checks and callers, takes no new calls, waits for those under way,
   /// and closes what is left when the grace is over.
   public func shutdownGracefully(grace: Duration = .seconds(10)) async {

@@ -48,7 +48,6 @@ struct DevCommand: AsyncParsableCommand {
       root: root,
       directory: URL(fileURLWithPath: directory, relativeTo: root).absoluteURL.standardizedFileURL,
       programs: URL(fileURLWithPath: own).deletingLastPathComponent(),
-      gatewayPort: ports.gatewayPort,
-      ports: ports.services)
+      portOptions: ports)
   }
 }

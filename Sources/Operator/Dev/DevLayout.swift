@@ -11,10 +11,15 @@ struct DevLayout: Sendable {
   let directory: URL
   /// Where the programs are: beside this one.
   let programs: URL
+  /// Which ports the parts listen on.
+  let portOptions: PortOptions
+
   /// The gateway's port.
-  let gatewayPort: Int
+  var gatewayPort: Int { portOptions.gatewayPort }
   /// The services' ports, by name.
-  let ports: [String: Int]
+  var ports: [String: Int] { portOptions.services }
+  /// The file in the run's directory that holds the id of its first process.
+  static let ownPIDFile = "dev.pid"
 
   var logs: URL { directory.appending(path: "logs") }
   /// Where mails go; CLIENTELE_OUTBOX changes it.
@@ -55,8 +60,15 @@ struct DevLayout: Sendable {
     "host=\(socket) dbname=clientele user=\(user)"
   }
 
+  /// The names of a service's processes: the service's own for the first, `identity-2` and so on.
+  static func processes(of service: String) -> [String] {
+    guard services.contains(service) else { return [service] }
+    return (1...PortOptions.processes).map { $0 == 1 ? service : "\(service)-\($0)" }
+  }
+
   /// What a program finds in its environment.
-  func environment(of program: String, socket: String) -> [String: String] {
+  /// - Parameter number: of the process among its service's, from 1.
+  func environment(of program: String, _ number: Int, socket: String) -> [String: String] {
     let schema = program.replacing("-", with: "_")
     let inherited = ProcessInfo.processInfo.environment.filter {
       ["PATH", "HOME", "LANG", "TZ", "SWIFT_BACKTRACE"].contains($0.key)
@@ -88,6 +100,8 @@ struct DevLayout: Sendable {
     if program == "messaging" {
       variables["CLIENTELE_OUTBOX"] = outbox.path
     }
+    variables["CLIENTELE_ADMIN_PORT"] =
+      portOptions.adminPort(of: program, number).map(String.init) ?? ""
     // What the user set counts, but for what must fit together: places, certificates, roles.
     return variables.merging(inherited) { ours, _ in ours }
   }

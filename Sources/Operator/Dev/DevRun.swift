@@ -2,6 +2,7 @@ import Foundation
 import FoundationNetworking
 import GRPC
 import ServiceLifecycle
+import UnixSignals
 
 /// A development run from its first file to its last process.
 struct DevRun: ServiceLifecycle.Service {
@@ -24,6 +25,11 @@ struct DevRun: ServiceLifecycle.Service {
     try prepareFolders()
     Supervisor.endLeftovers(in: layout.pids, programs: layout.programs)
     try checkPorts()
+    let listeners = try listen()
+    defer { for listener in listeners.values { listener.release() } }
+    let ownID = layout.directory.appending(path: DevLayout.ownPIDFile)
+    try Data("\(ProcessInfo.processInfo.processIdentifier)\n".utf8).write(to: ownID)
+    defer { try? FileManager.default.removeItem(at: ownID) }
     Self.say("certificates and keys in \(layout.directory.path)")
     try Shell.run(["scripts/pki.sh", layout.directory.path], in: layout.root)
     Self.say("PostgreSQL under \(layout.postgres.path)")
@@ -32,7 +38,7 @@ struct DevRun: ServiceLifecycle.Service {
       quiet: true)
     let supervisor = Supervisor(say: Self.say)
     do {
-      try await serve(supervisor)
+      try await serve(supervisor, listeners)
     } catch is CancellationError {
       // Somebody pressed Ctrl-C: that is how a run ends.
     } catch {
@@ -42,15 +48,21 @@ struct DevRun: ServiceLifecycle.Service {
     await stop(supervisor)
   }
 
-  private func serve(_ supervisor: Supervisor) async throws {
+  private func serve(
+    _ supervisor: Supervisor, _ listeners: [String: ListeningSocket]
+  ) async throws {
     let socket = try DevLayout.socket(of: layout.postgres, root: layout.root)
     let applied = try await Migrations.apply(
       root: layout.root, superuser: Migrations.superuser(socket: socket),
       services: DevLayout.services)
     Self.say(applied == 0 ? "schemas are up to date" : "schemas migrated: \(applied) steps")
     for name in DevLayout.services + ["gateway"] {
-      await supervisor.start(program(name, socket: socket))
+      for (index, process) in DevLayout.processes(of: name).enumerated() {
+        await supervisor.start(
+          program(process, of: name, index + 1, socket: socket, listeners[process]))
+      }
     }
+    let hangups = await UnixSignalsSequence(trapping: .sighup)
     try await cancelWhenGracefulShutdown {
       try await waitUntilReady()
       if loadsDemo {
@@ -59,8 +71,21 @@ struct DevRun: ServiceLifecycle.Service {
         await demo.close()
       }
       announce()
-      // Nothing to do until a signal comes; the supervisor works on its own.
-      while !Task.isCancelled { try await Task.sleep(for: .seconds(3600)) }
+      // The supervisor works on its own; what remains is to replace processes when asked to.
+      for await _ in hangups { await replaceAsAsked(supervisor) }
+    }
+  }
+
+  private func replaceAsAsked(_ supervisor: Supervisor) async {
+    let requests = RestartRequests(directory: layout.directory)
+    for service in requests.take() {
+      do {
+        try await supervisor.roll(service)
+        requests.settle(service, failed: nil)
+      } catch {
+        Self.say("\(error)")
+        requests.settle(service, failed: "\(error)")
+      }
     }
   }
 
@@ -101,12 +126,30 @@ struct DevRun: ServiceLifecycle.Service {
     }
   }
 
-  private func program(_ name: String, socket: String) -> SupervisedProgram {
+  /// The sockets of the services' processes, by process.
+  private func listen() throws -> [String: ListeningSocket] {
+    var listeners: [String: ListeningSocket] = [:]
+    for service in DevLayout.services {
+      let port = layout.ports[service] ?? 0
+      for process in DevLayout.processes(of: service) {
+        guard let listener = ListeningSocket(port: port) else {
+          throw Stopped(description: "port \(port) for \(service) cannot be listened on")
+        }
+        listeners[process] = listener
+      }
+    }
+    return listeners
+  }
+
+  private func program(
+    _ name: String, of service: String, _ number: Int, socket: String,
+    _ listener: ListeningSocket?
+  ) -> SupervisedProgram {
     SupervisedProgram(
-      name: name, executable: layout.programs.appending(path: name),
-      environment: layout.environment(of: name, socket: socket),
+      name: name, service: service, executable: layout.programs.appending(path: service),
+      environment: layout.environment(of: service, number, socket: socket),
       log: layout.logs.appending(path: "\(name).log"),
-      pidFile: layout.pids.appending(path: "\(name).pid"))
+      pidFile: layout.pids.appending(path: "\(name).pid"), listener: listener)
   }
 
   private func waitUntilReady() async throws {

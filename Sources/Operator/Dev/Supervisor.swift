@@ -4,22 +4,28 @@ import Foundation
   import Glibc
 #endif
 
-/// A program that is to be kept running.
-struct SupervisedProgram: Sendable {
-  let name: String
-  let executable: URL
-  let environment: [String: String]
-  let log: URL
-  let pidFile: URL
-}
-
 /// Keeps programs running: one that ends is started again, at once the first time, then after
 /// 0.1 s doubling up to 1 s while it keeps ending within five seconds.
 actor Supervisor {
-  private var running: [String: Process] = [:]
+  private var running: [String: ChildProcess] = [:]
+  /// Processes that take over when the one before them ends.
+  private var heirs: [String: ChildProcess] = [:]
+  private var programs: [SupervisedProgram] = []
   private var loops: [Task<Void, Never>] = []
   private var isStopping = false
   private let say: @Sendable (String) -> Void
+
+  /// How long a new process may take until it can do its work.
+  static let readyWithin = Duration.seconds(60)
+  /// How long a process may take until it takes no more connections.
+  static let closedWithin = Duration.seconds(5)
+  /// How long a process may take to end what it has begun; it gives itself ten seconds.
+  static let drainedWithin = Duration.seconds(15)
+
+  /// A program that could not be replaced; the one before it goes on.
+  struct NotReplaced: Error, CustomStringConvertible {
+    let description: String
+  }
 
   init(say: @escaping @Sendable (String) -> Void) {
     self.say = say
@@ -27,6 +33,7 @@ actor Supervisor {
 
   /// Starts a program and keeps it running until `stop()`.
   func start(_ program: SupervisedProgram) {
+    programs.append(program)
     loops.append(Task { await keep(program) })
   }
 
@@ -36,11 +43,15 @@ actor Supervisor {
       let started = ContinuousClock.now
       let outcome: String
       do {
-        outcome = try await once(program)
+        let process = try heirs.removeValue(forKey: program.name) ?? ChildProcess(program)
+        running[program.name] = process
+        process.writeID()
+        outcome = await process.end()
       } catch {
         outcome = "cannot be started: \(error)"
       }
       running[program.name] = nil
+      if heirs[program.name] != nil { continue }
       try? FileManager.default.removeItem(at: program.pidFile)
       guard !isStopping else { return }
       let lived = started.duration(to: .now)
@@ -50,45 +61,75 @@ actor Supervisor {
     }
   }
 
-  /// Runs the program once; answers how it ended.
-  private func once(_ program: SupervisedProgram) async throws -> String {
-    let process = Process()
-    process.executableURL = program.executable
-    process.environment = program.environment
-    process.standardInput = FileHandle.nullDevice
-    let log = try Self.logHandle(program.log)
-    process.standardOutput = log
-    process.standardError = log
-    let (ended, continuation) = AsyncStream.makeStream(of: Void.self)
-    process.terminationHandler = { _ in continuation.finish() }
-    try process.run()
-    running[program.name] = process
-    try? Data("\(process.processIdentifier)\n".utf8).write(to: program.pidFile)
-    for await _ in ended {}
-    try? log.close()
-    return process.terminationReason == .uncaughtSignal
-      ? "was killed by signal \(process.terminationStatus)"
-      : "ended with code \(process.terminationStatus)"
+  // MARK: Replacing
+
+  /// Replaces the processes of a service one by one, so that calls under way end and none is
+  /// refused: the new one does its work before the old one is told to stop.
+  /// - Throws: `NotReplaced`.
+  func roll(_ service: String) async throws {
+    let wanted = programs.filter { $0.service == service }
+    guard !wanted.isEmpty else { throw NotReplaced(description: "\(service) is no service") }
+    for program in wanted where !isStopping { try await replace(program) }
   }
 
-  private static func logHandle(_ url: URL) throws -> FileHandle {
-    if !FileManager.default.fileExists(atPath: url.path) {
-      try Data().write(to: url)
+  private func replace(_ program: SupervisedProgram) async throws {
+    guard let old = running[program.name] else { return }
+    guard program.listener != nil else {
+      // Two of them cannot listen: it ends, and its loop starts the next one at once.
+      return try await restart(program, old)
     }
-    let handle = try FileHandle(forWritingTo: url)
-    try handle.seekToEnd()
-    return handle
+    let new = try ChildProcess(program, standsBy: true)
+    let isReady = await Self.comesTrue(within: Self.readyWithin) { new.isReady || !new.isRunning }
+    guard isReady, new.isRunning, !isStopping else {
+      new.signal(SIGKILL)
+      throw NotReplaced(
+        description: "the new \(program.name) did not get ready (log: \(program.log.path))")
+    }
+    heirs[program.name] = new
+    old.signal(SIGTERM)
+    // Never two at one socket: whoever connects meanwhile waits a moment in the system's queue.
+    if await !Self.comesTrue(within: Self.closedWithin, { !old.isReady || !old.isRunning }) {
+      old.signal(SIGKILL)
+    }
+    new.signal(SIGUSR1)
+    if await !Self.comesTrue(within: Self.drainedWithin, { !old.isRunning }) { old.signal(SIGKILL) }
+    say("\(program.name) was replaced")
   }
+
+  private func restart(_ program: SupervisedProgram, _ old: ChildProcess) async throws {
+    old.signal(SIGTERM)
+    if await !Self.comesTrue(within: Self.drainedWithin, { !old.isRunning }) { old.signal(SIGKILL) }
+    let limit = ContinuousClock.now + Self.readyWithin
+    while ContinuousClock.now < limit, !isStopping {
+      if let new = running[program.name], new !== old, new.isReady { return }
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+    throw NotReplaced(description: "\(program.name) is not ready again")
+  }
+
+  private static func comesTrue(
+    within limit: Duration, _ isTrue: @Sendable () -> Bool
+  ) async -> Bool {
+    let end = ContinuousClock.now + limit
+    while !isTrue() {
+      guard ContinuousClock.now < end else { return false }
+      try? await Task.sleep(for: .milliseconds(20))
+    }
+    return true
+  }
+
+  // MARK: Stopping
 
   /// Ends all programs: SIGTERM, and SIGKILL for what is still there after the grace.
   func stop(grace: Duration = .seconds(15)) async {
     isStopping = true
-    for process in running.values { kill(process.processIdentifier, SIGTERM) }
+    for process in running.values { process.signal(SIGTERM) }
+    for process in heirs.values { process.signal(SIGKILL) }
     let limit = ContinuousClock.now + grace
     while !running.isEmpty, ContinuousClock.now < limit {
       try? await Task.sleep(for: .milliseconds(50))
     }
-    for process in running.values { kill(process.processIdentifier, SIGKILL) }
+    for process in running.values { process.signal(SIGKILL) }
     for loop in loops { await loop.value }
   }
 

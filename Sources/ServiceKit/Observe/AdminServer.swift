@@ -83,15 +83,23 @@ public final class AdminServer: Sendable {
     return listener.localAddress?.port ?? port
   }
 
-  /// Listens as the settings say. A port that cannot be had is logged and no more: the work of the
-  /// process does not hang on it.
+  /// Listens as the settings say. A port that cannot be had is tried again until the task is
+  /// cancelled: the process that this one replaces may still have it, and the work of the process
+  /// does not hang on it.
   public func startIfWanted(_ settings: AdminSettings, _ logger: Logger) async {
     guard let port = settings.port else { return }
-    do {
-      let port = try await start(host: settings.host, port: port)
-      logger.notice("admin port", metadata: ["host": "\(settings.host)", "port": "\(port)"])
-    } catch {
-      logger.error("no admin port", metadata: ["port": "\(port)", "error": "\(error)"])
+    var hasComplained = false
+    while !Task.isCancelled {
+      do {
+        let port = try await start(host: settings.host, port: port)
+        logger.notice("admin port", metadata: ["host": "\(settings.host)", "port": "\(port)"])
+        return
+      } catch {
+        let facts: Logger.Metadata = ["port": "\(port)", "error": "\(error)"]
+        if !hasComplained { logger.notice("the admin port is taken", metadata: facts) }
+        hasComplained = true
+      }
+      try? await Task.sleep(for: .milliseconds(500))
     }
   }
 

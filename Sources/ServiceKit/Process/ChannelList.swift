@@ -9,6 +9,11 @@ final class ChannelList: Sendable {
     channels.withLock { $0.append(channel) }
   }
 
+  /// What the channels count.
+  func samples() -> [MetricSample] {
+    channels.withLock { $0 }.flatMap { $0.metrics.samples() }
+  }
+
   func close() async {
     for channel in channels.withLock({ $0 }) { await channel.close() }
   }

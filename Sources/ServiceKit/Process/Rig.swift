@@ -57,6 +57,9 @@ public struct Assembly: Sendable {
   public var background: [BackgroundTask]
   /// True while the service can do its work; asked twice a second for the health service.
   public var isReady: @Sendable () async -> Bool
+  /// Called when the process is asked to stop, before calls are waited for: what waits for news may
+  /// answer now.
+  public var drain: @Sendable () -> Void
   /// Called once everything stopped.
   public var close: @Sendable () async -> Void
 
@@ -65,12 +68,14 @@ public struct Assembly: Sendable {
     services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
     background: [BackgroundTask] = [],
     isReady: @escaping @Sendable () async -> Bool = { true },
+    drain: @escaping @Sendable () -> Void = {},
     close: @escaping @Sendable () async -> Void = {}
   ) {
     self.services = services
     self.interceptors = interceptors
     self.background = background
     self.isReady = isReady
+    self.drain = drain
     self.close = close
   }
 }

@@ -31,6 +31,8 @@ public enum ServiceProcess {
       bounds.inFlightMax = rig.settings.int(
         "CLIENTELE_IN_FLIGHT_MAX", default: bounds.inFlightMax, in: 1...100_000)
       bounds.servesReflection = rig.settings.string("CLIENTELE_REFLECTION", default: "on") == "on"
+      let listener = rig.settings.int("CLIENTELE_LISTEN_FD", default: -1, in: 0...1_023)
+      let standsBy = rig.settings.string("CLIENTELE_STANDBY", default: "off") == "on"
       let admin = AdminSettings(&rig.settings)
       try rig.settings.check()
       let server = RPCServer(
@@ -38,8 +40,10 @@ public enum ServiceProcess {
         interceptors: interceptors(verifier, rig) + assembly.interceptors, settings: bounds,
         tls: rig.tls, logger: rig.logger)
       let served = ServedAssembly(
-        server: server, host: host, port: port, admin: admin, assembly: assembly,
-        logger: rig.logger)
+        server: server, host: host, port: port, inherited: listener < 0 ? nil : CInt(listener),
+        standsBy: standsBy, admin: admin,
+        readyFile: ReadyFile(rig.settings, logger: rig.logger), channels: rig.channels,
+        assembly: assembly, logger: rig.logger)
       try await run(rig, assembly, served)
       await rig.channels.close()
       await assembly.close()
@@ -71,45 +75,5 @@ public enum ServiceProcess {
         services: background + [.init(service: served)],
         gracefulShutdownSignals: [.sigterm, .sigint], logger: rig.logger))
     try await group.run()
-  }
-}
-
-/// A server with its readiness, under the process's life cycle.
-struct ServedAssembly: ServiceLifecycle.Service {
-  let server: RPCServer
-  let host: String
-  let port: Int
-  let admin: AdminSettings
-  let assembly: Assembly
-  let logger: Logger
-
-  /// How long calls in flight may take to end.
-  static let grace = Duration.seconds(10)
-
-  func run() async throws {
-    let port = try await server.start(host: host, port: port)
-    logger.notice("listening", metadata: ["host": "\(host)", "port": "\(port)"])
-    let office = AdminServer(sources)
-    await office.startIfWanted(admin, logger)
-    await withGracefulShutdownHandler {
-      await cancelWhenGracefulShutdown { await watchReadiness() }
-    } onGracefulShutdown: {
-      logger.notice("draining")
-    }
-    await server.shutdownGracefully(grace: Self.grace)
-    await office.stop()
-    logger.notice("stopped")
-  }
-
-  private var sources: AdminServer.Sources {
-    AdminServer.Sources(loopDelay: LoopDelay.ofProcess, isReady: assembly.isReady)
-  }
-
-  /// Says SERVING or NOT_SERVING as the service is ready or not, until the process stops.
-  private func watchReadiness() async {
-    while !Task.isCancelled {
-      server.health.setServing(await assembly.isReady())
-      try? await Task.sleep(for: .milliseconds(500))
-    }
   }
 }

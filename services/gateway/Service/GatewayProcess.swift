@@ -50,7 +50,7 @@ public enum GatewayProcess {
       let gateway = try Gateway(settings: own, backends: backends, logger: logger)
       let office = AdminServer(AdminServer.Sources(loopDelay: LoopDelay.ofProcess))
       await office.startIfWanted(admin, logger)
-      try await run(gateway, logger: logger)
+      try await run(gateway, ReadyFile(settings, logger: logger), logger: logger)
       await office.stop()
       for channel in channels { await channel.close() }
     } catch let error as ServiceSettings.Invalid {
@@ -62,11 +62,13 @@ public enum GatewayProcess {
     }
   }
 
-  private static func run(_ gateway: Gateway, logger: Logger) async throws {
+  private static func run(
+    _ gateway: Gateway, _ readyFile: ReadyFile, logger: Logger
+  ) async throws {
     var configuration = ServiceGroupConfiguration(
       services: [
         .init(service: RevocationService(gateway: gateway)),
-        .init(service: GatewayServer(gateway, logger: logger)),
+        .init(service: GatewayServer(gateway, logger: logger) { _ in readyFile.write() }),
       ],
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     configuration.maximumGracefulShutdownDuration = grace

@@ -30,12 +30,14 @@ extension ClientDirectoryService {
       clients: service.storage.clients, identity: service.identity, channel: identity,
       logger: logger,
       clock: clock)
+    let feed = FeedServer(database: worker)
     return Assembly(
       services: [
-        .clientDirectoryService(service), .feedService(FeedServer(database: worker)),
+        .clientDirectoryService(service), .feedService(feed),
       ],
       background: [runner.task, follower.task, AnswerSweep(worker: worker, clock: clock).task],
       isReady: { database.isAvailable && worker.isAvailable },
+      drain: { feed.stopWaiting() },
       close: {
         await database.close()
         await worker.close()

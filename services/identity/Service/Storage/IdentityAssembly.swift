@@ -21,12 +21,14 @@ extension IdentityService {
         peppers: secrets.peppers, dictionary: secrets.dictionary, limits: limits),
       links: secrets.links, signer: secrets.signer, limits: limits, clock: rig.clock)
     let housekeeping = Housekeeping(database: worker, clock: rig.clock)
+    let feed = FeedServer(database: worker)
     return Assembly(
       services: [
-        .identityService(service), .feedService(FeedServer(database: worker)),
+        .identityService(service), .feedService(feed),
       ],
       background: [BackgroundTask("housekeeping") { try await housekeeping.run() }],
       isReady: { database.isAvailable && worker.isAvailable },
+      drain: { feed.stopWaiting() },
       close: {
         await database.close()
         await worker.close()

@@ -20,13 +20,15 @@ extension MessagingService {
       logger: rig.logger)
     let service = MessagingService(
       messages: Messages(database: database), clientDirectory: clientDirectory)
+    let feed = FeedServer(database: worker)
     return Assembly(
-      services: [.messagingService(service), .feedService(FeedServer(database: worker))],
+      services: [.messagingService(service), .feedService(feed)],
       background: [
         BackgroundTask("follow identity") { await delivery.follow() },
         BackgroundTask("send mail") { try await delivery.send() },
       ],
       isReady: { database.isAvailable && worker.isAvailable },
+      drain: { feed.stopWaiting() },
       close: {
         await database.close()
         await worker.close()

@@ -28,12 +28,14 @@ extension OrganizationService {
       "employee-onboarding", queue: EmployeeJobs(database: worker), signal: signal, logger: logger,
       perform: onboarding.perform)
     let follower = IdentityFollower(database: database, channel: identity, logger: logger)
+    let feed = FeedServer(database: worker)
     return Assembly(
       services: [
-        .organizationService(service), .feedService(FeedServer(database: worker)),
+        .organizationService(service), .feedService(feed),
       ],
       background: [runner.task, follower.task, AnswerSweep(worker: worker, clock: clock).task],
       isReady: { database.isAvailable && worker.isAvailable },
+      drain: { feed.stopWaiting() },
       close: {
         await database.close()
         await worker.close()
