@@ -25,10 +25,13 @@ extension Rig {
     let standard = role == .service ? 16 : 4
     let name = role == .service ? "CLIENTELE_POOL" : "CLIENTELE_WORKER_POOL"
     bounds.connectionsMax = settings.int(name, default: standard, in: 1...200)
-    bounds.waitersMax = settings.int("CLIENTELE_POOL_WAITERS", default: 256, in: 1...100_000)
+    bounds.waitersMax = settings.int(
+      "CLIENTELE_POOL_WAITERS", default: bounds.waitersMax, in: 1...100_000)
     try settings.check()
     let database = Database(settings: bounds, logger: logger)
     try database.start()
+    let pool = role == .service ? "service" : "worker"
+    tell { PoolFigures.samples(await database.statistics(), of: pool) }
     return database
   }
 }

@@ -18,3 +18,18 @@ final class ChannelList: Sendable {
     for channel in channels.withLock({ $0 }) { await channel.close() }
   }
 }
+
+/// What tells figures of itself.
+final class FigureList: Sendable {
+  private let sources = Mutex<[@Sendable () async -> [MetricSample]]>([])
+
+  func add(_ source: @escaping @Sendable () async -> [MetricSample]) {
+    sources.withLock { $0.append(source) }
+  }
+
+  func samples() async -> [MetricSample] {
+    var samples: [MetricSample] = []
+    for source in sources.withLock({ $0 }) { samples += await source() }
+    return samples
+  }
+}

@@ -14,6 +14,7 @@ public struct Rig: Sendable {
   /// Mutual TLS, for the server and for every channel.
   public let tls: TLSSettings
   let channels = ChannelList()
+  let figures = FigureList()
 
   init(name: String, settings: ServiceSettings) {
     var settings = settings
@@ -26,6 +27,11 @@ public struct Rig: Sendable {
 
   /// The schema and the role of the service: its name with underscores.
   public var schema: String { name.split(separator: "-").joined(separator: "_") }
+
+  /// Has something's figures told on the admin port, as they stand when it is asked.
+  public func tell(_ samples: @escaping @Sendable () async -> [MetricSample]) {
+    figures.add(samples)
+  }
 
   /// A channel to a peer, which must show that service's certificate. Closed with the process.
   /// Throws `ServiceSettings.Invalid` once a setting is bad, `RPCError` for unusable certificates.

@@ -16,6 +16,7 @@ struct ServedAssembly: ServiceLifecycle.Service {
   let admin: AdminSettings
   let readyFile: ReadyFile
   let channels: ChannelList
+  let figures: FigureList
   let assembly: Assembly
   let logger: Logger
 
@@ -49,7 +50,7 @@ struct ServedAssembly: ServiceLifecycle.Service {
 
   private var sources: AdminServer.Sources {
     AdminServer.Sources(
-      samples: { server.metrics.samples() + channels.samples() },
+      samples: { server.metrics.samples() + channels.samples() + (await figures.samples()) },
       loopDelay: { max(await server.loopDelay(), await LoopDelay.ofProcess()) },
       isReady: assembly.isReady)
   }

@@ -43,6 +43,7 @@ public enum ServiceProcess {
         server: server, host: host, port: port, inherited: listener < 0 ? nil : CInt(listener),
         standsBy: standsBy, admin: admin,
         readyFile: ReadyFile(rig.settings, logger: rig.logger), channels: rig.channels,
+        figures: rig.figures,
         assembly: assembly, logger: rig.logger)
       try await run(rig, assembly, served)
       await rig.channels.close()

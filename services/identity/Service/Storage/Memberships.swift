@@ -23,7 +23,7 @@ struct Memberships: Table, Sendable {
     where account_id = $1 and active
     order by organization_id, hat desc
     limit 100
-    """)
+    """, critical: true)
   private static let one = Statement<MembershipRow>(
     """
     select organization_id, account_id, hat, profile, branch_ids, permissions, record_id, active,

@@ -29,9 +29,10 @@ struct Sessions: Table, Sendable {
     """
     select session_id, account_id, account_state, idle_seconds, last_used_at, expires_at, ended_at
     from session_by_hash($1)
-    """)
+    """, critical: true)
   private static let touch = Statement<NoRow>(
-    "update sessions set last_used_at = $2 where session_id = $1 and ended_at is null")
+    "update sessions set last_used_at = $2 where session_id = $1 and ended_at is null",
+    critical: true)
   private static let end = Statement<NoRow>(
     "update sessions set ended_at = $2 where session_id = $1 and ended_at is null")
   static let others = Statement<UUID>(
