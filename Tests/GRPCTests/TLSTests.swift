@@ -111,4 +111,35 @@ enum TestAuthority {
         tls: TLSSettings(certificatePath: "", keyPath: "", authorityPath: "", trustDomain: "x"))
     }
   }
+
+  @Test("without a trust domain the server's certificate must name the host")
+  func hostNames() async throws {
+    try await TestAuthority.with { folder in
+      let server = RPCServer(
+        services: [echo()],
+        tls: TLSSettings(
+          certificatePath: "\(folder)/nobody.pem", keyPath: "\(folder)/nobody.key"))
+      let port = try await server.start(port: 0)
+      func ask(_ host: String, as name: String? = nil) async throws {
+        var settings = ChannelSettings()
+        settings.serverName = name
+        let channel = try ClientChannel(
+          host: host, port: port, tls: TLSSettings(authorityPath: "\(folder)/ca.pem"),
+          settings: settings)
+        let isGood = host == "localhost" ? name == nil : name == "localhost"
+        let patience = Duration.milliseconds(isGood ? 10_000 : 400)
+        let error = await refusal {
+          try await EchoClient(channel).unary(
+            EchoRequest(), options: CallOptions(timeout: patience))
+        }
+        #expect(error?.code == (isGood ? nil : .unavailable), "\(host) as \(name ?? "itself")")
+        await channel.close(grace: .zero)
+      }
+      try await ask("localhost")
+      try await ask("127.0.0.1", as: "localhost")
+      try await ask("127.0.0.1")
+      try await ask("localhost", as: "elsewhere.example")
+      await server.shutdownGracefully()
+    }
+  }
 }

@@ -29,6 +29,8 @@ final class ChannelCore: @unchecked Sendable {
   private var turn = 0
   private var bucket: RetryBucket
   private var lastCallAt: Int64 = 0
+  /// Nothing but deadlines is looked for more often than this.
+  private let leastPatience: Int64
   private var timer: Scheduled<Void>?
   private var timerAt = Int64.max
   private var allClosed: [OneShot<Void>] = []
@@ -50,6 +52,8 @@ final class ChannelCore: @unchecked Sendable {
     bucket = RetryBucket(settings.retryThrottling)
     keepaliveAfter = settings.keepaliveAfter
     turn = Int.random(in: 0..<1_024)
+    let idle = settings.idleTimeout > .zero ? settings.idleTimeout : settings.keepaliveAfter
+    leastPatience = min(idle, settings.keepaliveAfter).clampedNanoseconds
   }
 
   // MARK: Calls
@@ -256,8 +260,9 @@ final class ChannelCore: @unchecked Sendable {
     }
   }
 
-  /// Makes sure that connections with calls are looked after.
+  /// Makes sure that connections with calls are looked after. Most calls find the timer set.
   private func watchOver() {
+    guard timerAt > lastCallAt &+ leastPatience else { return }
     var patience = keepaliveAfter
     if settings.idleTimeout > .zero { patience = min(patience, settings.idleTimeout) }
     look(at: lastCallAt &+ patience.clampedNanoseconds)
