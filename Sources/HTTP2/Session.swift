@@ -215,6 +215,9 @@ public final class Session {
   /// Streams open on this session.
   public var openStreams: Int { streams.count }
 
+  /// False once the peer or we have reset the stream, also before `streamClosed` says so.
+  public func isOpen(_ stream: StreamHandle) -> Bool { streams[stream] != nil }
+
   /// When the block of headers began whose end has not come; nil between blocks.
   public var insideHeadersSince: Int64? { turn.openBlock == nil ? nil : blockBeganAt }
 

@@ -84,6 +84,12 @@ extension Session {
         count > settings.headerFieldBytesMax
           ? .headerFieldBytes
           : blockFields > settings.headerFieldsMax ? .headerFields : .headerListBytes)
+      if settings.role == .server {
+        // Tells the caller that it asked for too much; the library's own code would say that we are
+        // at fault.
+        nghttp2_submit_rst_stream(
+          raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), blockStream, ErrorCode.enhanceYourCalm.rawValue)
+      }
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
     turn.fields.append(

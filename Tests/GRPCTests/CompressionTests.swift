@@ -11,7 +11,7 @@ import Testing
 
   @Test("what is packed comes out again, whatever its size")
   func roundTrip() throws {
-    for count in [0, 1, 100, 1_000, 65_537, 1_000_000] {
+    for count in [0, 1, 100, 1_000, 65_537, 200_000] {
       let noisy = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* $0 >> 3 ^ $0) }
       let even = [UInt8](repeating: 7, count: count)
       for message in [noisy, even] {
@@ -34,10 +34,10 @@ import Testing
     #expect(try Self.inflate(packed, limit: 1_000).count == 1_000)
     let error = #expect(throws: RPCError.self) { try Self.inflate(packed, limit: 999) }
     #expect(error?.code == .resourceExhausted)
-    let bomb = try Gzip.deflate([UInt8](repeating: 0, count: 64 << 20))
+    let bomb = try Gzip.deflate([UInt8](repeating: 0, count: 16 << 20))
     #expect(bomb.count < 1 << 20)
     #expect(throws: RPCError.self) { try Self.inflate(bomb) }
-    let tail = try packed + Gzip.deflate([UInt8](repeating: 0, count: 64 << 20))
+    let tail = try packed + Gzip.deflate([UInt8](repeating: 0, count: 16 << 20))
     #expect(throws: RPCError.self) { try Self.inflate(tail) }
   }
 

@@ -82,7 +82,9 @@ import Testing
       try await gate.pass()
       return EchoResponse()
     }
-    let server = RPCServer(services: [service], settings: .patient)
+    var settings = ServerSettings.patient
+    settings.drainNotice = .seconds(20)
+    let server = RPCServer(services: [service], settings: settings)
     let port = try await server.start(port: 0)
     let peer = try await RawPeer.connect(port: port)
     let empty: [UInt8] = [0, 0, 0, 0, 0]

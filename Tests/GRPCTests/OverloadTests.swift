@@ -105,6 +105,32 @@ import Testing
     }
   }
 
+  @Test("nothing is done for a caller who gave up before the request was even looked at")
+  func givenUp() async throws {
+    let gate = Gate()
+    gate.open()
+    let service = echo { _, _ in
+      try await gate.pass()
+      return EchoResponse()
+    }
+    try await withServer([service]) { server, channel, port in
+      let peer = try await RawPeer.connect(port: port)
+      var script = RawPeer.opening
+      for stream in stride(from: 1, to: 41, by: 2) as StrideTo<UInt32> {
+        script += RawPeer.request(stream: stream) + RawPeer.data(stream: stream, empty, end: true)
+        script += RawPeer.frame(3, stream: stream, RawPeer.big(8))
+      }
+      script += RawPeer.request(stream: 41, [("grpc-timeout", "0n")])
+      script += RawPeer.data(stream: 41, empty, end: true)
+      peer.send(script)
+      #expect(await eventually { peer.ended(stream: 41) })
+      #expect(gate.arrived == 0)
+      _ = try await EchoClient(channel).unary(EchoRequest())
+      #expect(gate.arrived == 1 && server.callsInFlight == 0)
+      peer.close()
+    }
+  }
+
   @Test("requests that never end hold bytes within a bound")
   func heldBytes() async throws {
     var settings = ServerSettings()

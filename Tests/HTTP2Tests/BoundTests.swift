@@ -110,6 +110,8 @@ import Testing
     #expect(try headers(request(fields: 9)) { $0.headerFieldsMax = 9 }.streams.count == 1)
     let many = try headers(request(fields: 10)) { $0.headerFieldsMax = 9 }
     #expect(many.streams.isEmpty && many.bounds == [.headerFields])
+    let resets = many.frames.filter { $0.type == 3 }
+    #expect(resets.map(\.errorCode) == [.enhanceYourCalm])
 
     let field = FrameScript.requestBlock() + FrameScript.remembered("x", [1, 2, 3].map { $0 + 64 })
     // Pseudo-header fields are fields: the longest here is `:authority` with its value.

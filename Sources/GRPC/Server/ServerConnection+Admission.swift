@@ -16,10 +16,22 @@ extension ServerConnection {
     home.ended(route, length)
   }
 
+  /// False for a call whose caller has given up while it lay in the socket or waited: nothing is
+  /// done for nobody.
+  func isWanted(_ call: ServerCall) -> Bool {
+    guard call.context.deadline.nanoseconds > home.clock else {
+      end(call, RPCError(.deadlineExceeded, "the deadline has passed"))
+      return false
+    }
+    // Its end is among the events of this turn.
+    return session.isOpen(call.stream)
+  }
+
   /// A place has become free for a call that waited. Returns false when it is not used.
   func begin(_ stream: StreamHandle) -> Bool {
     guard let call = call(stream), call.waitingID != nil else { return false }
     call.waitingID = nil
+    guard isWanted(call) else { return false }
     if call.queue != nil {
       startStream(call)
     } else if let message = call.message {

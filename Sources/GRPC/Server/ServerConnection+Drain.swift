@@ -14,7 +14,6 @@ extension ServerConnection {
 
   /// What the ping behind the first notice carries.
   private static let drainTag: UInt64 = 0x636c_6965_6e74_656c
-  private static let drainPatience = TimeAmount.milliseconds(200)
 
   /// Takes no new calls and closes once those under way are answered.
   func startDrain() {
@@ -23,7 +22,7 @@ extension ServerConnection {
     session.announceShutdown()
     session.ping(tag: Self.drainTag)
     connectionNeedsFlush()
-    loop.scheduleTask(in: Self.drainPatience) { self.stopAccepting() }
+    loop.scheduleTask(in: core.settings.drainNotice.timeAmount) { self.stopAccepting() }
   }
 
   /// The peer has heard the first notice, or had time to.

@@ -64,6 +64,7 @@ extension ServerConnection {
 
   /// Begins, once there is a place.
   private func enter(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
+    guard isWanted(call) else { return }
     switch home.enter(call, of: self) {
     case .begins:
       start(call, bytes)

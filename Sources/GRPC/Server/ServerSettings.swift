@@ -30,6 +30,9 @@ public struct ServerSettings: Sendable {
   public var connectionAgeMax = Duration.zero
   /// Time for the calls of a connection that reached its age, after which it is closed.
   public var connectionAgeGrace = Duration.seconds(30)
+  /// Time for the peer to hear that a connection drains, unless it answers a ping sooner; calls it
+  /// makes until then are taken.
+  public var drainNotice = Duration.milliseconds(200)
   /// Time without a byte of a peer after which it is pinged; zero never pings.
   public var keepaliveAfter = Duration.seconds(60)
   /// Time for the answer to a ping, after which the connection is closed.
