@@ -75,7 +75,10 @@ import Testing
     #expect(await eventually { server.health.isServing() == false })
     gate.open()
     for (n, call) in calls.enumerated() { #expect(try await call.value == Int32(n)) }
+    // Whoever else asks for the stop waits for the same end.
+    await server.shutdownGracefully()
     await stop.value
+    await server.shutdownGracefully()
     #expect(server.connectionCount == 0)
     let late = await refusal {
       try await EchoClient(channel).unary(

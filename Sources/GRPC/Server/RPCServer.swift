@@ -17,6 +17,8 @@ public final class RPCServer: Sendable {
     var perAddress: [String: Int] = [:]
     var isStopping = false
     var allClosed: OneShot<Void>?
+    /// Those who asked for the stop after the first; nil once it is done.
+    var waitForStop: [OneShot<Void>]? = []
   }
 
   /// What the server says of its health; not serving until told otherwise.
@@ -196,15 +198,18 @@ public final class RPCServer: Sendable {
   }
 
   /// Stops: says so to health checks and callers, takes no new calls, waits for those under way,
-  /// and closes what is left when the grace is over.
+  /// and closes what is left when the grace is over. Called again, it waits for the same end.
   public func shutdownGracefully(grace: Duration = .seconds(10)) async {
     health.setServing(false)
     let allClosed = OneShot<Void>()
-    let (listener, group, connections) = state.withLock { state in
+    let (isFirst, listener, group, connections) = state.withLock { state in
+      let isFirst = !state.isStopping
       state.isStopping = true
-      state.allClosed = allClosed
-      return (state.listener, state.group, Array(state.connections.values))
+      if isFirst { state.allClosed = allClosed }
+      return (isFirst, state.listener, state.group, Array(state.connections.values))
     }
+    guard isFirst else { return await stopToEnd() }
+    defer { tellStopped() }
     guard let group else { return }
     try? await listener?.close().get()
     for connection in connections { connection.loop.execute { connection.startDrain() } }
@@ -214,6 +219,23 @@ public final class RPCServer: Sendable {
     timer.cancel()
     await closeTheRest()
     try? await group.shutdownGracefully()
+  }
+
+  private func stopToEnd() async {
+    let stopped = OneShot<Void>()
+    let isDone = state.withLock { state in
+      state.waitForStop?.append(stopped)
+      return state.waitForStop == nil
+    }
+    if !isDone { try? await stopped.take() }
+  }
+
+  private func tellStopped() {
+    let waiting = state.withLock { state in
+      defer { state.waitForStop = nil }
+      return state.waitForStop ?? []
+    }
+    for stopped in waiting { stopped.give(.success(())) }
   }
 
   /// Closes connections that did not end by themselves; their handlers are cancelled by that, and
