@@ -163,7 +163,7 @@ let package = Package(
     .target(name: "CProtos", dependencies: ["CProtobufC"]),
     library("Protobuf", ["CProtobufC"]),
     library("HTTP2", ["CNGHTTP2", nio]),
-    library("CommonAPI", ["Protobuf", "CProtos"]),
+    library("CommonAPI", ["Protobuf", "CProtos", "CProtobufC"]),
     library(
       "GRPC",
       [
@@ -171,12 +171,12 @@ let package = Package(
         metrics, context,
       ]),
     library("Postgres", ["CLibPQ", logging, crypto]),
-    library("IdentityAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
-    library("OrganizationAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
-    library("ClientDirectoryAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
-    library("MessagingAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
-    library("BenchAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
-    library("InteropAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos"]),
+    library("IdentityAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("OrganizationAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("ClientDirectoryAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("MessagingAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("BenchAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
+    library("InteropAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
     library("Feed", ["Postgres", "GRPC", "Protobuf", "CommonAPI", logging]),
     library(
       "ServiceKit",

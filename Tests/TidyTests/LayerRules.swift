@@ -11,7 +11,6 @@ struct LayerRules {
 
   /// Modules that come with a product under another name than the product's own.
   private static let together: [String: Set<String>] = [
-    "CProtos": ["CProtobufC"],
     "Hummingbird": ["HummingbirdCore", "HTTPTypes"],
     "NIOCore": ["NIOConcurrencyHelpers"],
   ]
