@@ -13,7 +13,7 @@ export SWIFT_BACKTRACE=enable=no
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
 short=""
 if [ "${1:-}" = short ]; then short=1; shift; fi
-if [ -n "$short" ]; then seconds=${SECONDS_EACH:-5}; else seconds=${SECONDS_EACH:-300}; export FUZZ_EDGE=1; fi
+if [ -n "$short" ]; then seconds=${SECONDS_EACH:-4}; else seconds=${SECONDS_EACH:-300}; export FUZZ_EDGE=1; fi
 
 # SwiftPM gives the compiler one sanitizer at a time, so the second is named by hand.
 swift build --package-path tools/fuzz --scratch-path "$scratch" --product fuzz \
@@ -32,7 +32,7 @@ for target in "${targets[@]}"; do
   # The short run begins from the seeds each time, so that it says the same on every machine.
   if [ -n "$short" ]; then rm -rf "$grown"; fi
   mkdir -p "$grown" .run/fuzz/found
-  # One second for an input is too long, and so is half a gigabyte for all of them.
+  # Five seconds for an input are too long, and so is a gigabyte for all of them.
   if FUZZ_TARGET=$target "$program" "$grown" "$corpora/$target" -max_total_time="$seconds" \
     -timeout=5 -rss_limit_mb=1024 -max_len=4096 -print_final_stats=1 -artifact_prefix="$found" \
     >".run/fuzz/$target.log" 2>&1; then

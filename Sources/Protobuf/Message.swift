@@ -78,6 +78,8 @@ extension Message {
     Arena.lend(budget: 0) { arena in
       let message = structure(in: arena).assumingMemoryBound(to: ProtobufCMessage.self)
       let size = protobuf_c_message_get_packed_size(message)
+      // The empty array is one for all threads, and making it by hand would write to it.
+      guard gap + size > 0 else { return }
       bytes = [UInt8](unsafeUninitializedCapacity: gap + size) { buffer, count in
         buffer.prefix(gap).initialize(repeating: 0)
         if size > 0, let start = buffer.baseAddress {

@@ -1,6 +1,7 @@
 """HTTP/2 frames written by hand, and a connection to send them on."""
 
 import socket
+import ssl
 import struct
 import time
 
@@ -65,6 +66,17 @@ def call(stream, payload=b"x" * 32):
 
 def opening(settings=b""):
     return PREFACE + frame(SETTINGS, 0, 0, settings)
+
+
+# Whom we attack is no question here.
+TLS = ssl.create_default_context()
+TLS.check_hostname = False
+TLS.verify_mode = ssl.CERT_NONE
+TLS.set_alpn_protocols(["h2"])
+
+
+def tls(plain):
+    return TLS.wrap_socket(plain, server_hostname="localhost")
 
 
 class Closed(Exception):

@@ -2,17 +2,18 @@
 the moment at which it was due. Prints a line for each call: when it was due, and the seconds until
 its answer, or a word. Both on the machine's monotonic clock.
 
-usage: healthy.py PORT RATE
+usage: healthy.py PORT RATE [tls]
 """
 
 import collections
 import select
+import ssl
 import sys
 import time
 
 from frames import (
     ACK, Closed, DATA, END_STREAM, GOAWAY, HEADERS, PING, Peer, RST_STREAM, SETTINGS,
-    WINDOW_UPDATE, call, frame, opening, word,
+    WINDOW_UPDATE, call, frame, opening, tls, word,
 )
 
 DEADLINE = 1.0  # seconds until a call counts as lost
@@ -34,7 +35,8 @@ class Client:
         self.waiting.clear()
         self.answered.clear()
         try:
-            self.peer = Peer(("127.0.0.1", self.port), time.monotonic() + FOREVER)
+            self.peer = Peer(("127.0.0.1", self.port), time.monotonic() + FOREVER,
+                             wrap=tls if "tls" in sys.argv else None)
             self.peer.socket.sendall(opening() + frame(SETTINGS, ACK, 0))
         except OSError:
             self.peer = None
@@ -57,7 +59,7 @@ class Client:
     def listen(self, seconds):
         if self.peer is None:
             time.sleep(seconds)
-        elif select.select([self.peer.socket], [], [], seconds)[0]:
+        elif self.has_bytes() or select.select([self.peer.socket], [], [], seconds)[0]:
             try:
                 self.peer.read_some(0)
                 for arrived in self.peer.frames():
@@ -65,6 +67,10 @@ class Client:
             except Closed:
                 self.connect()
         self.forget()
+
+    def has_bytes(self):
+        """Whether TLS holds some that the socket does not show any more."""
+        return isinstance(self.peer.socket, ssl.SSLSocket) and self.peer.socket.pending() > 0
 
     def take(self, kind, flags, stream, payload):
         if kind == PING and not flags & ACK:

@@ -2,7 +2,9 @@
 loopback, while a healthy client calls it at a fixed rate. Prints what each attack did.
 
 usage: run.py [--seconds N] [--connections N] [--rate N] [--idle N] [--only NAME]… [--table]
-         ECHO-SERVER
+         [--certificate FILE --key FILE] ECHO-SERVER
+
+With a certificate the server speaks TLS, and the attacks are those on handshakes.
 
 Always demanded: the process stays, the healthy client is answered, memory stays bounded, all that
 was opened is closed. With --table also what is promised of an optimised build: memory within 8 MiB,
@@ -13,6 +15,7 @@ import argparse
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,7 +23,7 @@ import time
 import traceback
 
 from attacks import ATTACKS, WRONG, every_byte, wrong
-from frames import Closed, Peer, opening
+from frames import Closed, Peer, TLS, opening, tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
@@ -31,13 +34,13 @@ RECONNECTS_MAX = 50  # An attacker that is thrown out comes back so often a seco
 class Server:
     """The process under attack, on a core of its own where there are two."""
 
-    def __init__(self, program):
+    def __init__(self, options):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.address = free.getsockname()
         self.port = self.address[1]
         self.process = subprocess.Popen(
-            [program, "--port", str(self.port)], stdout=subprocess.DEVNULL,
+            [options.server, "--port", str(self.port), *options.tls], stdout=subprocess.DEVNULL,
             env={**os.environ, "SWIFT_BACKTRACE": "enable=no"})
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(self.process.pid, cores[:1])
@@ -80,9 +83,10 @@ class Server:
 class Healthy:
     """The client that behaves, as a process of its own so that attackers do not slow it."""
 
-    def __init__(self, port, rate):
+    def __init__(self, port, options):
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "healthy.py"), str(port), str(rate)],
+            [sys.executable, os.path.join(HERE, "healthy.py"), str(port), str(options.rate),
+             *(["tls"] if options.tls else [])],
             stdout=subprocess.PIPE, text=True)
         self.calls = []
         self.thread = threading.Thread(target=self.read, daemon=True)
@@ -164,6 +168,35 @@ def broken_off(server, options, until):
     return f"after each of {count} bytes"
 
 
+def handshakes(server, options, until):
+    """Handshakes, each thrown away once it is done."""
+    count = 0
+    while time.monotonic() < until:
+        Peer(server.address, until, wrap=tls).close()
+        count += 1
+    return f"{count} handshakes"
+
+
+def half_handshakes(server, options, until):
+    """Handshakes that are begun and never ended."""
+    peers = []
+    hello = ssl.MemoryBIO()
+    client = TLS.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost")
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    hello = hello.read()
+    for number in range(options.idle):
+        peers.append(Peer(server.address, until))
+        peers[-1].send(hello[: len(hello) if number % 2 else 20])
+    while time.monotonic() < until:
+        time.sleep(0.05)
+    for peer in peers:
+        peer.close()
+    return f"{len(peers)} handshakes"
+
+
 def wrong_frames(server, options, until):
     """Each wrong opening must end its connection."""
     borne = []
@@ -185,6 +218,9 @@ SPECIAL = {"idle_connections": idle_connections, "broken_off": broken_off,
            "wrong_frames": wrong_frames}
 
 
+TLS_ONLY = {"handshakes": handshakes, "half_handshakes": half_handshakes}
+
+
 class Outcome:
     def __init__(self, name):
         self.name = name
@@ -203,8 +239,9 @@ def assail(name, server, healthy, options):
     began = time.monotonic()
     until = began + options.seconds
     attackers = []
-    if name in SPECIAL:
-        outcome.note = SPECIAL[name](server, options, until)
+    special = {**SPECIAL, **TLS_ONLY}.get(name)
+    if special:
+        outcome.note = special(server, options, until)
     else:
         attackers = [
             Attacker(server, ATTACKS[name], until) for _ in range(options.connections)]
@@ -277,20 +314,24 @@ def main():
     parser.add_argument("--idle", type=int, default=200)
     parser.add_argument("--only", action="append")
     parser.add_argument("--table", action="store_true")
+    parser.add_argument("--certificate")
+    parser.add_argument("--key")
     parser.add_argument("server")
     options = parser.parse_args()
+    options.tls = (["--certificate", options.certificate, "--key", options.key]
+                   if options.certificate else [])
     options.goodput = 0.9 if options.table else 0.2
     options.memory = 8 if options.table else 64
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    server = Server(options.server)
+    server = Server(options)
     healthy = None
     failed = 0
     try:
-        healthy = Healthy(server.port, options.rate)
+        healthy = Healthy(server.port, options)
         time.sleep(1)  # The first calls warm the server up.
         print(f"{'attack':<34} {'goodput':>7} {'median':>9} {'slowest':>9} {'memory':>9} "
               f"{'processor':>9}  what became of it")
-        for name in [*ATTACKS, *SPECIAL]:
+        for name in TLS_ONLY if options.tls else [*ATTACKS, *SPECIAL]:
             if options.only and name not in options.only:
                 continue
             outcome = assail(name, server, healthy, options)

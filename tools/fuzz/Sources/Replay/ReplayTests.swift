@@ -17,9 +17,10 @@ import Testing
   func neighbours(name: String) throws {
     let target = try #require(FuzzTarget.all.first { $0.name == name })
     let inputs = try Self.inputs(of: name)
+    let wanted = ProcessInfo.processInfo.environment["CLIENTELE_FUZZ_ROUNDS"] ?? ""
     // The same every time, so that a failure can be seen again.
     var dice = Dice(state: 20_26)
-    for round in 0..<400 {
+    for round in 0..<(Int(wanted) ?? 400) {
       let (file, bytes) = inputs[round % inputs.count]
       let near = Self.change(bytes, &dice)
       Self.run(target, near, "\(name)/\(file) changed to \(Data(near).base64EncodedString())")
