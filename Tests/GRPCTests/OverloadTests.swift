@@ -217,7 +217,7 @@ import Testing
     #expect(await eventually { !peer.body(stream: 1).isEmpty })
     await server.shutdownGracefully(grace: .seconds(20))
     // Serving, then not: field 1, a varint, in five bytes of frame each.
+    #expect(await eventually { peer.ended(stream: 1) })
     #expect(peer.body(stream: 1) == [0, 0, 0, 0, 2, 8, 1, 0, 0, 0, 0, 2, 8, 2])
-    #expect(peer.ended(stream: 1))
   }
 }
