@@ -107,6 +107,12 @@ struct Peer {
   /// Where it listens: `host:port`.
   var address: String { word(after: "listening on") ?? "" }
 
+  /// File descriptors that it has open.
+  var descriptors: Int {
+    let folder = "/proc/\(process.processIdentifier)/fd"
+    return (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0
+  }
+
   /// Ends it, by the end of its input or, if that says nothing to it, by a signal.
   func stop() {
     try? input.fileHandleForWriting.close()
