@@ -104,7 +104,8 @@ class Healthy:
         return good, [word for word in mine if not word[0].isdigit()]
 
     def stop(self):
-        self.process.terminate()
+        # Not asked: whoever runs us may have us ignore SIGTERM, and children with us.
+        self.process.kill()
         self.process.wait()
 
 
@@ -242,6 +243,8 @@ def assail(name, server, healthy, options):
     special = {**SPECIAL, **TLS_ONLY}.get(name)
     if special:
         outcome.note = special(server, options, until)
+        # Others must have time to be answered, however quickly it was done.
+        time.sleep(max(0, until - time.monotonic()))
     else:
         attackers = [
             Attacker(server, ATTACKS[name], until) for _ in range(options.connections)]
