@@ -212,11 +212,11 @@ import Testing
 
   @Test(
     "a hundred thousand random orders of events: the pool does what its model does",
-    arguments: 0..<50)
+    .serialized, arguments: 0..<50)
   func randomOrders(part: UInt64) async {
     for order in 0..<2000 {
       // Other tests wait for the same two or three threads.
-      if order.isMultiple(of: 50) { await Task.yield() }
+      if order.isMultiple(of: 10) { await Task.yield() }
       let seed = part * 1_000_003 + UInt64(order)
       var random = Jitter(state: seed ^ 0x5EED)
       let moves = (0..<18).map { _ in Move.random(&random) }
@@ -228,8 +228,11 @@ import Testing
     }
   }
 
-  @Test("long orders reach full lines, pauses and reserved connections", arguments: 0..<20)
-  func longOrders(seed: UInt64) {
+  @Test(
+    "long orders reach full lines, pauses and reserved connections", .serialized,
+    arguments: 0..<20)
+  func longOrders(seed: UInt64) async {
+    await Task.yield()
     var random = Jitter(state: seed)
     let moves = (0..<2000).map { _ in Move.random(&random) }.filter {
       if case .close = $0 { false } else { true }
