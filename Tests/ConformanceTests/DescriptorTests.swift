@@ -43,10 +43,13 @@ struct DescriptorTests {
     #expect(server.descriptors == Self.limit)
     for handle in handles where handle >= 0 { close(handle) }
     let channel = try ClientChannel(host: "127.0.0.1", port: port)
-    let answer = try await channel.unary(
-      path: "/grpc.testing.TestService/EmptyCall", request: [],
-      options: CallOptions(timeout: .seconds(30)))
-    #expect(answer.message.isEmpty)
+    var answer: RPCResponse?
+    while answer == nil, ContinuousClock.now < end + .seconds(20) {
+      answer = try? await channel.unary(
+        path: "/grpc.testing.TestService/EmptyCall", request: [],
+        options: CallOptions(timeout: .seconds(5)))
+    }
+    #expect(answer?.message.isEmpty == true)
     await channel.close()
   }
 }

@@ -6,7 +6,7 @@ import Testing
 /// What a server does with peers that keep it waiting, and with what piles up for them. Each bound
 /// counts the peer that reaches it, and nobody else.
 @Suite struct PatienceTests {
-  private static let brief = Duration.milliseconds(200)
+  private static let brief = Duration.seconds(1)
 
   private let empty: [UInt8] = [0, 0, 0, 0, 0]
   /// An EchoRequest with a payload of twenty bytes.
