@@ -6,12 +6,6 @@ import Testing
 
 /// How connections are kept, and how they end without losing a call.
 @Suite struct ConnectionLifeTests {
-  private func count(_ server: RPCServer, _ bound: ServerBound) -> Double {
-    server.metrics.samples().first {
-      $0.name == "grpc_server_bound_reached_total" && $0.labels.first?.value == bound.rawValue
-    }?.value ?? -1
-  }
-
   @Test("a quiet peer is pinged, and closed when it does not answer")
   func keepalive() async throws {
     var settings = ServerSettings()

@@ -8,12 +8,6 @@ import Testing
 
 /// What a server does with more calls than it can answer, and how its health is followed.
 @Suite struct OverloadTests {
-  private func count(_ server: RPCServer, _ bound: ServerBound) -> Double {
-    server.metrics.samples().first {
-      $0.name == "grpc_server_bound_reached_total" && $0.labels.first?.value == bound.rawValue
-    }?.value ?? -1
-  }
-
   private func gauge(_ server: RPCServer, _ name: String) -> Double {
     server.metrics.samples().first { $0.name == name }?.value ?? -1
   }

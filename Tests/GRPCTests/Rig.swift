@@ -148,3 +148,10 @@ final class Gate: Sendable {
     for turn in waiting { turn.give(.success(())) }
   }
 }
+
+/// How often a server's bound was reached, as its metrics tell; -1 when they do not name it.
+func count(_ server: RPCServer, _ bound: ServerBound) -> Double {
+  server.metrics.samples().first {
+    $0.name == "grpc_server_bound_reached_total" && $0.labels.first?.value == bound.rawValue
+  }?.value ?? -1
+}
