@@ -42,9 +42,119 @@ $$;
 
 ALTER FUNCTION client_directory.demand_change(changed bigint) OWNER TO client_directory_owner;
 
+--
+-- Name: refuse_audit_change(); Type: FUNCTION; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE FUNCTION client_directory.refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'client_directory', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is only appended to' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+
+ALTER FUNCTION client_directory.refuse_audit_change() OWNER TO client_directory_owner;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
+
+--
+-- Name: audit_log; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.audit_log (
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    audit_id bigint NOT NULL,
+    organization_id uuid,
+    actor_account uuid,
+    actor_service text NOT NULL,
+    acting_as text NOT NULL,
+    action text NOT NULL,
+    object_kind text NOT NULL,
+    object_id uuid,
+    request_id uuid,
+    detail jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_log_action_check CHECK (((char_length(action) >= 1) AND (char_length(action) <= 100))),
+    CONSTRAINT audit_log_detail_check CHECK ((octet_length((detail)::text) <= 4096))
+);
+
+ALTER TABLE ONLY client_directory.audit_log FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.audit_log OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.audit_log.organization_id IS 'NULL for facts about a person';
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.audit_log.actor_account IS 'NULL when a service acted for nobody';
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.audit_log.acting_as IS 'hat and profile of the account, such as STAFF MANAGER';
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.audit_log.detail IS 'names of changed fields and the like; no personal data';
+
+
+--
+-- Name: audit_log_audit_id_seq; Type: SEQUENCE; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME client_directory.audit_log_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.audit_seals (
+    seal_number bigint NOT NULL,
+    previous_hash bytea NOT NULL,
+    merkle_root bytea NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    gaps bigint[] NOT NULL,
+    row_count bigint NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    key_id text NOT NULL,
+    signature bytea NOT NULL
+);
+
+
+ALTER TABLE client_directory.audit_seals OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN audit_seals.gaps; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.audit_seals.gaps IS 'first and last of each run of ids that no row has: their transactions were rolled back';
+
 
 --
 -- Name: client_labels; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
@@ -424,6 +534,22 @@ COMMENT ON COLUMN client_directory.stakeholders.sort_key IS 'the client''s own, 
 
 
 --
+-- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
+
+
+--
+-- Name: audit_seals audit_seals_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (seal_number);
+
+
+--
 -- Name: client_labels client_labels_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -626,6 +752,20 @@ CREATE INDEX stakeholders_newest_idx ON client_directory.stakeholders USING btre
 
 
 --
+-- Name: audit_log audit_log_append_only; Type: TRIGGER; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON client_directory.audit_log FOR EACH STATEMENT EXECUTE FUNCTION client_directory.refuse_audit_change();
+
+
+--
+-- Name: audit_seals audit_seals_append_only; Type: TRIGGER; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TRIGGER audit_seals_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON client_directory.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION client_directory.refuse_audit_change();
+
+
+--
 -- Name: client_labels client_labels_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -655,6 +795,33 @@ ALTER TABLE ONLY client_directory.invitation_jobs
 
 ALTER TABLE ONLY client_directory.stakeholders
     ADD CONSTRAINT stakeholders_client_fkey FOREIGN KEY (organization_id, sort_key, client_id) REFERENCES client_directory.clients(organization_id, sort_key, client_id) ON UPDATE CASCADE ON DELETE CASCADE;
+
+
+--
+-- Name: audit_log; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log audit_log_append; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY audit_log_append ON client_directory.audit_log FOR INSERT TO client_directory WITH CHECK (((organization_id IS NULL) OR (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
+-- Name: audit_log audit_log_append_worker; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY audit_log_append_worker ON client_directory.audit_log FOR INSERT TO client_directory_worker WITH CHECK (true);
+
+
+--
+-- Name: audit_log audit_log_seal; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY audit_log_seal ON client_directory.audit_log FOR SELECT TO client_directory_worker USING (true);
 
 
 --
@@ -783,6 +950,35 @@ GRANT USAGE ON SCHEMA client_directory TO client_directory_worker;
 
 REVOKE ALL ON FUNCTION client_directory.demand_change(changed bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION client_directory.demand_change(changed bigint) TO client_directory;
+
+
+--
+-- Name: FUNCTION refuse_audit_change(); Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+REVOKE ALL ON FUNCTION client_directory.refuse_audit_change() FROM PUBLIC;
+
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT ON TABLE client_directory.audit_log TO client_directory;
+GRANT SELECT,INSERT ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT USAGE ON SEQUENCE client_directory.audit_log_audit_id_seq TO client_directory;
+
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT ON TABLE client_directory.audit_seals TO client_directory_worker;
 
 
 --

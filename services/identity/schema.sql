@@ -175,6 +175,21 @@ $$;
 ALTER FUNCTION identity.memberships_version_rises() OWNER TO identity_owner;
 
 --
+-- Name: refuse_audit_change(); Type: FUNCTION; Schema: identity; Owner: identity_owner
+--
+
+CREATE FUNCTION identity.refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'identity', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is only appended to' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+
+ALTER FUNCTION identity.refuse_audit_change() OWNER TO identity_owner;
+
+--
 -- Name: session_by_hash(bytea); Type: FUNCTION; Schema: identity; Owner: identity_owner
 --
 
@@ -230,6 +245,101 @@ ALTER TABLE identity.accounts OWNER TO identity_owner;
 --
 
 COMMENT ON COLUMN identity.accounts.professional IS 'works, worked, or is to work for an organisation';
+
+
+--
+-- Name: audit_log; Type: TABLE; Schema: identity; Owner: identity_owner
+--
+
+CREATE TABLE identity.audit_log (
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    audit_id bigint NOT NULL,
+    organization_id uuid,
+    actor_account uuid,
+    actor_service text NOT NULL,
+    acting_as text NOT NULL,
+    action text NOT NULL,
+    object_kind text NOT NULL,
+    object_id uuid,
+    request_id uuid,
+    detail jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_log_action_check CHECK (((char_length(action) >= 1) AND (char_length(action) <= 100))),
+    CONSTRAINT audit_log_detail_check CHECK ((octet_length((detail)::text) <= 4096))
+);
+
+ALTER TABLE ONLY identity.audit_log FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE identity.audit_log OWNER TO identity_owner;
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.audit_log.organization_id IS 'NULL for facts about a person';
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.audit_log.actor_account IS 'NULL when a service acted for nobody';
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.audit_log.acting_as IS 'hat and profile of the account, such as STAFF MANAGER';
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.audit_log.detail IS 'names of changed fields and the like; no personal data';
+
+
+--
+-- Name: audit_log_audit_id_seq; Type: SEQUENCE; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE identity.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME identity.audit_log_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: identity; Owner: identity_owner
+--
+
+CREATE TABLE identity.audit_seals (
+    seal_number bigint NOT NULL,
+    previous_hash bytea NOT NULL,
+    merkle_root bytea NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    gaps bigint[] NOT NULL,
+    row_count bigint NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    key_id text NOT NULL,
+    signature bytea NOT NULL
+);
+
+
+ALTER TABLE identity.audit_seals OWNER TO identity_owner;
+
+--
+-- Name: COLUMN audit_seals.gaps; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.audit_seals.gaps IS 'first and last of each run of ids that no row has: their transactions were rolled back';
 
 
 --
@@ -641,6 +751,22 @@ ALTER TABLE ONLY identity.accounts
 
 
 --
+-- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE ONLY identity.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
+
+
+--
+-- Name: audit_seals audit_seals_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE ONLY identity.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (seal_number);
+
+
+--
 -- Name: credentials credentials_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
 --
 
@@ -823,6 +949,20 @@ CREATE INDEX sign_in_failures_window_idx ON identity.sign_in_failures USING btre
 
 
 --
+-- Name: audit_log audit_log_append_only; Type: TRIGGER; Schema: identity; Owner: identity_owner
+--
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON identity.audit_log FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
+
+
+--
+-- Name: audit_seals audit_seals_append_only; Type: TRIGGER; Schema: identity; Owner: identity_owner
+--
+
+CREATE TRIGGER audit_seals_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON identity.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION identity.refuse_audit_change();
+
+
+--
 -- Name: invitations invitations_answer_final; Type: TRIGGER; Schema: identity; Owner: identity_owner
 --
 
@@ -886,6 +1026,33 @@ CREATE POLICY accounts_owner ON identity.accounts TO identity_owner USING (true)
 --
 
 CREATE POLICY accounts_person ON identity.accounts USING ((account_id = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid)) WITH CHECK ((account_id = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: audit_log; Type: ROW SECURITY; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE identity.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log audit_log_append; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY audit_log_append ON identity.audit_log FOR INSERT TO identity WITH CHECK (((organization_id IS NULL) OR (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
+-- Name: audit_log audit_log_append_worker; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY audit_log_append_worker ON identity.audit_log FOR INSERT TO identity_worker WITH CHECK (true);
+
+
+--
+-- Name: audit_log audit_log_seal; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY audit_log_seal ON identity.audit_log FOR SELECT TO identity_worker USING (true);
 
 
 --
@@ -1133,6 +1300,13 @@ GRANT ALL ON FUNCTION identity.memberships_version_rises() TO identity;
 
 
 --
+-- Name: FUNCTION refuse_audit_change(); Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+REVOKE ALL ON FUNCTION identity.refuse_audit_change() FROM PUBLIC;
+
+
+--
 -- Name: FUNCTION session_by_hash(p_token_hash bytea); Type: ACL; Schema: identity; Owner: identity_owner
 --
 
@@ -1145,6 +1319,28 @@ GRANT ALL ON FUNCTION identity.session_by_hash(p_token_hash bytea) TO identity;
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE identity.accounts TO identity;
+
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT ON TABLE identity.audit_log TO identity;
+GRANT SELECT,INSERT ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT USAGE ON SEQUENCE identity.audit_log_audit_id_seq TO identity;
+
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT SELECT,INSERT ON TABLE identity.audit_seals TO identity_worker;
 
 
 --

@@ -24,9 +24,119 @@ CREATE SCHEMA messaging;
 
 ALTER SCHEMA messaging OWNER TO messaging_owner;
 
+--
+-- Name: refuse_audit_change(); Type: FUNCTION; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE FUNCTION messaging.refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'messaging', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is only appended to' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+
+ALTER FUNCTION messaging.refuse_audit_change() OWNER TO messaging_owner;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
+
+--
+-- Name: audit_log; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.audit_log (
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    audit_id bigint NOT NULL,
+    organization_id uuid,
+    actor_account uuid,
+    actor_service text NOT NULL,
+    acting_as text NOT NULL,
+    action text NOT NULL,
+    object_kind text NOT NULL,
+    object_id uuid,
+    request_id uuid,
+    detail jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_log_action_check CHECK (((char_length(action) >= 1) AND (char_length(action) <= 100))),
+    CONSTRAINT audit_log_detail_check CHECK ((octet_length((detail)::text) <= 4096))
+);
+
+ALTER TABLE ONLY messaging.audit_log FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.audit_log OWNER TO messaging_owner;
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.audit_log.organization_id IS 'NULL for facts about a person';
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.audit_log.actor_account IS 'NULL when a service acted for nobody';
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.audit_log.acting_as IS 'hat and profile of the account, such as STAFF MANAGER';
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.audit_log.detail IS 'names of changed fields and the like; no personal data';
+
+
+--
+-- Name: audit_log_audit_id_seq; Type: SEQUENCE; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME messaging.audit_log_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.audit_seals (
+    seal_number bigint NOT NULL,
+    previous_hash bytea NOT NULL,
+    merkle_root bytea NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    gaps bigint[] NOT NULL,
+    row_count bigint NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    key_id text NOT NULL,
+    signature bytea NOT NULL
+);
+
+
+ALTER TABLE messaging.audit_seals OWNER TO messaging_owner;
+
+--
+-- Name: COLUMN audit_seals.gaps; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.audit_seals.gaps IS 'first and last of each run of ids that no row has: their transactions were rolled back';
+
 
 --
 -- Name: delivery_attempts; Type: TABLE; Schema: messaging; Owner: messaging_owner
@@ -294,6 +404,22 @@ CREATE TABLE messaging.schema_migrations (
 ALTER TABLE messaging.schema_migrations OWNER TO messaging_owner;
 
 --
+-- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
+
+
+--
+-- Name: audit_seals audit_seals_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (seal_number);
+
+
+--
 -- Name: delivery_attempts delivery_attempts_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
 --
 
@@ -372,11 +498,52 @@ CREATE INDEX messages_record_idx ON messaging.messages USING btree (organization
 
 
 --
+-- Name: audit_log audit_log_append_only; Type: TRIGGER; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON messaging.audit_log FOR EACH STATEMENT EXECUTE FUNCTION messaging.refuse_audit_change();
+
+
+--
+-- Name: audit_seals audit_seals_append_only; Type: TRIGGER; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TRIGGER audit_seals_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON messaging.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION messaging.refuse_audit_change();
+
+
+--
 -- Name: delivery_attempts delivery_attempts_message_fkey; Type: FK CONSTRAINT; Schema: messaging; Owner: messaging_owner
 --
 
 ALTER TABLE ONLY messaging.delivery_attempts
     ADD CONSTRAINT delivery_attempts_message_fkey FOREIGN KEY (organization_id, message_id) REFERENCES messaging.messages(organization_id, message_id);
+
+
+--
+-- Name: audit_log; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log audit_log_append; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY audit_log_append ON messaging.audit_log FOR INSERT TO messaging WITH CHECK (((organization_id IS NULL) OR (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
+-- Name: audit_log audit_log_append_worker; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY audit_log_append_worker ON messaging.audit_log FOR INSERT TO messaging_worker WITH CHECK (true);
+
+
+--
+-- Name: audit_log audit_log_seal; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY audit_log_seal ON messaging.audit_log FOR SELECT TO messaging_worker USING (true);
 
 
 --
@@ -458,6 +625,35 @@ CREATE POLICY messages_worker ON messaging.messages TO messaging_worker USING (t
 
 GRANT USAGE ON SCHEMA messaging TO messaging;
 GRANT USAGE ON SCHEMA messaging TO messaging_worker;
+
+
+--
+-- Name: FUNCTION refuse_audit_change(); Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+REVOKE ALL ON FUNCTION messaging.refuse_audit_change() FROM PUBLIC;
+
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT ON TABLE messaging.audit_log TO messaging;
+GRANT SELECT,INSERT ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT USAGE ON SEQUENCE messaging.audit_log_audit_id_seq TO messaging;
+
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT ON TABLE messaging.audit_seals TO messaging_worker;
 
 
 --

@@ -24,9 +24,119 @@ CREATE SCHEMA organization;
 
 ALTER SCHEMA organization OWNER TO organization_owner;
 
+--
+-- Name: refuse_audit_change(); Type: FUNCTION; Schema: organization; Owner: organization_owner
+--
+
+CREATE FUNCTION organization.refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'organization', 'pg_temp'
+    AS $$
+BEGIN
+  RAISE EXCEPTION 'the audit log is only appended to' USING ERRCODE = 'insufficient_privilege';
+END $$;
+
+
+ALTER FUNCTION organization.refuse_audit_change() OWNER TO organization_owner;
+
 SET default_tablespace = '';
 
 SET default_table_access_method = heap;
+
+--
+-- Name: audit_log; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.audit_log (
+    transaction_id xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    audit_id bigint NOT NULL,
+    organization_id uuid,
+    actor_account uuid,
+    actor_service text NOT NULL,
+    acting_as text NOT NULL,
+    action text NOT NULL,
+    object_kind text NOT NULL,
+    object_id uuid,
+    request_id uuid,
+    detail jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT audit_log_action_check CHECK (((char_length(action) >= 1) AND (char_length(action) <= 100))),
+    CONSTRAINT audit_log_detail_check CHECK ((octet_length((detail)::text) <= 4096))
+);
+
+ALTER TABLE ONLY organization.audit_log FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.audit_log OWNER TO organization_owner;
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.audit_log.organization_id IS 'NULL for facts about a person';
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.audit_log.actor_account IS 'NULL when a service acted for nobody';
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.audit_log.acting_as IS 'hat and profile of the account, such as STAFF MANAGER';
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.audit_log.detail IS 'names of changed fields and the like; no personal data';
+
+
+--
+-- Name: audit_log_audit_id_seq; Type: SEQUENCE; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.audit_log ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME organization.audit_log_audit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
+--
+-- Name: audit_seals; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.audit_seals (
+    seal_number bigint NOT NULL,
+    previous_hash bytea NOT NULL,
+    merkle_root bytea NOT NULL,
+    first_id bigint NOT NULL,
+    last_id bigint NOT NULL,
+    gaps bigint[] NOT NULL,
+    row_count bigint NOT NULL,
+    sealed_at timestamp with time zone NOT NULL,
+    key_id text NOT NULL,
+    signature bytea NOT NULL
+);
+
+
+ALTER TABLE organization.audit_seals OWNER TO organization_owner;
+
+--
+-- Name: COLUMN audit_seals.gaps; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.audit_seals.gaps IS 'first and last of each run of ids that no row has: their transactions were rolled back';
+
 
 --
 -- Name: branches; Type: TABLE; Schema: organization; Owner: organization_owner
@@ -361,6 +471,22 @@ CREATE TABLE organization.schema_migrations (
 ALTER TABLE organization.schema_migrations OWNER TO organization_owner;
 
 --
+-- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (audit_id);
+
+
+--
+-- Name: audit_seals audit_seals_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (seal_number);
+
+
+--
 -- Name: branches branches_name_key; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
@@ -479,6 +605,20 @@ CREATE INDEX idempotency_created_at_idx ON organization.idempotency USING brin (
 
 
 --
+-- Name: audit_log audit_log_append_only; Type: TRIGGER; Schema: organization; Owner: organization_owner
+--
+
+CREATE TRIGGER audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON organization.audit_log FOR EACH STATEMENT EXECUTE FUNCTION organization.refuse_audit_change();
+
+
+--
+-- Name: audit_seals audit_seals_append_only; Type: TRIGGER; Schema: organization; Owner: organization_owner
+--
+
+CREATE TRIGGER audit_seals_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON organization.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION organization.refuse_audit_change();
+
+
+--
 -- Name: branches branches_organization_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
@@ -516,6 +656,33 @@ ALTER TABLE ONLY organization.employee_jobs
 
 ALTER TABLE ONLY organization.employees
     ADD CONSTRAINT employees_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization.organizations(organization_id);
+
+
+--
+-- Name: audit_log; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.audit_log ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: audit_log audit_log_append; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY audit_log_append ON organization.audit_log FOR INSERT TO organization WITH CHECK (((organization_id IS NULL) OR (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
+-- Name: audit_log audit_log_append_worker; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY audit_log_append_worker ON organization.audit_log FOR INSERT TO organization_worker WITH CHECK (true);
+
+
+--
+-- Name: audit_log audit_log_seal; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY audit_log_seal ON organization.audit_log FOR SELECT TO organization_worker USING (true);
 
 
 --
@@ -636,6 +803,35 @@ CREATE POLICY organizations_tenant ON organization.organizations USING ((organiz
 
 GRANT USAGE ON SCHEMA organization TO organization;
 GRANT USAGE ON SCHEMA organization TO organization_worker;
+
+
+--
+-- Name: FUNCTION refuse_audit_change(); Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+REVOKE ALL ON FUNCTION organization.refuse_audit_change() FROM PUBLIC;
+
+
+--
+-- Name: TABLE audit_log; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT ON TABLE organization.audit_log TO organization;
+GRANT SELECT,INSERT ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT USAGE ON SEQUENCE organization.audit_log_audit_id_seq TO organization;
+
+
+--
+-- Name: TABLE audit_seals; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT ON TABLE organization.audit_seals TO organization_worker;
 
 
 --
