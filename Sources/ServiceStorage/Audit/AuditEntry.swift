@@ -1,6 +1,7 @@
+import CommonAPI
 public import Foundation
 public import GRPC
-public import ServiceKit
+import ServiceKit
 
 /// One act, as the audit log keeps it: who did what to what, and when the database says.
 ///
