@@ -177,7 +177,9 @@ let package = Package(
     library("MessagingAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
     library("BenchAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
     library("InteropAPI", ["GRPC", "Protobuf", "CommonAPI", "CProtos", "CProtobufC"]),
-    library("Feed", ["Postgres", "GRPC", "Protobuf", "CommonAPI", logging]),
+    library(
+      "Feed",
+      ["Postgres", "GRPC", "Protobuf", "CommonAPI", "ServiceKit", "ServiceStorage", logging]),
     library(
       "ServiceKit",
       [
@@ -187,8 +189,7 @@ let package = Package(
     library(
       "ServiceStorage",
       [
-        "Postgres", "Feed", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle,
-        crypto,
+        "Postgres", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle, crypto,
       ]),
 
     library("ReflectionClient", ["GRPC", "Protobuf", "CommonAPI"]),
@@ -207,7 +208,7 @@ let package = Package(
       "Operator",
       [
         "GRPC", "Protobuf", "CommonAPI", "ReflectionClient", "Postgres", "Feed", "ServiceKit",
-        logging, arguments, lifecycle, signals,
+        "ServiceStorage", logging, arguments, lifecycle, signals,
       ] + everyAPI),
     executable(
       "LoadTest",
@@ -253,7 +254,12 @@ let package = Package(
       "GRPCTests",
       ["GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", nio, nioPosix, nioSSL, logging]),
     tests("PostgresTests", ["Postgres", "TestKit", logging]),
-    tests("FeedTests", ["Feed", "Postgres", "GRPC", "CommonAPI", "Protobuf", "TestKit", logging]),
+    tests(
+      "FeedTests",
+      [
+        "Feed", "Postgres", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", "ServiceStorage",
+        "TestKit", logging,
+      ]),
     tests(
       "ServiceKitTests",
       [

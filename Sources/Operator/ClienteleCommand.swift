@@ -8,6 +8,6 @@ struct ClienteleCommand: AsyncParsableCommand {
     abstract: "Runs, migrates, examines and calls Clientele's services.",
     subcommands: [
       DevCommand.self, MigrateCommand.self, DoctorCommand.self, HealthCommand.self,
-      CallCommand.self, ListCommand.self, RestartCommand.self,
+      CallCommand.self, ListCommand.self, RestartCommand.self, AlertsCommand.self,
     ])
 }

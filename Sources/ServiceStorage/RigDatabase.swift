@@ -32,6 +32,7 @@ extension Rig {
     try database.start()
     let pool = role == .service ? "service" : "worker"
     tell { PoolFigures.samples(await database.statistics(), of: pool) }
+    if role == .worker { tell { await Alerts(database: database).samples() } }
     return database
   }
 }

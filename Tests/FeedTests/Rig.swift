@@ -20,20 +20,13 @@ struct Rig: Sendable {
 
   /// Runs a test with everything up.
   static func with(_ body: @Sendable (Rig) async throws -> Void) async throws {
-    // The statements every service copies into its first migration, from a service that did.
-    let shared = try String(
-      contentsOf: Checkout.root.appending(
-        path: "services/organization/migrations/0001_news_and_retries.sql"), encoding: .utf8
-    ).replacing("organization_worker", with: "sample_worker")
-      .replacing("TO organization\n", with: "TO sample\n")
-      .replacing("FROM organization;", with: "FROM sample;")
-      .replacing("TO organization;", with: "TO sample;")
+    let shared = try Self.sharedMigrations.map(Self.migration)
     let effects = """
       create table effects (event_kind text not null, aggregate_id uuid not null);
       """
     try await withCluster { cluster in
       try await withDatabase(
-        schemas: [.sample([shared, effects])], cluster: cluster.connection
+        schemas: [.sample(shared + [effects])], cluster: cluster.connection
       ) { database in
         let server = FeedServer(database: try database.database(role: "sample_worker"))
         let channel = InProcessChannel(services: [.feedService(server)])
@@ -42,6 +35,19 @@ struct Rig: Sendable {
             database: database, pool: try database.database(), server: server, channel: channel))
       }
     }
+  }
+
+  /// The statements every service copies into its migrations, from a service that did.
+  private static let sharedMigrations = ["0001_news_and_retries", "0007_alerts"]
+
+  private static func migration(_ name: String) throws -> String {
+    try String(
+      contentsOf: Checkout.root.appending(path: "services/organization/migrations/\(name).sql"),
+      encoding: .utf8
+    ).replacing("organization_worker", with: "sample_worker")
+      .replacing("TO organization\n", with: "TO sample\n")
+      .replacing("FROM organization;", with: "FROM sample;")
+      .replacing("TO organization;", with: "TO sample;")
   }
 
   /// Announces something and answers what it happened to.

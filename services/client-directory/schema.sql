@@ -62,6 +62,38 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: alerts; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.alerts (
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail text NOT NULL,
+    raised_at timestamp with time zone DEFAULT now() NOT NULL,
+    cleared_at timestamp with time zone,
+    CONSTRAINT alerts_detail_check CHECK ((char_length(detail) <= 1000)),
+    CONSTRAINT alerts_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT alerts_subject_check CHECK (((char_length(subject) >= 1) AND (char_length(subject) <= 200)))
+);
+
+
+ALTER TABLE client_directory.alerts OWNER TO client_directory_owner;
+
+--
+-- Name: TABLE alerts; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON TABLE client_directory.alerts IS 'no tenant''s, and without personal data; open while cleared_at is NULL';
+
+
+--
+-- Name: COLUMN alerts.subject; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.alerts.subject IS 'what it is about, such as a feed''s source or a job''s queue';
+
+
+--
 -- Name: audit_log; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -534,6 +566,14 @@ COMMENT ON COLUMN client_directory.stakeholders.sort_key IS 'the client''s own, 
 
 
 --
+-- Name: alerts alerts_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (kind, subject, raised_at);
+
+
+--
 -- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -651,6 +691,13 @@ ALTER TABLE ONLY client_directory.schema_migrations
 
 ALTER TABLE ONLY client_directory.stakeholders
     ADD CONSTRAINT stakeholders_pkey PRIMARY KEY (organization_id, client_id, employee_id);
+
+
+--
+-- Name: alerts_open_key; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE UNIQUE INDEX alerts_open_key ON client_directory.alerts USING btree (kind, subject) WHERE (cleared_at IS NULL);
 
 
 --
@@ -957,6 +1004,14 @@ GRANT ALL ON FUNCTION client_directory.demand_change(changed bigint) TO client_d
 --
 
 REVOKE ALL ON FUNCTION client_directory.refuse_audit_change() FROM PUBLIC;
+
+
+--
+-- Name: TABLE alerts; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE client_directory.alerts TO client_directory;
+GRANT SELECT,INSERT,UPDATE ON TABLE client_directory.alerts TO client_directory_worker;
 
 
 --

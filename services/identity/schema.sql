@@ -248,6 +248,38 @@ COMMENT ON COLUMN identity.accounts.professional IS 'works, worked, or is to wor
 
 
 --
+-- Name: alerts; Type: TABLE; Schema: identity; Owner: identity_owner
+--
+
+CREATE TABLE identity.alerts (
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail text NOT NULL,
+    raised_at timestamp with time zone DEFAULT now() NOT NULL,
+    cleared_at timestamp with time zone,
+    CONSTRAINT alerts_detail_check CHECK ((char_length(detail) <= 1000)),
+    CONSTRAINT alerts_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT alerts_subject_check CHECK (((char_length(subject) >= 1) AND (char_length(subject) <= 200)))
+);
+
+
+ALTER TABLE identity.alerts OWNER TO identity_owner;
+
+--
+-- Name: TABLE alerts; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON TABLE identity.alerts IS 'no tenant''s, and without personal data; open while cleared_at is NULL';
+
+
+--
+-- Name: COLUMN alerts.subject; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.alerts.subject IS 'what it is about, such as a feed''s source or a job''s queue';
+
+
+--
 -- Name: audit_log; Type: TABLE; Schema: identity; Owner: identity_owner
 --
 
@@ -751,6 +783,14 @@ ALTER TABLE ONLY identity.accounts
 
 
 --
+-- Name: alerts alerts_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE ONLY identity.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (kind, subject, raised_at);
+
+
+--
 -- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
 --
 
@@ -876,6 +916,13 @@ ALTER TABLE ONLY identity.sessions
 
 ALTER TABLE ONLY identity.sign_in_failures
     ADD CONSTRAINT sign_in_failures_pkey PRIMARY KEY (subject);
+
+
+--
+-- Name: alerts_open_key; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE UNIQUE INDEX alerts_open_key ON identity.alerts USING btree (kind, subject) WHERE (cleared_at IS NULL);
 
 
 --
@@ -1319,6 +1366,14 @@ GRANT ALL ON FUNCTION identity.session_by_hash(p_token_hash bytea) TO identity;
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE identity.accounts TO identity;
+
+
+--
+-- Name: TABLE alerts; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE identity.alerts TO identity;
+GRANT SELECT,INSERT,UPDATE ON TABLE identity.alerts TO identity_worker;
 
 
 --

@@ -44,6 +44,38 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: alerts; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.alerts (
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail text NOT NULL,
+    raised_at timestamp with time zone DEFAULT now() NOT NULL,
+    cleared_at timestamp with time zone,
+    CONSTRAINT alerts_detail_check CHECK ((char_length(detail) <= 1000)),
+    CONSTRAINT alerts_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT alerts_subject_check CHECK (((char_length(subject) >= 1) AND (char_length(subject) <= 200)))
+);
+
+
+ALTER TABLE messaging.alerts OWNER TO messaging_owner;
+
+--
+-- Name: TABLE alerts; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON TABLE messaging.alerts IS 'no tenant''s, and without personal data; open while cleared_at is NULL';
+
+
+--
+-- Name: COLUMN alerts.subject; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.alerts.subject IS 'what it is about, such as a feed''s source or a job''s queue';
+
+
+--
 -- Name: audit_log; Type: TABLE; Schema: messaging; Owner: messaging_owner
 --
 
@@ -404,6 +436,14 @@ CREATE TABLE messaging.schema_migrations (
 ALTER TABLE messaging.schema_migrations OWNER TO messaging_owner;
 
 --
+-- Name: alerts alerts_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (kind, subject, raised_at);
+
+
+--
 -- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
 --
 
@@ -481,6 +521,13 @@ ALTER TABLE ONLY messaging.messages
 
 ALTER TABLE ONLY messaging.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: alerts_open_key; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE UNIQUE INDEX alerts_open_key ON messaging.alerts USING btree (kind, subject) WHERE (cleared_at IS NULL);
 
 
 --
@@ -632,6 +679,14 @@ GRANT USAGE ON SCHEMA messaging TO messaging_worker;
 --
 
 REVOKE ALL ON FUNCTION messaging.refuse_audit_change() FROM PUBLIC;
+
+
+--
+-- Name: TABLE alerts; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE messaging.alerts TO messaging;
+GRANT SELECT,INSERT,UPDATE ON TABLE messaging.alerts TO messaging_worker;
 
 
 --

@@ -44,6 +44,38 @@ SET default_tablespace = '';
 SET default_table_access_method = heap;
 
 --
+-- Name: alerts; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.alerts (
+    kind text NOT NULL,
+    subject text NOT NULL,
+    detail text NOT NULL,
+    raised_at timestamp with time zone DEFAULT now() NOT NULL,
+    cleared_at timestamp with time zone,
+    CONSTRAINT alerts_detail_check CHECK ((char_length(detail) <= 1000)),
+    CONSTRAINT alerts_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT alerts_subject_check CHECK (((char_length(subject) >= 1) AND (char_length(subject) <= 200)))
+);
+
+
+ALTER TABLE organization.alerts OWNER TO organization_owner;
+
+--
+-- Name: TABLE alerts; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON TABLE organization.alerts IS 'no tenant''s, and without personal data; open while cleared_at is NULL';
+
+
+--
+-- Name: COLUMN alerts.subject; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.alerts.subject IS 'what it is about, such as a feed''s source or a job''s queue';
+
+
+--
 -- Name: audit_log; Type: TABLE; Schema: organization; Owner: organization_owner
 --
 
@@ -471,6 +503,14 @@ CREATE TABLE organization.schema_migrations (
 ALTER TABLE organization.schema_migrations OWNER TO organization_owner;
 
 --
+-- Name: alerts alerts_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.alerts
+    ADD CONSTRAINT alerts_pkey PRIMARY KEY (kind, subject, raised_at);
+
+
+--
 -- Name: audit_log audit_log_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
@@ -588,6 +628,13 @@ ALTER TABLE ONLY organization.organizations
 
 ALTER TABLE ONLY organization.schema_migrations
     ADD CONSTRAINT schema_migrations_pkey PRIMARY KEY (version);
+
+
+--
+-- Name: alerts_open_key; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE UNIQUE INDEX alerts_open_key ON organization.alerts USING btree (kind, subject) WHERE (cleared_at IS NULL);
 
 
 --
@@ -810,6 +857,14 @@ GRANT USAGE ON SCHEMA organization TO organization_worker;
 --
 
 REVOKE ALL ON FUNCTION organization.refuse_audit_change() FROM PUBLIC;
+
+
+--
+-- Name: TABLE alerts; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE organization.alerts TO organization;
+GRANT SELECT,INSERT,UPDATE ON TABLE organization.alerts TO organization_worker;
 
 
 --
