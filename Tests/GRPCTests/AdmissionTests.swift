@@ -113,7 +113,7 @@ import Testing
     var order: [UInt64] = []
     for _ in 0..<3 {
       admission.end(took: 0, slowness: nil, 0)
-      if let next = admission.next(0) { order.append(next) }
+      if let next = admission.next(0) { order.append(next.id) }
     }
     #expect(order == [4, 6, 3])
   }
@@ -130,7 +130,7 @@ import Testing
     // Only those of the last five milliseconds are left.
     #expect(admission.overdue(now) == Array(1...48))
     admission.end(took: 0, slowness: nil, now)
-    #expect(admission.next(now) == 50)
+    #expect(admission.next(now)?.id == 50)
   }
 
   @Test("a short burst waits for as long as an interval, and nobody is refused")
@@ -141,7 +141,7 @@ import Testing
     let now = 90 * Self.millisecond
     #expect(admission.overdue(now).isEmpty)
     admission.end(took: 0, slowness: nil, now)
-    #expect(admission.next(now) == 1)
+    #expect(admission.next(now)?.id == 1)
   }
 
   @Test("a loop that rests now and then refuses nothing; one that does not, what lay too long")
@@ -154,6 +154,30 @@ import Testing
     #expect(!admission.isTooLate(.sheddablePlus, lay: 5 * Self.millisecond, busyFor: busy))
     #expect(!admission.isTooLate(.critical, lay: lay, busyFor: busy))
     #expect(!admission.isTooLate(.criticalPlus, lay: .max / 2, busyFor: busy))
+  }
+
+  @Test("those who are ready begin by rank, then as they came, and know how long that takes")
+  func ready() {
+    var ready = ReadyQueue()
+    for (id, rank) in [(1, .sheddable), (2, .critical), (3, .sheddablePlus), (4, .critical)]
+      as [(UInt64, Criticality)]
+    {
+      ready.append(id, rank)
+    }
+    #expect(ready.length(.sheddable) == 0)
+    ready.note(4, took: 8 * Self.millisecond)
+    ready.note(0, took: 90 * Self.millisecond)
+    #expect(ready.length(.sheddable) == 8 * Self.millisecond)
+    #expect(ready.length(.sheddablePlus) == 6 * Self.millisecond)
+    #expect(ready.length(.critical) == 4 * Self.millisecond)
+    #expect(ready.length(.criticalPlus) == 0)
+    #expect((0..<5).map { _ in ready.popFirst() } == [2, 4, 3, 1, nil])
+    // Never empty for long, and in order all the same.
+    for id in 0..<1_000 as Range<UInt64> {
+      ready.append(id, .sheddablePlus)
+      if id >= 100 { #expect(ready.popFirst() == id - 100) }
+    }
+    #expect(ready.count == 100 && !ready.isEmpty)
   }
 
   /// What may become of a call.
@@ -208,7 +232,7 @@ import Testing
         let isLate = admission.lookAgain(now).map { $0 < now } ?? false
         #expect(!isLate)
       }
-      while let id = admission.next(now) {
+      while let id = admission.next(now)?.id {
         let best = all(.waits).compactMap { fates[$0]?.rank }.max()
         #expect(fates[id].map { $0.fate == .waits && $0.rank == best } == true)
         fates[id]?.fate = .atWork

@@ -2,6 +2,7 @@ import BenchAPI
 import CommonAPI
 import Glibc
 import Protobuf
+import Synchronization
 import Testing
 
 @testable import GRPC
@@ -96,6 +97,41 @@ import Testing
       _ = try await first.value
       #expect(await eventually { server.callsInFlight == 0 })
       _ = try await EchoClient(channel).unary(EchoRequest())
+    }
+  }
+
+  @Test("a busy loop looks at its sockets between handlers, not after all of them")
+  func turns() async throws {
+    let begun = Atomic(0)
+    let isAnswered = Atomic(false)
+    var settings = ServerSettings()
+    settings.admission.interval = .zero
+    settings.admission.loopTarget = .seconds(60)
+    settings.defaultDeadline = .seconds(20)
+    // Keeps the loop for longer than a turn, until somebody else was answered.
+    let service = echo { _, _ in
+      begun.wrappingAdd(1, ordering: .relaxed)
+      let end = Deadline.after(.milliseconds(50))
+      while !isAnswered.load(ordering: .relaxed), !end.hasPassed {}
+      return EchoResponse()
+    }
+    try await withServer([service], settings: settings) { server, channel, port in
+      // Connected already.
+      _ = try await HealthClient(channel).check(HealthCheckRequest())
+      let peer = try await RawPeer.connect(port: port)
+      let streams = stride(from: 1, to: 201, by: 2).map { UInt32($0) }
+      peer.send(
+        RawPeer.opening
+          + streams.flatMap {
+            RawPeer.request(stream: $0) + RawPeer.data(stream: $0, empty, end: true)
+          })
+      #expect(await eventually { begun.load(ordering: .relaxed) > 0 })
+      _ = try await HealthClient(channel).check(HealthCheckRequest())
+      #expect(begun.load(ordering: .relaxed) < streams.count)
+      isAnswered.store(true, ordering: .relaxed)
+      #expect(await eventually { streams.allSatisfy { peer.ended(stream: $0) } })
+      #expect(gauge(server, "grpc_server_queue") == 0 && server.callsInFlight == 0)
+      peer.close()
     }
   }
 

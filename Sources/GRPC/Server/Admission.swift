@@ -24,8 +24,12 @@ public struct AdmissionSettings: Sendable, Hashable {
   /// With calls kept waiting for longer than `interval`, none waits longer than this.
   public var target = Duration.milliseconds(5)
   /// With the event loop busy without a rest for longer than `interval`, calls that it gets to
-  /// later than this are refused unread, but for the first `least` of each of its turns.
+  /// later than this, or would begin later, are refused unread, but for the first `least` of each of
+  /// its turns.
   public var loopTarget = Duration.milliseconds(20)
+  /// With the event loop as busy, it looks at its sockets after having begun handlers for this long:
+  /// whoever is to be refused waits for them no longer.
+  public var turn = Duration.milliseconds(2)
   /// How long calls may be kept waiting before that counts as overload.
   public var interval = Duration.milliseconds(100)
   /// The limit comes down when calls take this many times what they take with the server at ease…
@@ -168,7 +172,7 @@ struct Admission {
   // MARK: Queue
 
   /// The next call to begin, which then is at work; nil when none waits or no place is free.
-  mutating func next(_ now: Int64) -> UInt64? {
+  mutating func next(_ now: Int64) -> Waiting? {
     guard atWork < limit, !queue.isEmpty else { return nil }
     let isOverloaded = isOverloaded(now)
     var best = 0
@@ -179,7 +183,7 @@ struct Admission {
     }
     let chosen = queue.remove(at: best)
     atWork &+= 1
-    return chosen.id
+    return chosen
   }
 
   /// Takes those out that have waited for too long.
@@ -206,8 +210,8 @@ struct Admission {
 
   // MARK: The loop itself
 
-  /// Whether a call whose bytes have lain in the socket for this long should be refused: so when the
-  /// loop has had no rest for an interval, and gets to what arrives later than the target.
+  /// Whether a call that has lain in the socket and would wait for its turn for this long should be
+  /// refused: so when the loop has had no rest for an interval, and it is longer than the target.
   func isTooLate(_ rank: Criticality, lay: Int64, busyFor: Int64) -> Bool {
     guard busyFor > interval else { return false }
     switch rank {

@@ -17,6 +17,7 @@ final class ServerCore: Sendable {
   /// What a caller gets whose call is refused for the load.
   let overloaded: FieldBlock
   let overloadAfter: Int64
+  let turnNanoseconds: Int64
   /// The method that holds no place for as long as it is answered; -1 without.
   let watchRoute: Int
   /// Methods from this one on belong to the server itself: whoever may connect may call them.
@@ -45,6 +46,7 @@ final class ServerCore: Sendable {
     let paths = router.handlers.map(\.method.path)
     ranks = paths.map { settings.criticality[$0] ?? .sheddablePlus }
     overloadAfter = settings.admission.interval.clampedNanoseconds
+    turnNanoseconds = settings.admission.turn.clampedNanoseconds
     watchRoute = paths.lastIndex { $0 == HealthStatus.watchPath } ?? -1
     var pushback = Metadata()
     let milliseconds = settings.admission.pushback.clampedNanoseconds / 1_000_000

@@ -35,6 +35,9 @@ final class ServerLoop: @unchecked Sendable {
   private var waiters: [UInt64: Waiter] = [:]
   private var lastID: UInt64 = 0
   private var isStarting = false
+  /// Calls with a place whose handlers begin once the loop has looked at its sockets again.
+  private var ready = ReadyQueue()
+  private var isReadyScheduled = false
   private var look: Scheduled<Void>?
   private var lookAt = Int64.max
   private var heldBytes = 0
@@ -46,11 +49,15 @@ final class ServerLoop: @unchecked Sendable {
   let limitFigure = Atomic(0)
   let queueFigure = Atomic(0)
 
-  /// Calls that came in this turn of a busy loop.
+  /// Calls that came in this turn of a busy loop, and since when it has begun handlers.
   private var callsOfTurn = 0
+  private var isInTurn = false
+  private var turnBegan: Int64 = 0
 
   /// With nothing to read for as long as this, the loop has rested.
   private static let rest: Int64 = 200_000
+  /// Until the next handlers begin, so that sockets come first; with nothing to read it is wasted.
+  private static let breath = TimeAmount.microseconds(50)
 
   init(_ loop: any EventLoop, core: ServerCore) {
     self.loop = loop
@@ -72,7 +79,7 @@ final class ServerLoop: @unchecked Sendable {
 
   /// Something was read then.
   func noteRead(at moment: Int64) {
-    if moment &- clock > Self.rest { busySince = moment }
+    if moment &- clock > Self.rest, ready.isEmpty { busySince = moment }
     if moment > clock { clock = moment }
   }
 
@@ -88,9 +95,13 @@ final class ServerLoop: @unchecked Sendable {
     if busyFor > core.overloadAfter {
       // On average it lay there for half of the time in which nobody looked.
       let lay = (clock &- readAt) &+ max(0, readAt &- max(before, busySince)) / 2
-      countInTurn()
-      if callsOfTurn > core.settings.admission.least,
-        admission.isTooLate(core.ranks[route], lay: lay, busyFor: busyFor)
+      openTurn()
+      callsOfTurn &+= 1
+      // The first few are never too late: where only few come, somebody else keeps the processor,
+      // and refusing them would help nobody.
+      if callsOfTurn &+ ready.count > core.settings.admission.least,
+        admission.isTooLate(
+          core.ranks[route], lay: lay &+ ready.length(core.ranks[route]), busyFor: busyFor)
       {
         return .queueTime
       }
@@ -98,12 +109,23 @@ final class ServerLoop: @unchecked Sendable {
     return admission.isFull(for: core.ranks[route], clock) ? .queue : nil
   }
 
-  /// The first few calls of a turn are never too late: where only few come, somebody else keeps
-  /// the processor, and refusing them would help nobody.
-  private func countInTurn() {
-    callsOfTurn &+= 1
-    guard callsOfTurn == 1 else { return }
-    loop.execute { self.callsOfTurn = 0 }
+  /// The loop looks at its sockets; what it does for what it finds there ends with the turn.
+  private func openTurn() {
+    guard !isInTurn else { return }
+    isInTurn = true
+    turnBegan = tick()
+    loop.execute {
+      self.isInTurn = false
+      self.callsOfTurn = 0
+    }
+  }
+
+  /// False when whoever else has written to the loop should be looked at before another handler
+  /// begins, above all those who will be refused.
+  private var mayBeginNow: Bool {
+    guard clock &- busySince > core.overloadAfter else { return true }
+    openTurn()
+    return ready.isEmpty && clock &- turnBegan < core.turnNanoseconds
   }
 
   /// A call's handler could begin.
@@ -115,7 +137,11 @@ final class ServerLoop: @unchecked Sendable {
     lastID &+= 1
     switch admission.arrive(lastID, core.ranks[call.route], clock) {
     case .start:
-      return .begins
+      if mayBeginNow { return .begins }
+      call.waitingID = lastID
+      waiters[lastID] = Waiter(connection: connection, stream: call.stream)
+      makeReady(lastID, core.ranks[call.route])
+      return .waits
     case .refuse:
       core.bounds.add(.queue)
       return .refused
@@ -158,15 +184,44 @@ final class ServerLoop: @unchecked Sendable {
     isStarting = true
     let now = tick()
     for id in admission.overdue(now) { refuse(id, .queueTime) }
-    while let id = admission.next(now) {
-      if let waiter = waiters.removeValue(forKey: id), waiter.connection.begin(waiter.stream) {
-        continue
-      }
-      admission.end(took: 0, slowness: nil, now)
+    while let next = admission.next(now) {
+      if mayBeginNow { begin(next.id) } else { makeReady(next.id, next.rank) }
     }
     isStarting = false
     publish()
     lookAgain()
+  }
+
+  /// Begins the handler of a call that has been given a place.
+  private func begin(_ id: UInt64) {
+    if let waiter = waiters.removeValue(forKey: id), waiter.connection.begin(waiter.stream) {
+      return
+    }
+    admission.end(took: 0, slowness: nil, clock)
+  }
+
+  private func makeReady(_ id: UInt64, _ rank: Criticality) {
+    ready.append(id, rank)
+    guard !isReadyScheduled else { return }
+    isReadyScheduled = true
+    loop.execute { self.runReady() }
+  }
+
+  /// Begins handlers for the length of a turn, and goes on after the sockets have been looked at.
+  private func runReady() {
+    turnBegan = tick()
+    var begun: Int64 = 0
+    while clock &- turnBegan < core.turnNanoseconds, let id = ready.popFirst() {
+      begin(id)
+      begun &+= 1
+      _ = tick()
+    }
+    ready.note(begun, took: clock &- turnBegan)
+    publish()
+    isReadyScheduled = !ready.isEmpty
+    guard isReadyScheduled else { return }
+    // Behind what those just begun have to say. Whatever is only executed comes before any socket.
+    loop.execute { self.loop.scheduleTask(in: Self.breath) { self.runReady() } }
   }
 
   private func refuse(_ id: UInt64, _ bound: ServerBound) {
