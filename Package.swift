@@ -201,14 +201,15 @@ let package = Package(
     executable(
       "ServiceBench",
       [
-        nio, nioPosix, "GRPC", "CommonAPI", "IdentityAPI", "ClientDirectoryAPI", "ServiceKit",
-        logging, arguments,
-      ]),
+        nio, nioPosix, "GRPC", "CommonAPI", "ServiceKit", logging, arguments,
+      ] + everyAPI),
     executable(
       "Operator",
       [
         "GRPC", "Protobuf", "CommonAPI", "ReflectionClient", "Postgres", "Feed", "ServiceKit",
-        "ServiceStorage", logging, arguments, lifecycle, signals,
+        "ServiceStorage",
+        // What a seed must know as the services do: how passwords are kept, what profiles permit.
+        "IdentityCore", "OrganizationCore", logging, arguments, lifecycle, signals,
       ] + everyAPI),
     executable(
       "LoadTest",
@@ -289,6 +290,12 @@ let package = Package(
       ] + everyAPI,
       path: "tools/fuzz/Sources", exclude: ["Entry"],
       swiftSettings: strict + [.define("FUZZ_EDGE")]),
+    tests(
+      "OperatorTests",
+      [
+        "Operator", "IdentityCore", "OrganizationCore", "ClientDirectoryCore", "MessagingCore",
+        "TestKit", "GRPC", "CommonAPI", "ServiceKit", "Postgres", logging,
+      ] + everyAPI),
     tests("TidyTests", []),
   ] + services.flatMap(\.targets)
 )

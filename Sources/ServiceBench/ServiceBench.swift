@@ -4,13 +4,16 @@ import CommonAPI
 import Foundation
 import GRPC
 import IdentityAPI
+import MessagingAPI
 import NIOCore
 import NIOPosix
+import OrganizationAPI
 import ServiceKit
 import Synchronization
 
-/// Calls client-directory with a fixed number of calls in flight and prints what it measured as one
-/// JSON object. A closed loop, for comparing throughput within one run; `make bench` drives it.
+/// Calls a service with a fixed number of calls in flight and prints what it measured as one JSON
+/// object. A closed loop, for comparing throughput and latency within one run; `make bench` drives
+/// it.
 @main
 struct ServiceBench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "service-bench")
@@ -23,16 +26,34 @@ struct ServiceBench: AsyncParsableCommand {
     case create
     /// Creates clients with an e-mail each.
     case createWithEmail = "create-with-email"
+    /// Reads pages of clients.
+    case list
+    /// Reads pages of employees.
+    case employees
+    /// Reads pages of messages; with a filter, those about one client.
+    case messages
   }
 
-  @Argument(help: "get, create or create-with-email.")
+  @Argument(help: "get, create, create-with-email, list, employees or messages.")
   var work: Work
+
+  @Option(help: "Who signs in.")
+  var identifier = "admin@demo.example"
+
+  @Option(help: "With which password.")
+  var password = "clientele-demo-password"
 
   @Option(help: "host:port of identity.")
   var identity = "127.0.0.1:50051"
 
+  @Option(help: "host:port of organization.")
+  var organization = "127.0.0.1:50052"
+
   @Option(help: "host:port of client-directory.")
   var clientDirectory = "127.0.0.1:50053"
+
+  @Option(help: "host:port of messaging.")
+  var messaging = "127.0.0.1:50054"
 
   @Option(help: "Folder with gateway.pem, gateway.key and ca.pem.")
   var pki = ".run/pki"
@@ -49,6 +70,12 @@ struct ServiceBench: AsyncParsableCommand {
   @Option(help: "Clients to read; the first of the list.")
   var records = 64
 
+  @Option(help: "A list's filter, such as label=VIP, and the client of messages as client=UUID.")
+  var filter = ""
+
+  @Flag(help: "List the newest first instead of by name.")
+  var newest = false
+
   @Flag(help: "Print the ids of the clients read and call nothing.")
   var listOnly = false
 
@@ -56,30 +83,37 @@ struct ServiceBench: AsyncParsableCommand {
   private static let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
 
   func run() async throws {
-    let access = try await Access(identity: try channel(identity, "identity"))
-    let channels = try (0..<max(1, connections)).map { _ in
-      try channel(clientDirectory, "client-directory")
-    }
-    let clients = channels.map { ClientDirectoryServiceClient($0) }
-    let ids = try await clients[0].listClients(
-      ListClientsRequest(organizationID: access.organizationID, pageSize: Int32(clamping: records)),
-      options: access.options
-    ).clients.map(\.clientID)
+    let access = try await Access(
+      identity: try channel(identity, "identity"), identifier: identifier, password: password)
+    let channels = try (0..<max(1, connections)).map { _ in try workChannel() }
     if listOnly {
       print(access.organizationID)
-      for id in ids { print(id) }
+      for id in try await ids(channels[0], access) { print(id) }
       return
     }
-    guard work != .get || !ids.isEmpty else { throw ValidationError("there are no clients") }
-    _ = try await measure(clients, ids, access, calls: max(1, calls / 10))
-    let seconds = try await measure(clients, ids, access, calls: calls)
+    let calls = try await self.calls(channels, access)
+    _ = try await measure(calls, count: max(1, self.calls / 10))
+    let (seconds, latencies) = try await measure(calls, count: self.calls)
+    let sorted = latencies.sorted()
+    func quantile(_ share: Double) -> Double {
+      sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+    }
     let result: [String: Any] = [
-      "work": work.rawValue, "calls": calls, "seconds": seconds,
-      "callsPerSecond": Double(calls) / seconds,
+      "work": work.rawValue, "calls": self.calls, "seconds": seconds,
+      "callsPerSecond": Double(self.calls) / seconds, "p50ms": quantile(0.5),
+      "p99ms": quantile(0.99),
     ]
     let json = try JSONSerialization.data(withJSONObject: result, options: [.sortedKeys])
     print(String(decoding: json, as: UTF8.self))
     for channel in channels { await channel.close() }
+  }
+
+  private func workChannel() throws -> ClientChannel {
+    switch work {
+    case .employees: try channel(organization, "organization")
+    case .messages: try channel(messaging, "messaging")
+    default: try channel(clientDirectory, "client-directory")
+    }
   }
 
   private func channel(_ address: String, _ service: String) throws -> ClientChannel {
@@ -94,47 +128,28 @@ struct ServiceBench: AsyncParsableCommand {
       expectedPeer: service, eventLoopGroup: Self.loop)
   }
 
-  /// Makes the calls; answers the seconds they took.
+  /// Makes the calls; answers the seconds they took together and the milliseconds of each.
   private func measure(
-    _ clients: [ClientDirectoryServiceClient], _ ids: [String], _ access: Access, calls: Int
-  ) async throws -> Double {
+    _ call: @escaping Call, count: Int
+  ) async throws -> (seconds: Double, latencies: [Double]) {
     let counter = CallCounter()
     let executor = LoopExecutor(Self.loop)
     let begun = ContinuousClock.now
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    let latencies = try await withThrowingTaskGroup(of: [Double].self) { group in
       for worker in 0..<inFlight {
-        let client = clients[worker % clients.count]
         group.addTask(executorPreference: executor) {
-          while case let index = counter.next(), index < calls {
-            try await call(client, index, ids, access)
+          var latencies: [Double] = []
+          while case let index = counter.next(), index < count {
+            let start = ContinuousClock.now
+            try await call(worker, index)
+            latencies.append(start.duration(to: .now) / .milliseconds(1))
           }
+          return latencies
         }
       }
-      try await group.waitForAll()
+      return try await group.reduce(into: []) { $0 += $1 }
     }
-    let elapsed = begun.duration(to: .now)
-    return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18
-  }
-
-  private func call(
-    _ client: ClientDirectoryServiceClient, _ index: Int, _ ids: [String], _ access: Access
-  ) async throws {
-    switch work {
-    case .get:
-      _ = try await client.getClient(
-        GetClientRequest(
-          organizationID: access.organizationID, clientID: ids[index % ids.count]),
-        options: access.options)
-    case .create, .createWithEmail:
-      let id = UUIDv7.make().text
-      let email = work == .create ? "" : "\(id)@bench.example"
-      _ = try await client.createClient(
-        CreateClientRequest(
-          requestID: id, organizationID: access.organizationID, email: email,
-          noEmailConfirmed: email.isEmpty, givenName: "Bench", familyName: "Client \(index)",
-          language: "fr"),
-        options: access.options)
-    }
+    return (begun.duration(to: .now) / .seconds(1), latencies)
   }
 }
 
@@ -145,7 +160,7 @@ final class CallCounter: Sendable {
   func next() -> Int { issued.wrappingAdd(1, ordering: .relaxed).oldValue }
 }
 
-/// The demo administrator's right to call; the token is renewed well before its minute is over.
+/// Somebody's right to call; the token is renewed well before its minute is over.
 final class Access: Sendable {
   let organizationID: String
   private let identity: IdentityServiceClient
@@ -153,12 +168,12 @@ final class Access: Sendable {
   private let token: Mutex<[UInt8]>
   private let renewal: Mutex<Task<Void, Never>?> = Mutex(nil)
 
-  init(identity channel: ClientChannel) async throws {
+  init(identity channel: ClientChannel, identifier: String, password: String) async throws {
     let identity = IdentityServiceClient(channel)
     let signedIn = try await identity.signIn(
-      SignInRequest(identifier: "admin@demo.example", password: "clientele-demo-password"))
+      SignInRequest(identifier: identifier, password: password))
     guard let membership = signedIn.session?.memberships.first else {
-      throw ValidationError("the demo administrator belongs to no organisation")
+      throw ValidationError("\(identifier) belongs to no organisation")
     }
     organizationID = membership.organizationID
     self.identity = identity

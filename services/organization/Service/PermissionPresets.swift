@@ -1,10 +1,10 @@
-import CommonAPI
+public import CommonAPI
 
 /// What each profile permits; written into the memberships that identity keeps. The only place that
 /// says so.
-enum PermissionPresets {
+public enum PermissionPresets {
   /// The permissions of a profile, sorted.
-  static func permissions(of profile: Profile) -> [String] {
+  public static func permissions(of profile: Profile) -> [String] {
     switch profile {
     case .superAdmin: (administrator + ["messages.read", "organization.manage"]).sorted()
     case .branchAdmin: administrator

@@ -2,7 +2,7 @@ import Foundation
 
 /// Generated names that sign in, of the shape `First_last` (B9). They hold no `@`, so that no
 /// username is ever somebody's e-mail.
-enum Username {
+public enum Username {
   /// Longest name, in characters.
   static let lengthMax = 64
   /// Longest stem: leaves room for `_` and a number.
@@ -11,7 +11,7 @@ enum Username {
   static let nameless = "person"
 
   /// The name to try first for a person.
-  static func stem(given: String, family: String) -> String {
+  public static func stem(given: String, family: String) -> String {
     let first = plain(given), last = plain(family).lowercased()
     let capital = first.prefix(1).uppercased() + first.dropFirst()
     let joined = [capital, last].filter { !$0.isEmpty }.joined(separator: "_")

@@ -2,6 +2,7 @@ import CArgon2
 import Dispatch
 import Foundation
 import GRPC
+import ServiceKit
 import Synchronization
 
 /// Hashes and compares passwords on one thread of its own, so that no event loop waits 50 ms, and
@@ -134,5 +135,22 @@ public final class PasswordHasher: Sendable {
         continuation.resume(with: Swift.Result { try body() })
       }
     }
+  }
+}
+
+extension PasswordHasher {
+  /// What is stored of one password that many accounts are seeded with. It blocks for 50 ms and asks
+  /// no dictionary.
+  ///
+  /// - Parameter pepperFile: the key file; its name is the key's id.
+  /// - Throws: PASSWORD_TOO_SHORT or PASSWORD_TOO_LONG; `KeyFiles.Unusable`.
+  public static func hash(
+    seeding text: String, pepperFile: String
+  ) throws -> (phc: String, pepperKeyID: String) {
+    let key = PepperKeys.Key(
+      id: KeyFiles.keyID(pepperFile), secret: try KeyFiles.secret(pepperFile))
+    let hasher = PasswordHasher(peppers: PepperKeys(current: key))
+    let stored = try hasher.hashNow(try Password(choosing: text))
+    return (stored.phc, stored.pepperKeyID)
   }
 }
