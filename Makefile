@@ -86,6 +86,11 @@ migrate: ## Bring the development database's schemas up to date
 	@swift build --configuration $(CONFIGURATION) --product clientele
 	@$(BIN)/clientele migrate
 
+.PHONY: seed
+seed: ## Fill the database of a running `make run`: OPTIONS='--organizations 10 --clients 100000'
+	@swift build --configuration $(CONFIGURATION) --product clientele
+	@$(BIN)/clientele seed $(OPTIONS)
+
 .PHONY: psql
 psql: ## Open psql on the database of a running `make run` (ROLE=identity for a role's view)
 	@psql "host=$$(scripts/postgres.sh host .run/postgres) dbname=clientele user=$(or $(ROLE),postgres)"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Measures in one run, prints ratios, writes them as JSON to .run/bench/: unary echo against nghttpd,
-# then GetClient and CreateClient of the running services against pgbench, then what a server does
-# beyond what it can do. Takes about ten minutes.
+# then GetClient and CreateClient of the running services against pgbench, then every list over a
+# million clients (SCALE=) against its SQL alone, then what a server does beyond what it can do. Takes
+# about twenty minutes the first time; the seeded databases stay.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
@@ -18,7 +19,11 @@ echo
 echo "Services, client and database on both cores:"
 CLIENTELE_BIN=$build/release .venv/bin/python scripts/bench/services.py --json .run/bench/services.json
 echo
+echo "Storage, ${SCALE:-1000000} clients:"
+CLIENTELE_BIN=$build/release .venv/bin/python scripts/bench/storage.py \
+  --scale "${SCALE:-1000000}" --json .run/bench/storage.json
+echo
 echo "Overload, server on one core, loadtest on the other:"
 .venv/bin/python scripts/bench/overload.py --bin "$build/release" --json .run/bench/overload.json
 echo
-echo "written: .run/bench/echo.json, .run/bench/services.json, .run/bench/overload.json"
+echo "written: .run/bench/{echo,services,storage,overload}.json"

@@ -933,6 +933,13 @@ CREATE INDEX email_probes_hits_idx ON identity.email_probes USING btree (organiz
 
 
 --
+-- Name: idempotency_created_at_idx; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE INDEX idempotency_created_at_idx ON identity.idempotency USING brin (created_at);
+
+
+--
 -- Name: invitations_account_idx; Type: INDEX; Schema: identity; Owner: identity_owner
 --
 

@@ -68,7 +68,8 @@ struct SeedPopulation {
     let town = random.happens(70) ? branch.town : towns[random.below(towns.count)]
     let address = SeedClient.Address(
       street: tongue.streets[random.below(tongue.streets.count)],
-      houseNumber: "\(1 + random.below(240))", box: random.happens(18) ? "\(1 + random.below(30))" : "",
+      houseNumber: "\(1 + random.below(240))",
+      box: random.happens(18) ? "\(1 + random.below(30))" : "",
       postalCode: postalCode(town), city: town.name, province: town.province,
       country: organization.region.country)
     return Household(
@@ -120,7 +121,8 @@ struct SeedPopulation {
     if number == 0 { return home.familyName }
     // Partners keep their names, and some children have both.
     if isAdult { return home.tongue.family.draw(&random) }
-    return random.happens(8) ? "\(home.familyName)-\(home.tongue.family.draw(&random))" : home.familyName
+    guard random.happens(8) else { return home.familyName }
+    return "\(home.familyName)-\(home.tongue.family.draw(&random))"
   }
 
   /// How a client gets in.

@@ -14,7 +14,8 @@ struct SeedRandom: RandomNumberGenerator {
 
   /// A generator of its own for a part of the work, whatever the other parts draw.
   static func part(_ number: Int, of seed: UInt64) -> SeedRandom {
-    var mixer = SeedRandom(seed: seed &+ UInt64(truncatingIfNeeded: number) &* 0xd134_2543_de82_ef95)
+    let offset = UInt64(truncatingIfNeeded: number) &* 0xd134_2543_de82_ef95
+    var mixer = SeedRandom(seed: seed &+ offset)
     return SeedRandom(seed: mixer.next())
   }
 

@@ -99,7 +99,7 @@ import Testing
         sweeps: [
           (
             says: "account_id = $1 and email_normalized <> $2 and state = 'PENDING'",
-            because: "with rows it reads invitations_account_idx; an empty partial index is as cheap"
+            because: "with rows it reads invitations_account_idx; empty, a partial one is as cheap"
           )
         ])
     }

@@ -38,6 +38,7 @@ enum FrenchNames {
     "Avenue Reine Astrid", "Rue de la Chapelle", "Rue Haute", "Rue Basse", "Rue Neuve",
     "Avenue du Parc", "Rue des Prés", "Rue du Bois", "Clos des Lilas", "Rue de la Fontaine",
     "Boulevard du Roi", "Rue Principale", "Chemin du Lac", "Rue des Érables", "Avenue des Pins",
-    "Rue des Bouleaux", "Rue Sainte-Anne", "Rue Notre-Dame", "Montée des Sources", "Rang Saint-Louis",
+    "Rue des Bouleaux", "Rue Sainte-Anne", "Rue Notre-Dame", "Montée des Sources",
+    "Rang Saint-Louis",
   ]
 }
