@@ -55,6 +55,9 @@ struct InteropServer: AsyncParsableCommand {
     settings.defaultDeadline = .seconds(60)
     settings.longestDeadline = .seconds(300)
     settings.inFlightMax = 1_600
+    // To runners a call that is refused is a failure, however slow the machine is.
+    settings.admission.queueMax = 1_600
+    settings.admission.interval = .seconds(30)
     settings.requestBytesMax = 4 << 20
     settings.responseBytesMax = 4 << 20
     // A few hundred large answers at once.
@@ -68,7 +71,22 @@ struct InteropServer: AsyncParsableCommand {
     server.health.setServing(true)
     print("listening on \(host):\(bound)")
     fflush(nil)
-    while true { try await Task.sleep(for: .seconds(3_600)) }
+    await Self.termination()
+    await server.shutdownGracefully(grace: .seconds(1))
+  }
+
+  /// Waits for SIGTERM: a server that ends in order shows a sanitizer what it leaves behind.
+  private static func termination() async {
+    signal(SIGTERM, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: SIGTERM)
+    await withCheckedContinuation { continuation in
+      source.setEventHandler {
+        // Once: a second signal comes too late.
+        source.cancel()
+        continuation.resume()
+      }
+      source.resume()
+    }
   }
 
   private func security() throws -> TLSSettings? {

@@ -36,7 +36,7 @@ struct DescriptorTests {
     // More than the server can hold: what it cannot accept waits with the kernel.
     let handles = (0..<80).map { _ in Self.connect(port: port) }
     #expect(handles.allSatisfy { $0 >= 0 })
-    let end = ContinuousClock.now + .seconds(20)
+    let end = ContinuousClock.now + .seconds(20).patient
     while server.descriptors < Self.limit, ContinuousClock.now < end {
       try await Task.sleep(for: .milliseconds(2))
     }
@@ -44,7 +44,7 @@ struct DescriptorTests {
     for handle in handles where handle >= 0 { close(handle) }
     let channel = try ClientChannel(host: "127.0.0.1", port: port)
     var answer: RPCResponse?
-    while answer == nil, ContinuousClock.now < end + .seconds(20) {
+    while answer == nil, ContinuousClock.now < end + .seconds(20).patient {
       answer = try? await channel.unary(
         path: "/grpc.testing.TestService/EmptyCall", request: [],
         options: CallOptions(timeout: .seconds(5)))

@@ -97,7 +97,7 @@ import Testing
     try await Rig.with { rig in
       let page = try await FeedServiceClient(rig.channel).listEvents(
         ListEventsRequest(wait: ProtoDuration(.seconds(20))),
-        options: CallOptions(timeout: .seconds(2)))
+        options: CallOptions(timeout: .seconds(2).patient))
       #expect(page.events.isEmpty)
     }
   }

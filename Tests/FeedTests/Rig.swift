@@ -93,9 +93,9 @@ struct Rig: Sendable {
   }
 }
 
-/// Waits until something is so, for at most thirty seconds.
+/// Waits until something is so, for at most thirty seconds of a usual build.
 func eventually(_ condition: () async throws -> Bool) async throws {
-  let end = ContinuousClock.now + .seconds(30)
+  let end = ContinuousClock.now + .seconds(30).patient
   while try await !condition() {
     guard .now < end else { throw NeverCame() }
     try await Task.sleep(for: .milliseconds(5))

@@ -1,5 +1,6 @@
 import BenchAPI
 import Glibc
+import TestKit
 import Testing
 
 @testable import GRPC
@@ -10,7 +11,7 @@ import Testing
   func keepalive() async throws {
     var settings = ServerSettings()
     settings.keepaliveAfter = .milliseconds(50)
-    settings.keepaliveTimeout = .milliseconds(200)
+    settings.keepaliveTimeout = .milliseconds(200).patient
     try await withServer([echo()], settings: settings) { server, channel, port in
       _ = try await EchoClient(channel).unary(EchoRequest())
       let peer = try await RawPeer.connect(port: port)

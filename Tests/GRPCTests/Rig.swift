@@ -1,6 +1,7 @@
 import BenchAPI
 import Logging
 import Synchronization
+import TestKit
 import Testing
 
 @testable import GRPC
@@ -18,8 +19,8 @@ extension ServerSettings {
   /// A busy machine fails no test that is not of time.
   static var patient: ServerSettings {
     var settings = ServerSettings()
-    settings.prefaceTimeout = .seconds(20)
-    settings.handshakeTimeout = .seconds(20)
+    settings.prefaceTimeout = .seconds(20).patient
+    settings.handshakeTimeout = .seconds(20).patient
     return settings
   }
 }
@@ -41,8 +42,8 @@ func withServer<Result>(
   server.health.setServing(true)
   // Patient, so that a busy machine fails no test; a test of time names its own.
   var channelSettings = ChannelSettings()
-  channelSettings.defaultDeadline = .seconds(20)
-  channelSettings.connectTimeout = .seconds(10)
+  channelSettings.defaultDeadline = .seconds(20).patient
+  channelSettings.connectTimeout = .seconds(10).patient
   let channel = try ClientChannel(host: "127.0.0.1", port: port, settings: channelSettings)
   do {
     let result = try await body(server, channel, port)
@@ -86,7 +87,7 @@ func withEcho<Result>(
 func eventually(
   within limit: Duration = .seconds(20), _ condition: () async throws -> Bool
 ) async rethrows -> Bool {
-  let end = ContinuousClock.now + limit
+  let end = ContinuousClock.now + limit.patient
   while ContinuousClock.now < end {
     if try await condition() { return true }
     try? await Task.sleep(for: .milliseconds(2))

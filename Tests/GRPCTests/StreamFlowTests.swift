@@ -1,5 +1,6 @@
 import BenchAPI
 import Protobuf
+import TestKit
 import Testing
 
 @testable import GRPC
@@ -7,7 +8,7 @@ import Testing
 /// Bounds and ends of streams: a slow reader stops its writer, and who gives up stops both.
 @Suite("The flow of streams")
 struct StreamFlowTests {
-  private static let patience = CallOptions(timeout: .seconds(60))
+  private static let patience = CallOptions(timeout: .seconds(60).patient)
   private static let payload = [UInt8](repeating: 1, count: 16 << 10)
   private static let count = 1_000
   /// Far above what a window, its half and a writer's own buffer hold together, in messages; far

@@ -1,12 +1,13 @@
 import BenchAPI
 import Protobuf
+import TestKit
 import Testing
 
 @testable import GRPC
 
 @Suite("Calls with streams of messages")
 struct StreamingTests {
-  private static let patience = CallOptions(timeout: .seconds(60))
+  private static let patience = CallOptions(timeout: .seconds(60).patient)
 
   @Test("every kind of stream arrives whole and in order", arguments: Depth.allCases)
   func kinds(depth: Depth) async throws {

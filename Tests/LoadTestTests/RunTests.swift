@@ -129,7 +129,7 @@ import Testing
     } run: { port in
       try await LoadRun(
         scenario(
-          port, load: ["rate": 50, "duration": "1500ms", "warmup": "0s", "deadline": "20s"],
+          port, load: ["rate": 25, "duration": "3s", "warmup": "0s", "deadline": "20s"],
           calls: [["method": "bench.v1.Echo/Unary", "request": ["n": "{{number}}"]]],
           also: [
             "setup": [
@@ -144,7 +144,7 @@ import Testing
     }
     #expect(result.total.good == 75)
     let tokens = seen.withLock { Set($0) }
-    #expect(tokens == ["5 [1]", "5 [2]"])
+    #expect(tokens.isSuperset(of: ["5 [1]", "5 [2]"]) && tokens.count <= 4, "\(tokens)")
   }
 
   @Test("what the server does not offer is told before the load begins")

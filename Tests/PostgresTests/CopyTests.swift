@@ -149,7 +149,7 @@ import Testing
       let pool = try database.database { $0.connection = connection }
       let (progress, reached) = AsyncStream<Int>.makeStream()
       let task = Task {
-        try await pool.transaction(.none, deadline: .now + .seconds(60)) { transaction in
+        try await pool.transaction(.none, deadline: .now + .seconds(60).patient) { transaction in
           try await transaction.copy(into: "counters", columns: ["counter_id", "value"]) { writer in
             for number in 0..<1_000_000 {
               if number == 1000 { proxy.stall(.up) }

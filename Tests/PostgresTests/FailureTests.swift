@@ -69,7 +69,7 @@ import Testing
         $0.connectionsMax = 1
         $0.waitersMax = 2
       }
-      let sleeper = Task { try await pool.run(.none, Sample.sleepWriting(1)) }
+      let sleeper = Task { try await pool.run(.none, Sample.sleepWriting(Double(Patience.factor))) }
       try await database.waitUntil(running: "%pg_sleep%")
       let waiting = (0..<2).map { _ in Task { try await pool.run(.none, Sample.one()) } }
       try await eventually { await pool.statistics().callsWaiting == 2 }

@@ -96,13 +96,14 @@ import Testing
         for call in calls { _ = try await call.value }
         return most
       }
-      #expect(try await inFlight { Sample.sleep(0.1) } == 4)
-      let long = Statement<NoRow>("select pg_sleep(0.1) where length($1) > 0")
+      let seconds = 0.1 * Double(Patience.factor)
+      #expect(try await inFlight { Sample.sleep(seconds) } == 4)
+      let long = Statement<NoRow>("select pg_sleep($2) where length($1) > 0")
       let text = String(repeating: "x", count: 450)
-      #expect(try await inFlight { long(text) } == 2)
+      #expect(try await inFlight { long(text, seconds) } == 2)
       // One call alone may be larger.
       let huge = String(repeating: "x", count: 100_000)
-      #expect(try await pool.run(.none, long(huge)).count == 1)
+      #expect(try await pool.run(.none, long(huge, 0.0)).count == 1)
     }
   }
 

@@ -166,7 +166,7 @@ import Testing
   func closing(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
       let pool = try database.database { $0.prologue = form }
-      async let slow = pool.run(.none, Sample.sleepWriting(0.2))
+      async let slow = pool.run(.none, Sample.sleepWriting(Double(Patience.factor)))
       try await database.waitUntil(running: "%pg_sleep%")
       await pool.close()
       #expect(try await slow.count == 1)

@@ -40,9 +40,9 @@ public struct TestDatabase: Sendable {
     var settings = DatabaseSettings(connection: connection(role: role))
     settings.connectionsMax = 8
     // Tests run beside each other on machines that are busy with them.
-    settings.callTimeout = .seconds(30)
-    settings.queueWait = .seconds(20)
-    settings.connectTimeout = .seconds(20)
+    settings.callTimeout = .seconds(30).patient
+    settings.queueWait = .seconds(20).patient
+    settings.connectTimeout = .seconds(20).patient
     change(&settings)
     let database = Database(settings: settings, logger: logger ?? Self.quiet)
     try database.start()
@@ -185,8 +185,8 @@ private final class LockHolder: Sendable {
   static func take(_ connection: String, key: String) async throws -> LockHolder {
     var settings = DatabaseSettings(connection: connection)
     // As patient as the tests' own pools.
-    settings.queueWait = .seconds(20)
-    settings.connectTimeout = .seconds(20)
+    settings.queueWait = .seconds(20).patient
+    settings.connectTimeout = .seconds(20).patient
     let database = Database(settings: settings, logger: Logger(label: "test.lock"))
     try database.start()
     let tryLock = Statement<Bool>(

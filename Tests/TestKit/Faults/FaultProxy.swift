@@ -223,15 +223,16 @@ private final class Link: Sendable {
     let rule = waitForPermission(direction)
     if rule.delay > .zero { Thread.sleep(forTimeInterval: rule.delay / .seconds(1)) }
     let allowed = bytes.prefix(max(0, rule.budget ?? bytes.count))
-    let isSent = allowed.withUnsafeBytes { Socket.write($0, to: target) }
-    // Healed or not in the meantime: what was held back cannot be made up for.
-    let isOver = rule.budget.map { $0 <= bytes.count } ?? false
+    // Before they are sent: who has got them finds them counted.
     state.withLock { state in
       state.passed[direction, default: 0] += allowed.count
       if let budget = state.rules[direction]?.budget {
         state.rules[direction]?.budget = budget - allowed.count
       }
     }
+    let isSent = allowed.withUnsafeBytes { Socket.write($0, to: target) }
+    // Healed or not in the meantime: what was held back cannot be made up for.
+    let isOver = rule.budget.map { $0 <= bytes.count } ?? false
     if isOver { end(rule.ending) }
     return isSent && !isOver
   }
