@@ -77,9 +77,11 @@ load: ## Offer load to a running `make run`: SCENARIO=client-directory (see scen
 	@scripts/load.sh '$(SCENARIO)' $(OPTIONS)
 
 .PHONY: torture
-torture: ## Ten rolling restarts of all services under load
+torture: ## The full runs of docs/reliability-testing.md: rolls, kills, a stopped database, probes (about an hour)
 	@scripts/setup.sh test
 	@scripts/torture/rolls.sh
+	@scripts/torture/kills.sh
+	@scripts/torture/probes.sh
 
 .PHONY: migrate
 migrate: ## Bring the development database's schemas up to date

@@ -68,35 +68,4 @@ import Testing
     }
     try await stack.remove()
   }
-
-  @Test("a service killed again and again while clients are created loses nothing")
-  func repeatedly() async throws {
-    try await withStack(environment: ["CLIENTELE_MAIL_LEASE_SECONDS": "2"]) { stack in
-      let practice = try await Practice.signedIn(stack)
-      let services = ["identity", "client-directory", "messaging", "organization", "gateway"]
-      for (number, service) in services.enumerated() {
-        let email = "kill\(number)@clients.example"
-        async let created = practice.createClient(email: email, family: "Kill\(number)")
-        try await Task.sleep(for: .milliseconds(30))
-        try await stack.crash(service)
-        _ = try await created
-        try await wait("the mail to \(email) is there", within: .seconds(40)) {
-          !stack.mails(to: email).isEmpty
-        }
-      }
-      for number in services.indices {
-        let email = "kill\(number)@clients.example"
-        #expect(stack.mails(to: email).count == 1)
-        for query in [
-          "select count(*) from client_directory.clients where family_name = 'Kill\(number)'",
-          "select count(*) from client_directory.contact_points where value = '\(email)'",
-          "select count(*) from identity.login_identifiers where normalized = '\(email)'",
-          "select count(*) from identity.invitations where email = '\(email)'",
-          "select count(*) from messaging.messages where recipient = '\(email)'",
-        ] {
-          #expect(try await stack.sql(query) == ["1"], "\(query)")
-        }
-      }
-    }
-  }
 }
