@@ -82,6 +82,12 @@ torture: ## The full runs of docs/reliability-testing.md: rolls, kills, a stoppe
 	@scripts/torture/rolls.sh
 	@scripts/torture/kills.sh
 	@scripts/torture/probes.sh
+	@scripts/torture/restore.sh
+
+.PHONY: torture-failover
+torture-failover: ## Primaries killed and stopped under load (root; installs pg_auto_failover)
+	@scripts/setup.sh test
+	@scripts/torture/failover.sh
 
 .PHONY: migrate
 migrate: ## Bring the development database's schemas up to date

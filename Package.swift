@@ -209,7 +209,8 @@ let package = Package(
         "GRPC", "Protobuf", "CommonAPI", "ReflectionClient", "Postgres", "Feed", "ServiceKit",
         "ServiceStorage",
         // What a seed must know as the services do: how passwords are kept, what profiles permit.
-        "IdentityCore", "OrganizationCore", logging, arguments, lifecycle, signals,
+        "IdentityCore", "OrganizationCore", logging, arguments, crypto, lifecycle,
+        signals,
       ] + everyAPI),
     executable(
       "LoadTest",
@@ -279,7 +280,7 @@ let package = Package(
       ]),
     tests(
       "SystemTests",
-      ["TestKit", "GRPC", "Protobuf", "CommonAPI", "ServiceKit"] + everyAPI,
+      ["TestKit", "GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit"] + everyAPI,
       exclude: ["abuse", "foreign_client.py", "hostile_peer.py"]),
     // The bodies of the fuzzers, fed with every committed input and with inputs near them.
     .testTarget(

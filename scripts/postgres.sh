@@ -1,38 +1,47 @@
 #!/bin/bash
 # A private PostgreSQL cluster, reached by a Unix socket only.
 #
-#   postgres.sh start DIR [--durable] [--tls PORT]
+#   postgres.sh start DIR [--durable] [--tls PORT] [--archive FOLDER]
 #                                       make it if need be, start it, wait until it answers
 #   postgres.sh stop DIR                stop it; its data stays
 #   postgres.sh kill DIR                stop it as a power cut would (tests)
 #   postgres.sh host DIR                print the socket's folder, libpq's `host`
 #   postgres.sh standby DIR PRIMARY     make and start a standby of the durable cluster in PRIMARY
 #   postgres.sh promote DIR             make a standby the primary
+#   postgres.sh restore DIR BASE WAL TIME
+#                                       make one from a base backup, an archive of its log and a
+#                                       moment (`-` for none), and start it
 #
 # Without --durable it forgets all at a power cut, which is what tests want. As root it runs as the
 # user `postgres`, since PostgreSQL refuses root; an ordinary user runs it as himself. The one who
 # starts it may connect as each of the project's roles and as the superuser `postgres`. With --tls
-# it also listens on 127.0.0.1, and takes who shows identity's certificate of `pki.sh DIR`.
+# it also listens on 127.0.0.1, and takes who shows identity's certificate of `pki.sh DIR`. With
+# --archive it copies its log, file by file and once a minute at least, into FOLDER.
 set -euo pipefail
 export LC_ALL=C
 
-usage() { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 64; }
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 64; }
 fail() { printf 'postgres: %s\n' "$*" >&2; exit 1; }
 
 [ "$#" -ge 2 ] || usage
 action=$1
 mkdir -p "$2"
 dir=$(cd "$2" && pwd -P)
-durable= tls_port= primary=
+durable= tls_port= primary= archive= base= log= moment=
 if [ "$action" = standby ]; then
   [ "$#" -eq 3 ] || usage
   durable=--durable primary=$(cd "$3" && pwd -P)
+elif [ "$action" = restore ]; then
+  [ "$#" -eq 5 ] || usage
+  durable=--durable base=$3 log=$4 moment=$5
+  [ ! -d "$dir/data" ] || { echo "postgres: $dir holds a cluster" >&2; exit 1; }
 else
   shift 2
   while [ "$#" -gt 0 ]; do
     case "$1" in
       --durable) durable=--durable ;;
       --tls) tls_port=${2:?} && shift ;;
+      --archive) archive=${2:?} && shift ;;
       *) usage ;;
     esac
     shift
@@ -111,6 +120,11 @@ write_settings() {
       printf 'fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n'
       printf 'wal_level = minimal\nmax_wal_senders = 0\nautovacuum_naptime = 5min\n'
     fi
+    if [ -n "$archive" ]; then
+      printf "archive_mode = on\narchive_timeout = 60\n"
+      printf "archive_command = '\"%s\" \"%%p\" \"%s/%%f\"'\n" \
+        "$root/scripts/archive-wal.sh" "$archive"
+    fi
     if [ -n "$tls_port" ]; then
       printf "listen_addresses = '127.0.0.1'\nport = %s\nssl = on\n" "$tls_port"
       printf "ssl_cert_file = '%s'\nssl_key_file = '%s'\nssl_ca_file = '%s'\n" \
@@ -166,12 +180,45 @@ make_standby() {
   mv "$made" "$data"
 }
 
-start_server() { as_owner "$bin/pg_ctl" start -D "$data" -s -w -t 60 -l "$dir/postgres.log"; }
+# Lays a base backup down, to be led on to the moment by the archived log.
+make_restored() {
+  local made=$dir/data.making
+  rm -rf "$made"
+  cp -a "$base" "$made"
+  rm -f "$made/clientele.json" "$made/postgresql.auto.conf" "$made/postmaster.pid"
+  chmod 700 "$made"
+  # A cluster of elsewhere may have its settings outside its data.
+  grep -qs "^include '../clientele.conf'" "$made/postgresql.conf" ||
+    echo "include '../clientele.conf'" >>"$made/postgresql.conf"
+  if [ "$log" != - ]; then
+    {
+      printf "restore_command = 'cp \"%s/%%f\" \"%%p\"'\n" "$log"
+      printf "recovery_target_action = 'promote'\n"
+      [ "$moment" = - ] || printf "recovery_target_time = '%s'\n" "$moment"
+    } >"$made/postgresql.auto.conf"
+    touch "$made/recovery.signal"
+  fi
+  if [ "$(id -u)" -eq 0 ]; then chown -R "$owner:" "$made"; fi
+  mv "$made" "$data"
+}
+
+# Reading a long archive again takes its time.
+start_server() {
+  as_owner "$bin/pg_ctl" start -D "$data" -s -w -t "$([ -n "$base" ] && echo 3600 || echo 60)" -l \
+    "$dir/postgres.log"
+}
 
 start() {
   if [ -d "$data" ] && is_running; then return; fi
-  [ -d "$data" ] || if [ -n "$primary" ]; then make_standby; else make_cluster; fi
+  [ -d "$data" ] ||
+    if [ -n "$primary" ]; then make_standby
+    elif [ -n "$base" ]; then make_restored
+    else make_cluster; fi
   [ -z "$tls_port" ] || make_certificate
+  if [ -n "$archive" ]; then
+    mkdir -p "$archive"
+    if [ "$(id -u)" -eq 0 ]; then chown "$owner:" "$archive"; fi
+  fi
   write_settings
   mkdir -p "$socket"
   if [ "$(id -u)" -eq 0 ]; then chown "$owner:" "$socket"; fi
@@ -191,7 +238,7 @@ stop() {
 }
 
 case "$action" in
-  start | standby) start ;;
+  start | standby | restore) start ;;
   promote) as_owner "$bin/pg_ctl" promote -D "$data" -s -w -t 60 || fail "it was not promoted" ;;
   stop) stop fast ;;
   kill) stop immediate ;;

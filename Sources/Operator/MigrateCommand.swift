@@ -20,6 +20,25 @@ struct MigrateCommand: AsyncParsableCommand {
   @Flag(help: "Say what is applied and what is pending; change nothing but what is missing to ask.")
   var status = false
 
+  @Flag(
+    help: """
+      Then distribute the tables by organisation over a Citus cluster; needed at each migration \
+      of one.
+      """)
+  var citus = false
+
+  @Flag(
+    help: """
+      With --citus: print the commands that would distribute the tables, on any PostgreSQL that is \
+      migrated, and change nothing.
+      """)
+  var print = false
+
+  func validate() throws {
+    if print, !citus { throw ValidationError("--print goes with --citus") }
+    if status, citus { throw ValidationError("--status and --citus are two things") }
+  }
+
   func run() async throws {
     let folder = URL(fileURLWithPath: root)
     let superuser = try self.superuser ?? Self.standard(folder)
@@ -27,15 +46,26 @@ struct MigrateCommand: AsyncParsableCommand {
       try await tell(folder, superuser)
       return
     }
+    let cluster = Migrations.citus(superuser)
+    if print {
+      for command in try await cluster.script() { Swift.print("\(command);") }
+      return
+    }
+    if citus {
+      try await cluster.check()
+    } else if (try? await cluster.isCitus()) == true {
+      throw ValidationError("the database is on a Citus cluster: add --citus")
+    }
     let applied = try await Migrations.apply(
-      root: folder, superuser: superuser, services: DevLayout.services)
-    print(applied == 0 ? "up to date" : "\(applied) migrations applied")
+      root: folder, superuser: superuser, services: DevLayout.services, citus: citus)
+    Swift.print(applied == 0 ? "up to date" : "\(applied) migrations applied")
+    if citus { try await cluster.distribute { Swift.print($0) } }
   }
 
   private func tell(_ folder: URL, _ superuser: String) async throws {
     for service in DevLayout.services {
       for step in try await Migrations.migrator(folder, superuser, service).status() {
-        print("\(step.state == .applied ? "applied" : "pending")  \(service)/\(step.name)")
+        Swift.print("\(step.state == .applied ? "applied" : "pending")  \(service)/\(step.name)")
       }
     }
   }

@@ -11,11 +11,14 @@ enum Migrations {
   /// - Parameters:
   ///   - root: the checkout, with services/*/migrations.
   ///   - superuser: a connection string without `dbname`.
+  ///   - citus: whether it is a Citus cluster.
   /// - Returns: how many files were applied.
-  static func apply(root: URL, superuser: String, services: [String]) async throws -> Int {
+  static func apply(
+    root: URL, superuser: String, services: [String], citus: Bool = false
+  ) async throws -> Int {
     let bootstrap = Bootstrap(
       maintenance: "\(superuser) dbname=postgres", database: "clientele",
-      schemas: services.map(schema))
+      schemas: services.map(schema), ownersLogIn: citus)
     try await bootstrap.run()
     var applied = 0
     for service in services {
@@ -29,6 +32,13 @@ enum Migrations {
       connection: "\(superuser) dbname=clientele",
       directory: root.appending(path: "services/\(service)/migrations").path,
       schema: schema(service))
+  }
+
+  /// The database as a Citus cluster. identity, which is keyed by person, stays on the coordinator.
+  static func citus(_ superuser: String) -> CitusCluster {
+    CitusCluster(
+      connection: "\(superuser) dbname=clientele",
+      schemas: DevLayout.services.filter { $0 != "identity" }.map(schema))
   }
 
   static func schema(_ service: String) -> String { service.replacing("-", with: "_") }

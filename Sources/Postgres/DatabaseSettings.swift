@@ -1,11 +1,11 @@
 /// How a pool reaches its database, and every bound it keeps.
 public struct DatabaseSettings: Sendable, Hashable {
   /// How a call's transaction learns whose rows it may see.
-  public enum PrologueForm: Sendable, Hashable, CaseIterable {
+  public enum PrologueForm: String, Sendable, Hashable, CaseIterable {
     /// `set_config` in the pipeline's implicit transaction: what plain PostgreSQL wants.
-    case setConfig
+    case setConfig = "set-config"
     /// `BEGIN; SET LOCAL …; …; COMMIT` in one pipeline: what reaches the shards of Citus.
-    case setLocal
+    case setLocal = "set-local"
   }
 
   /// A libpq connection string or URI, such as `host=/run/postgresql dbname=clientele

@@ -74,3 +74,14 @@ extension PostgresError {
     }
   }
 }
+
+extension PostgresError {
+  /// The violated constraint's name as migrations gave it. Citus passes a node's message on without
+  /// the field, and what it names is the shard's: the name, `_` and the shard's number.
+  static func constraint(named field: String?, sqlState: String, message: String) -> String? {
+    guard sqlState.hasPrefix("23") else { return field }
+    let name = field ?? message.firstMatch(of: /constraint "([^"]+)"/).map { String($0.1) }
+    guard let name, let shard = name.firstMatch(of: /_[0-9]{6,}$/) else { return name }
+    return String(name[..<shard.range.lowerBound])
+  }
+}

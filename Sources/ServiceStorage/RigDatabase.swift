@@ -27,6 +27,7 @@ extension Rig {
     bounds.connectionsMax = settings.int(name, default: standard, in: 1...200)
     bounds.waitersMax = settings.int(
       "CLIENTELE_POOL_WAITERS", default: bounds.waitersMax, in: 1...100_000)
+    bounds.prologue = prologue()
     try settings.check()
     let database = Database(settings: bounds, logger: logger)
     try database.start()
@@ -34,5 +35,15 @@ extension Rig {
     tell { PoolFigures.samples(await database.statistics(), of: pool) }
     if role == .worker { tell { await Alerts(database: database).samples() } }
     return database
+  }
+  /// How calls tell PostgreSQL whose rows they see: `CLIENTELE_DATABASE_PROLOGUE`.
+  private mutating func prologue() -> DatabaseSettings.PrologueForm {
+    let text = settings.string(
+      "CLIENTELE_DATABASE_PROLOGUE", default: DatabaseSettings.PrologueForm.setConfig.rawValue)
+    guard let form = DatabaseSettings.PrologueForm(rawValue: text) else {
+      settings.note("CLIENTELE_DATABASE_PROLOGUE must be set-config, or set-local on Citus")
+      return .setConfig
+    }
+    return form
   }
 }

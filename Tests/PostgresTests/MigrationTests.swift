@@ -155,6 +155,60 @@ import Testing
     }
   }
 
+  @Test("an index that could not be built is built anew, not taken for built")
+  func invalidIndex() async throws {
+    try await withDatabase(schemas: [Self.first()]) { database in
+      let files = [
+        "0001_a.sql": "create table a (id bigint); insert into a values (1), (1);",
+        "0002_i.sql": """
+        -- clientele: no transaction
+        create unique index concurrently if not exists a_id on a (id);
+        """,
+      ]
+      try await Self.withFolder(files) { folder in
+        let migrator = Self.migrator(database, folder)
+        await #expect(throws: MigrationError.self) { try await migrator.migrate() }
+        try await database.sql("delete from sample.a where ctid = '(0,1)'")
+        #expect(try await migrator.migrate() == ["0002_i.sql"])
+        let valid = try await database.sql(
+          "select indisvalid from pg_index where indexrelid = 'sample.a_id'::regclass")
+        #expect(valid == [["t"]])
+      }
+    }
+  }
+
+  @Test("a file in batches runs until nothing is left, and goes on where it stopped")
+  func batches() async throws {
+    try await withDatabase(schemas: [Self.first()]) { database in
+      let files = [
+        "0001_a.sql": """
+        create table a (id bigint, twice bigint, batch xid8 default pg_current_xact_id(),
+          constraint a_small check (twice <= 400));
+        insert into a select n from generate_series(1, 250) as n;
+        """,
+        "0002_b.sql": """
+        -- clientele: in batches
+        with done as (
+          update a set twice = id * 2, batch = pg_current_xact_id()
+          where id in (select id from a where twice is null order by id limit 100) returning 1
+        ) select count(*) from done
+        """,
+      ]
+      try await Self.withFolder(files) { folder in
+        let migrator = Self.migrator(database, folder)
+        await #expect(throws: MigrationError.self) { try await migrator.migrate() }
+        let half = try await database.sql("select count(twice) from sample.a")
+        #expect(half == [["200"]])
+        try await database.sql("alter table sample.a drop constraint a_small")
+        #expect(try await migrator.migrate() == ["0002_b.sql"])
+        let whole = try await database.sql(
+          "select count(twice), count(distinct batch) from sample.a")
+        #expect(whole == [["250", "3"]])
+        #expect(try await migrator.migrate().isEmpty)
+      }
+    }
+  }
+
   @Test("the service's roles own nothing, pass no policy and cannot make anything")
   func roles() async throws {
     try await Sample.withDatabase { database in

@@ -813,11 +813,11 @@ CREATE TRIGGER audit_seals_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON cl
 
 
 --
--- Name: client_labels client_labels_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+-- Name: client_labels client_labels_file_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
 ALTER TABLE ONLY client_directory.client_labels
-    ADD CONSTRAINT client_labels_client_fkey FOREIGN KEY (organization_id, sort_key, client_id) REFERENCES client_directory.clients(organization_id, sort_key, client_id) ON UPDATE CASCADE ON DELETE CASCADE;
+    ADD CONSTRAINT client_labels_file_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
 
 
 --
@@ -837,11 +837,11 @@ ALTER TABLE ONLY client_directory.invitation_jobs
 
 
 --
--- Name: stakeholders stakeholders_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+-- Name: stakeholders stakeholders_file_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
 ALTER TABLE ONLY client_directory.stakeholders
-    ADD CONSTRAINT stakeholders_client_fkey FOREIGN KEY (organization_id, sort_key, client_id) REFERENCES client_directory.clients(organization_id, sort_key, client_id) ON UPDATE CASCADE ON DELETE CASCADE;
+    ADD CONSTRAINT stakeholders_file_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
 
 
 --

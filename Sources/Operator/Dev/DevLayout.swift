@@ -27,6 +27,13 @@ struct DevLayout: Sendable {
     ProcessInfo.processInfo.environment["CLIENTELE_OUTBOX"].map { URL(filePath: $0) }
       ?? directory.appending(path: "outbox")
   }
+  /// How PostgreSQL is told to archive its log for `clientele backup`; CLIENTELE_BACKUP names the
+  /// folder of backups.
+  var archive: [String] {
+    ProcessInfo.processInfo.environment["CLIENTELE_BACKUP"].map { folder in
+      ["--archive", BackupFolder(url: URL(filePath: folder)).wal.path]
+    } ?? []
+  }
   var postgres: URL { directory.appending(path: "postgres") }
   var pids: URL { directory.appending(path: "pids") }
   /// The gateway's own address.
@@ -48,6 +55,16 @@ struct DevLayout: Sendable {
     ("identity", 50051), ("organization", 50052), ("client-directory", 50053), ("messaging", 50054),
   ]
 
+  /// A cluster that somebody else runs, such as a primary with its standby: a libpq connection
+  /// string without `dbname` and `user`.
+  var foreignCluster: String? {
+    ProcessInfo.processInfo.environment["CLIENTELE_DATABASE_CLUSTER"]
+  }
+  /// How the cluster is reached: a libpq connection string without `dbname` and `user`.
+  func cluster() throws -> String {
+    try foreignCluster ?? "host=\(Self.socket(of: postgres, root: root))"
+  }
+
   /// The folder of a private cluster's socket, libpq's `host`.
   static func socket(of cluster: URL, root: URL) throws -> String {
     try Shell.output(of: ["scripts/postgres.sh", "host", cluster.path], in: root)
@@ -55,9 +72,9 @@ struct DevLayout: Sendable {
   }
 
   /// A libpq connection string as one of the project's roles.
-  /// - Parameter socket: the folder of the cluster's socket.
-  static func connection(socket: String, user: String) -> String {
-    "host=\(socket) dbname=clientele user=\(user)"
+  /// - Parameter cluster: as `cluster()` answers it.
+  static func connection(cluster: String, user: String) -> String {
+    "\(cluster) dbname=clientele user=\(user)"
   }
 
   /// The names of a service's processes: the service's own for the first, `identity-2` and so on.
@@ -68,7 +85,7 @@ struct DevLayout: Sendable {
 
   /// What a program finds in its environment.
   /// - Parameter number: of the process among its service's, from 1.
-  func environment(of program: String, _ number: Int, socket: String) -> [String: String] {
+  func environment(of program: String, _ number: Int, cluster: String) -> [String: String] {
     let schema = program.replacing("-", with: "_")
     let inherited = ProcessInfo.processInfo.environment.filter {
       ["PATH", "HOME", "LANG", "TZ", "SWIFT_BACKTRACE"].contains($0.key)
@@ -84,9 +101,9 @@ struct DevLayout: Sendable {
       "CLIENTELE_PUBLIC_URL": publicURL,
     ]
     if program != "gateway" {
-      variables["CLIENTELE_DATABASE"] = Self.connection(socket: socket, user: schema)
+      variables["CLIENTELE_DATABASE"] = Self.connection(cluster: cluster, user: schema)
       variables["CLIENTELE_WORKER_DATABASE"] =
-        Self.connection(socket: socket, user: "\(schema)_worker")
+        Self.connection(cluster: cluster, user: "\(schema)_worker")
     }
     for service in Self.services {
       let name = "CLIENTELE_" + service.uppercased().replacing("-", with: "_")

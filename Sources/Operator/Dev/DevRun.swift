@@ -32,10 +32,12 @@ struct DevRun: ServiceLifecycle.Service {
     defer { try? FileManager.default.removeItem(at: ownID) }
     Self.say("certificates and keys in \(layout.directory.path)")
     try Shell.run(["scripts/pki.sh", layout.directory.path], in: layout.root)
-    Self.say("PostgreSQL under \(layout.postgres.path)")
-    try Shell.run(
-      ["scripts/postgres.sh", "start", layout.postgres.path, "--durable"], in: layout.root,
-      quiet: true)
+    if layout.foreignCluster == nil {
+      Self.say("PostgreSQL under \(layout.postgres.path)")
+      try Shell.run(
+        ["scripts/postgres.sh", "start", layout.postgres.path, "--durable"] + layout.archive,
+        in: layout.root, quiet: true)
+    }
     let supervisor = Supervisor(say: Self.say)
     do {
       try await serve(supervisor, listeners)
@@ -51,15 +53,15 @@ struct DevRun: ServiceLifecycle.Service {
   private func serve(
     _ supervisor: Supervisor, _ listeners: [String: ListeningSocket]
   ) async throws {
-    let socket = try DevLayout.socket(of: layout.postgres, root: layout.root)
+    let cluster = try layout.cluster()
     let applied = try await Migrations.apply(
-      root: layout.root, superuser: Migrations.superuser(socket: socket),
+      root: layout.root, superuser: "\(cluster) user=postgres",
       services: DevLayout.services)
     Self.say(applied == 0 ? "schemas are up to date" : "schemas migrated: \(applied) steps")
     for name in DevLayout.services + ["gateway"] {
       for (index, process) in DevLayout.processes(of: name).enumerated() {
         await supervisor.start(
-          program(process, of: name, index + 1, socket: socket, listeners[process]))
+          program(process, of: name, index + 1, cluster: cluster, listeners[process]))
       }
     }
     let hangups = await UnixSignalsSequence(trapping: .sighup)
@@ -93,8 +95,10 @@ struct DevRun: ServiceLifecycle.Service {
     Self.say("stopping")
     await supervisor.stop()
     do {
-      try Shell.run(
-        ["scripts/postgres.sh", "stop", layout.postgres.path], in: layout.root, quiet: true)
+      if layout.foreignCluster == nil {
+        try Shell.run(
+          ["scripts/postgres.sh", "stop", layout.postgres.path], in: layout.root, quiet: true)
+      }
       Self.say("stopped")
     } catch {
       Self.say("PostgreSQL did not stop: \(error)")
@@ -142,12 +146,12 @@ struct DevRun: ServiceLifecycle.Service {
   }
 
   private func program(
-    _ name: String, of service: String, _ number: Int, socket: String,
+    _ name: String, of service: String, _ number: Int, cluster: String,
     _ listener: ListeningSocket?
   ) -> SupervisedProgram {
     SupervisedProgram(
       name: name, service: service, executable: layout.programs.appending(path: service),
-      environment: layout.environment(of: service, number, socket: socket),
+      environment: layout.environment(of: service, number, cluster: cluster),
       log: layout.logs.appending(path: "\(name).log"),
       pidFile: layout.pids.appending(path: "\(name).pid"), listener: listener)
   }

@@ -87,7 +87,9 @@ struct Answer {
     }
     if state.hasPrefix("53") || state.hasPrefix("58") { return .unavailable(message) }
     return .refused(
-      sqlState: state, constraint: field(PostgresField.constraint),
+      sqlState: state,
+      constraint: PostgresError.constraint(
+        named: field(PostgresField.constraint), sqlState: state, message: message),
       table: field(PostgresField.table), message: message)
   }
 

@@ -4,20 +4,26 @@
 /// For a service `identity`: `identity` (its login), `identity_owner` (owns the schema, nobody logs
 /// in as it), `identity_migrate` (its login may become the owner), `identity_worker` (feeds and
 /// jobs, which cross tenants under policies of their own). None of them may pass row-level
-/// security, and none owns what it reads.
+/// security, and none owns what it reads. On Citus owners log in: a migration's commands reach the
+/// other nodes as who gave them.
 public struct Bootstrap: Sendable {
   private let maintenance: String
   private let database: String
   private let schemas: [String]
+  private let ownersLogIn: Bool
 
   /// - Parameters:
   ///   - maintenance: a superuser's libpq connection string, to the database `postgres`.
   ///   - database: the database to make, `clientele` for instance.
   ///   - schemas: one per service, `client_directory` for instance.
-  public init(maintenance: String, database: String, schemas: [String]) {
+  ///   - ownersLogIn: what Citus needs.
+  public init(
+    maintenance: String, database: String, schemas: [String], ownersLogIn: Bool = false
+  ) {
     self.maintenance = maintenance
     self.database = database
     self.schemas = schemas
+    self.ownersLogIn = ownersLogIn
   }
 
   /// Makes what is missing.
@@ -30,7 +36,7 @@ public struct Bootstrap: Sendable {
       try session.run("select pg_advisory_lock(hashtextextended('clientele.bootstrap', 0))")
       let isThere = try session.run("select 1 from pg_database where datname = '\(database)'")
       if isThere.isEmpty { try session.run("create database \(database)") }
-      for schema in schemas { try session.run(Self.roles(of: schema)) }
+      for schema in schemas { try session.run(roles(of: schema)) }
       try session.run("select pg_advisory_unlock(hashtextextended('clientele.bootstrap', 0))")
     }
     try await PlainConnection.withSession(inside) { session in
@@ -54,12 +60,13 @@ public struct Bootstrap: Sendable {
   private static let restraints =
     "nosuperuser nobypassrls nocreatedb nocreaterole noreplication noinherit"
 
-  private static func roles(of schema: String) -> String {
+  private func roles(of schema: String) -> String {
     let logins = [schema, "\(schema)_migrate", "\(schema)_worker"]
-    var script = logins.map { role($0, "login") }.joined() + role("\(schema)_owner", "nologin")
+    var script = logins.map { Self.role($0, "login") }.joined()
+    script += Self.role("\(schema)_owner", ownersLogIn ? "login" : "nologin")
     script += "grant \(schema)_owner to \(schema)_migrate;\n"
     for login in logins {
-      for setting in settings(schema) { script += "alter role \(login) set \(setting);\n" }
+      for setting in Self.settings(schema) { script += "alter role \(login) set \(setting);\n" }
     }
     for login in [schema, "\(schema)_worker"] {
       script += "alter role \(login) set statement_timeout = '5s';\n"

@@ -14,6 +14,12 @@ struct MigrationFile: Sendable, Hashable {
   /// A first line that says the file's one statement cannot run in a transaction.
   static let outsideMark = "-- clientele: no transaction"
 
+  /// A first line that says the file's one statement changes a batch of rows and answers how many
+  /// they were: it runs again, each time in a transaction of its own, until there are none.
+  static let batchMark = "-- clientele: in batches"
+
+  var runsInBatches: Bool { sql.hasPrefix(Self.batchMark) }
+
   var runsOutsideTransaction: Bool { sql.hasPrefix(Self.outsideMark) }
 
   init(version: Int, name: String, sql: String) {

@@ -23,8 +23,10 @@ public struct Migrator: Sendable {
   private let directory: String
   private let schema: String
 
-  /// How often a file is tried again when a lock was not to be had within two seconds.
-  static let lockAttemptsMax = 10
+  /// How long a file waits for a lock, unless it says otherwise: whoever comes after it waits too.
+  static let lockTimeout = "200ms"
+  /// How often a file is tried again when a lock was not to be had in that time.
+  static let lockAttemptsMax = 50
 
   /// - Parameters:
   ///   - connection: a libpq connection string as `<schema>_migrate` or a superuser.
@@ -124,18 +126,54 @@ public struct Migrator: Sendable {
     let record =
       "insert into schema_migrations (version, name, checksum) values ($1::integer, $2, $3)"
     let parameters = ["\(file.version)", file.name, file.checksum]
-    if file.runsOutsideTransaction {
-      try session.run("set lock_timeout = '2s'")
-      try session.run(file.sql)
+    if file.runsOutsideTransaction || file.runsInBatches {
+      try session.run("set lock_timeout = '\(Self.lockTimeout)'")
+      if file.runsInBatches {
+        try session.run("set statement_timeout = '60s'")
+        while try batch(file, session) > 0 {}
+        try session.run("set statement_timeout = 0")
+      } else {
+        try dropInvalidIndexes(session)
+        try session.run(file.sql)
+      }
       try session.run(record, parameters)
       return
     }
     try session.run(
-      "begin; set local lock_timeout = '2s'; set local statement_timeout = '60s'")
+      """
+      begin; set local lock_timeout = '\(Self.lockTimeout)'; set local statement_timeout = '60s'
+      """)
     try session.run(file.sql)
     try session.run("set local role \(schema)_owner; set local search_path = \(schema)")
     try session.run(record, parameters)
     try session.run("commit")
+  }
+}
+
+extension Migrator {
+  /// How many rows one run of a file's statement changed. What was done stays done when a later
+  /// batch fails, so the statement must pick what is left.
+  private func batch(
+    _ file: MigrationFile, _ session: PlainConnection
+  ) throws(PostgresError) -> Int {
+    let answer = try session.run(file.sql)
+    guard answer.count == 1, let cell = answer[0].first ?? nil, let rows = Int(cell) else {
+      throw .decoding("a file in batches answers one number, how many rows it changed")
+    }
+    return rows
+  }
+
+  /// Building an index concurrently leaves it behind, invalid, when it fails; IF NOT EXISTS would
+  /// take it for built.
+  private func dropInvalidIndexes(_ session: PlainConnection) throws(PostgresError) {
+    let names = try session.run(
+      """
+      select c.oid::regclass from pg_index i join pg_class c on c.oid = i.indexrelid
+      where not i.indisvalid and c.relnamespace = current_schema()::regnamespace
+      """)
+    for name in names.compactMap({ $0.first ?? nil }) {
+      try session.run("drop index concurrently \(name)")
+    }
   }
 }
 

@@ -19,7 +19,7 @@ public func assertStatementsFit(
 ) async throws {
   var lines: [String] = []
   var statements: [any DescribedStatement] = []
-  let module = service.split(separator: "-").map(\.capitalized).joined() + "Core"
+  let module = StatementLint.module(of: service)
   for (holder, count) in try StatementLint.holders(service).sorted(by: { $0.key < $1.key }) {
     guard let table = StatementLint.type(holder, in: module) as? any Table.Type else {
       lines.append("\(holder) holds statements and is no Table")
@@ -65,6 +65,19 @@ enum StatementLint {
       .reduce(into: [:]) { counts, file in
         count(try String(contentsOf: file, encoding: .utf8), into: &counts)
       }
+  }
+
+  /// Every statement that the service's tables list, in the order of the tables' names.
+  static func texts(of service: String) throws -> [StatementText] {
+    let module = module(of: service)
+    return try holders(service).keys.sorted().flatMap { holder in
+      (type(holder, in: module) as? any Table.Type)?.statements.map(\.text) ?? []
+    }
+  }
+
+  /// Where a service's types live.
+  static func module(of service: String) -> String {
+    service.split(separator: "-").map(\.capitalized).joined() + "Core"
   }
 
   /// Adds what one file holds. Types begin at the left margin.

@@ -43,11 +43,26 @@ public struct TestDatabase: Sendable {
     settings.callTimeout = .seconds(30).patient
     settings.queueWait = .seconds(20).patient
     settings.connectTimeout = .seconds(20).patient
+    settings.prologue = try Self.prologue()
     change(&settings)
     let database = Database(settings: settings, logger: logger ?? Self.quiet)
     try database.start()
     pools.open.withLock { $0.append(database) }
     return database
+  }
+
+  /// `CLIENTELE_DATABASE_PROLOGUE`, as services read it: whole rooms run in either form.
+  private static func prologue() throws -> DatabaseSettings.PrologueForm {
+    let text = ProcessInfo.processInfo.environment["CLIENTELE_DATABASE_PROLOGUE"]
+    guard let text else { return .setConfig }
+    guard let form = DatabaseSettings.PrologueForm(rawValue: text) else {
+      throw UnknownPrologue(text: text)
+    }
+    return form
+  }
+
+  private struct UnknownPrologue: Error {
+    let text: String
   }
 
   private static let quiet: Logger = {

@@ -59,6 +59,19 @@ import Testing
     }
   }
 
+  @Test("Citus takes the tables, and routes each statement to one node")
+  func citus() async throws {
+    try await withDatabase("client-directory") { database in
+      try await assertFitsCitus(
+        "client-directory",
+        crossing: [
+          "with file as ( insert into clients":
+            "planned step by step: the file by $1, then what is made from its row, on its node",
+          "with gone as ( delete from client_labels": "the same; the deletion is routed by $1",
+        ], in: database)
+    }
+  }
+
   @Test("the worker sees the queue and nothing of the files")
   func worker() async throws {
     try await withDirectory { harness in

@@ -60,6 +60,13 @@ import Testing
     }
   }
 
+  @Test("Citus takes the tables, and routes each statement to one node")
+  func citus() async throws {
+    try await withDatabase("messaging") { database in
+      try await assertFitsCitus("messaging", in: database)
+    }
+  }
+
   @Test("lists and the queue read an index, however many messages there are")
   func plans() async throws {
     try await withStage { stage in

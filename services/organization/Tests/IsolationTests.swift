@@ -54,6 +54,13 @@ import Testing
     }
   }
 
+  @Test("Citus takes the tables, and routes each statement to one node")
+  func citus() async throws {
+    try await withDatabase("organization") { database in
+      try await assertFitsCitus("organization", in: database)
+    }
+  }
+
   @Test("first answers go after 72 hours, and only those")
   func sweep() async throws {
     try await withOrganization { harness in

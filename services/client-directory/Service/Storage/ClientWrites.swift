@@ -88,8 +88,20 @@ enum ClientWrites: Table {
       phone_type, value, normalized, created_at)
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     """)
+  /// Labels and stakeholders are listed in the order of a file's name, of which they have copies.
+  static let copySortKey = Statement<NoRow>(
+    """
+    with tags as (
+      update client_labels l set sort_key = c.sort_key from clients c
+      where l.organization_id = $1 and l.client_id = $2 and c.organization_id = $1
+        and c.client_id = $2 and l.sort_key <> c.sort_key
+    )
+    update stakeholders s set sort_key = c.sort_key from clients c
+    where s.organization_id = $1 and s.client_id = $2 and c.organization_id = $1
+      and c.client_id = $2 and s.sort_key <> c.sort_key
+    """)
   static let statements: [any DescribedStatement] = [
-    insert, update, relabel, demote, promote, insertPoint,
+    insert, update, copySortKey, relabel, demote, promote, insertPoint,
   ]
 
   /// Stores a new file whole.
@@ -108,7 +120,9 @@ enum ClientWrites: Table {
 
   /// Stores a changed file with what the change brings, and its news.
   static func changing(_ row: ClientRow, _ effects: [ClientEffect]) -> [AnyQuery] {
-    var queries = [AnyQuery(updating(row))]
+    var queries = [
+      AnyQuery(updating(row)), AnyQuery(copySortKey(row.organizationID, row.clientID)),
+    ]
     queries += effects.map { effect($0, of: row) }
     let changed = Client(row.next)
     queries.append(

@@ -26,9 +26,9 @@ struct Clients: Table, Sendable {
     """
     select c.client_id, c.branch_id,
       array(select s.employee_id from stakeholders s
-        where s.organization_id = c.organization_id and s.client_id = c.client_id)
+        where s.organization_id = $1 and s.client_id = c.client_id)
     from contact_points p
-    join clients c on c.organization_id = p.organization_id and c.client_id = p.client_id
+    join clients c on c.organization_id = $1 and c.client_id = p.client_id
     where p.organization_id = $1 and p.normalized = $2 and p.kind = 1 and p.rank = 1
     """)
   static let statements: [any DescribedStatement] = [select, holder]

@@ -72,7 +72,7 @@ struct Employees: Table, Sendable {
     e.organization_id, e.employee_id, e.account_id, e.given_name, e.family_name, e.email, e.profile,
     e.state, e.username, e.created_at,
     array(select b.branch_id from employee_branches b
-      where b.organization_id = e.organization_id and b.employee_id = e.employee_id
+      where b.organization_id = $1 and b.employee_id = e.employee_id
       order by b.branch_id),
     e.sort_key
     """

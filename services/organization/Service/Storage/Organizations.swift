@@ -61,9 +61,9 @@ struct Organizations: Table, Sendable {
     """
     select organization_id, name, country, languages, time_zone, invitation_trigger, email_required,
       email_disclosure, created_at,
-      array(select b.branch_id from branches b where b.organization_id = o.organization_id
+      array(select b.branch_id from branches b where b.organization_id = $1
         order by b.sort_key)
-    from organizations o where organization_id = $1
+    from organizations o where o.organization_id = $1
     """)
   static let insert = Statement<NoRow>(
     """
