@@ -115,18 +115,26 @@ class Node:
         return found
 
     def signal(self, number):
-        pids = self.tree()
+        """All at once: nothing that still runs may start again what was just killed."""
+        frozen = set()
+        if number != signal.SIGCONT:
+            while pids := set(self.tree()) - frozen:
+                self.each(pids, signal.SIGSTOP)
+                frozen |= pids
+        if number != signal.SIGSTOP:
+            self.each(frozen or self.tree(), number)
+
+    @staticmethod
+    def each(pids, number):
         for pid in pids:
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
                 pass
-        return pids
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
-            for number in (signal.SIGCONT, signal.SIGKILL):
-                self.signal(number)
+            self.signal(signal.SIGKILL)
             self.process.wait()
 
     def sql(self, text, database="clientele"):
