@@ -76,7 +76,7 @@ struct Service {
         path: "services/\(folder)/Service", swiftSettings: strict),
       executable(
         "\(room)Main", path: "services/\(folder)/Main",
-        [.init(stringLiteral: "\(room)Core"), "ServiceKit", "ServiceStorage"]),
+        [.init(stringLiteral: "\(room)Core"), "ServiceKit"] + storage),
       tests(
         "\(room)Tests", path: "services/\(folder)/Tests",
         [

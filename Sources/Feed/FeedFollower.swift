@@ -5,7 +5,8 @@ public import Logging
 public import Postgres
 
 /// Follows another service's feed: applies each event and stores the position in one transaction,
-/// so that an event takes effect once however often either side dies.
+/// so that an event takes effect once however often either side dies, and the events of an
+/// aggregate in their order.
 ///
 /// Any number of processes may follow with the same name: the position lets one of them through.
 public struct FeedFollower: Sendable {
@@ -18,19 +19,32 @@ public struct FeedFollower: Sendable {
     public var pauseMax: Duration = .seconds(5)
     /// Events asked for at once, 1 to 500.
     public var pageSize: Int32 = 100
-    /// How long the source may keep a call waiting, at most 20 s.
+    /// How long a source without `WatchEvents` may keep a call waiting, at most 20 s.
     public var wait: Duration = .seconds(20)
+    /// How long a source may be silent before it is given up; three of its heartbeats.
+    public var silenceMax: Duration = .seconds(15)
+    /// How often the position is stored while nothing of interest comes.
+    public var savePause: Duration = .seconds(60)
+    /// How often parked events are looked at that an operator wants tried again.
+    public var retryPause: Duration = .seconds(1)
+    /// How far behind it may be before an alert is raised, and how often that is looked at.
+    public var lagMax: Duration = .seconds(60)
+    public var lagPause: Duration = .seconds(10)
 
     /// The defaults.
     public init() {}
   }
 
+  /// What an event changes: its queries.
+  public typealias Apply = @Sendable (FeedEvent) async throws -> [AnyQuery]
+
   private let source: String
   private let feed: FeedServiceClient
   private let kinds: [String]
-  private let logger: Logger
-  private let settings: Settings
-  private let inbox: Inbox
+  let logger: Logger
+  let settings: Settings
+  let inbox: Inbox
+  let progress: FollowerProgress
 
   /// - Parameters:
   ///   - source: the name the position is kept under, usually the producing service's.
@@ -51,6 +65,7 @@ public struct FeedFollower: Sendable {
     self.logger = logger
     self.settings = settings
     inbox = Inbox(source: source, database: database, scope: scope)
+    progress = FollowerProgress(source: source, silenceMax: settings.silenceMax)
   }
 
   /// The event's organisation, or nobody for a fact about a person.
@@ -58,92 +73,120 @@ public struct FeedFollower: Sendable {
     UUID(uuidString: event.organizationID).map(Scope.organization) ?? .none
   }
 
+  /// Its figures, for `/metrics`.
+  public func samples() -> [MetricSample] { progress.samples() }
+
   /// Follows until the task is cancelled.
   ///
-  /// What `apply` throws is tried again, then parked in `feed_parked` with a line in the log;
-  /// trouble with the database or another service is waited out without being counted.
+  /// What `apply` throws is tried again, then parked in `feed_parked` with an alert, and with it
+  /// all that follows for the same aggregate; trouble with the database or another service is
+  /// waited out without being counted.
   /// - Parameter apply: the queries that are an event's effect, run with the position in one
   ///   transaction. It may run more than once for an event; its queries take effect once.
-  public func run(apply: @Sendable (FeedEvent) async throws -> [AnyQuery]) async {
+  public func run(apply: @escaping Apply) async {
+    progress.hear()
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await follow(apply) }
+      group.addTask { await retryParked(apply) }
+      group.addTask { await watchLag() }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func follow(_ apply: Apply) async {
     var pause = Pause(settings)
-    var after: FeedPosition?
-    var isAway = false
+    var failures = 0
+    var watchesFrom = ContinuousClock.now
     while !Task.isCancelled {
+      let started = ContinuousClock.now
       do {
-        let position: FeedPosition
-        if let after { position = after } else { position = try await inbox.position() }
-        let page = try await feed.listEvents(
-          ListEventsRequest(
-            after: position, pageSize: settings.pageSize, wait: ProtoDuration(settings.wait),
-            kinds: kinds),
-          options: CallOptions(timeout: settings.wait + .seconds(5)))
-        for event in page.events { try await deliver(event, apply) }
-        after = page.next ?? position
-        if isAway { logger.info("the feed is back") }
-        isAway = false
+        if started >= watchesFrom {
+          try await watch(apply)
+        } else {
+          try await list(until: watchesFrom, apply)
+        }
+        if failures > 1 { logger.info("the feed is back") }
+        failures = 0
         pause.reset()
+      } catch let error as RPCError where error.code == .unimplemented && started >= watchesFrom {
+        // An older process; by and by it is replaced.
+        watchesFrom = .now + .seconds(60)
       } catch {
         guard !Task.isCancelled else { return }
-        if !isAway { logger.warning("the feed is away", metadata: ["cause": "\(error)"]) }
-        isAway = true
-        // Where it stands is asked anew: another process may have gone on meanwhile.
-        after = nil
-        await pause.take()
-      }
-    }
-  }
-
-  /// Applies an event, once.
-  /// - Throws: only what is no fault of the event.
-  private func deliver(
-    _ event: FeedEvent, _ apply: @Sendable (FeedEvent) async throws -> [AnyQuery]
-  ) async throws {
-    var pause = Pause(settings)
-    var attempt = 1
-    while true {
-      try Task.checkCancellation()
-      do {
-        let queries = try await apply(event)
-        try await inbox.store(event, queries)
-        return
-      } catch {
-        if try await inbox.has(event) { return }
-        guard Self.isFault(error) else { throw error }
-        logger.warning(
-          "an event could not be applied",
-          metadata: ["kind": "\(event.kind)", "attempt": "\(attempt)", "cause": "\(error)"])
-        guard attempt < settings.attemptsMax else {
-          try await inbox.park(event, attempts: attempt, failure: "\(error)")
-          logger.error(
-            "an event was parked",
-            metadata: ["kind": "\(event.kind)", "aggregate": "\(event.aggregateID)"])
-          return
+        if progress.heard > started {
+          failures = 0
+          pause.reset()
         }
-        attempt += 1
+        failures += 1
+        // A process that is replaced ends its streams once; that is no news.
+        if failures == 2 { logger.warning("the feed is away", metadata: ["cause": "\(error)"]) }
+        if (error as? RPCError)?.reason == "POSITION_EXPIRED", progress.expire() {
+          logger.error("events were removed before this service had applied them")
+        }
         await pause.take()
       }
     }
   }
 
-  /// Whether a failure is the event's own and not trouble that passes.
-  private static func isFault(_ error: any Error) -> Bool {
-    switch error {
-    case is CancellationError: return false
-    case PostgresError.refused(let sqlState, _, _, _):
-      // Lost a race, or waited for a lock in vain.
-      return !["40001", "40P01", "55P03"].contains(sqlState)
-    case PostgresError.decoding: return true
-    case is PostgresError: return false
-    case let error as RPCError:
-      return ![.unavailable, .deadlineExceeded, .resourceExhausted, .aborted, .cancelled]
-        .contains(error.code)
-    default: return true
+  /// Follows one stream to its end.
+  private func watch(_ apply: Apply) async throws {
+    let stream = try await feed.watchEvents(
+      WatchEventsRequest(
+        after: try await inbox.position(), pageSize: settings.pageSize, kinds: kinds),
+      options: CallOptions(timeout: .seconds(30)))
+    while let message = try await next(of: stream) {
+      progress.hear()
+      for event in message.events { try await deliver(event, apply) }
+      if message.events.isEmpty, let next = message.next,
+        progress.mustSave(every: settings.savePause)
+      {
+        try await inbox.save(next)
+      }
     }
+  }
+
+  /// The next message, unless the source is silent for too long.
+  private func next(
+    of stream: ResponseStream<WatchEventsResponse>
+  ) async throws -> WatchEventsResponse? {
+    try await withThrowingTaskGroup(of: WatchEventsResponse?.self) { group in
+      group.addTask { try await stream.next() }
+      group.addTask {
+        try await Task.sleep(for: settings.silenceMax)
+        throw RPCError(.unavailable, "the source is silent")
+      }
+      defer { group.cancelAll() }
+      return try await group.next() ?? nil
+    }
+  }
+
+  /// Follows a source that cannot watch, page by page.
+  private func list(until end: ContinuousClock.Instant, _ apply: Apply) async throws {
+    var position = try await inbox.position()
+    while .now < end {
+      let page = try await feed.listEvents(
+        ListEventsRequest(
+          after: position, pageSize: settings.pageSize, wait: ProtoDuration(settings.wait),
+          kinds: kinds),
+        options: CallOptions(timeout: settings.wait + .seconds(5)))
+      progress.hear()
+      for event in page.events { try await deliver(event, apply) }
+      position = page.next ?? position
+      if page.events.isEmpty, let position, progress.mustSave(every: settings.savePause) {
+        try await inbox.save(position)
+      }
+    }
+  }
+
+  /// For the test that describes each statement.
+  public static var statements: [any DescribedStatement] {
+    Inbox.statements + Inbox.parkedStatements
   }
 }
 
 /// Ever longer pauses, jittered so that followers do not return as one.
-private struct Pause {
+struct Pause {
   private let settings: FeedFollower.Settings
   private var length: Duration
 
@@ -158,9 +201,4 @@ private struct Pause {
     try? await Task.sleep(for: length * Double.random(in: 0.5...1))
     length = min(length * 2, settings.pauseMax)
   }
-}
-
-extension FeedFollower {
-  /// For the test that describes each statement.
-  public static var statements: [any DescribedStatement] { Inbox.statements }
 }

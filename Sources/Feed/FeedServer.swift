@@ -1,7 +1,7 @@
 public import CommonAPI
-import FoundationEssentials
 public import GRPC
 public import Postgres
+public import ServiceKit
 
 /// Serves a service's feed to its followers.
 ///
@@ -9,6 +9,21 @@ public import Postgres
 /// can then never appear later. An open writing transaction anywhere in the cluster thus holds
 /// every feed back until it ends.
 public struct FeedServer: FeedServiceProtocol {
+  /// Bounds and pauses.
+  public struct Settings: Sendable, Hashable {
+    /// How many days events are kept, 7 to 3650.
+    public var retentionDays = 30
+    /// The longest a watcher hears nothing.
+    public var heartbeat: Duration = .seconds(5)
+    /// How old the oldest running transaction may become before an alert is raised, and how often
+    /// that is looked at.
+    public var horizonAgeMax: Duration = .seconds(300)
+    public var horizonPause: Duration = .seconds(10)
+
+    /// The defaults.
+    public init() {}
+  }
+
   /// The longest a call may wait for news.
   public static let waitMax: Duration = .seconds(20)
   /// Most events in one answer, and how many when the caller does not say.
@@ -20,36 +35,82 @@ public struct FeedServer: FeedServiceProtocol {
   /// Time kept back from the call's deadline for the answer to get there.
   static let answerMargin: Duration = .milliseconds(250)
 
-  private let database: Database
+  /// The same for streams, which are to end well also on a busy machine.
+  static let endMargin: Duration = .seconds(2)
+
+  private let pages: FeedPages
   private let bell: Bell
+  private let settings: Settings
+  private let sweep: EventSweep
+  private let horizon: HorizonWatch
 
   /// - Parameter database: a pool as the service's worker role, the only one that may read
   ///   `events`.
-  public init(database: Database) {
-    self.database = database
+  public init(database: Database, settings: Settings = Settings()) {
+    pages = FeedPages(database: database)
     bell = Bell(database: database)
+    self.settings = settings
+    sweep = EventSweep(worker: database, days: settings.retentionDays)
+    horizon = HorizonWatch(worker: database, settings: settings)
   }
+
+  /// What runs beside the calls: old events go, and an old transaction is told of.
+  public var background: [BackgroundTask] { [sweep.task, horizon.task] }
+
+  /// Its figures, for `/metrics`.
+  public func samples() -> [MetricSample] { horizon.samples() }
 
   /// Events after a position, oldest first; see the proto.
   public func listEvents(
     _ request: ListEventsRequest, in call: CallContext
   ) async throws -> ListEventsResponse {
-    let page = try Page(request)
+    let page = try PageRequest(request)
     let margin = max(.zero, call.deadline.remaining - Self.answerMargin)
     let end = ContinuousClock.now + min(page.wait, margin)
-    guard page.wait > .zero, !bell.isSilenced else { return try await read(page) }
+    guard page.wait > .zero, !bell.isSilenced else { return try await list(page) }
     let (id, rings) = bell.join()
     defer { bell.leave(id) }
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { [bell] in try await bell.ring(id, until: end) }
       defer { group.cancelAll() }
-      var answer = try await read(page)
+      var answer = try await list(page)
       guard answer.events.isEmpty else { return answer }
       for await _ in rings {
-        answer = try await read(page)
+        answer = try await list(page)
         if !answer.events.isEmpty || .now >= end || bell.isSilenced { break }
       }
       return answer
+    }
+  }
+
+  /// Events after a position, then each as it comes; see the proto. A watcher that takes nothing
+  /// holds no connection to the database.
+  public func watchEvents(
+    _ request: WatchEventsRequest, to responses: MessageWriter<WatchEventsResponse>,
+    in call: CallContext
+  ) async throws {
+    var page = try PageRequest(request)
+    let end = ContinuousClock.now + max(.zero, call.deadline.remaining - Self.endMargin)
+    let (id, rings) = bell.join()
+    defer { bell.leave(id) }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { [bell] in try await bell.ring(id, until: end) }
+      defer { group.cancelAll() }
+      var ringing = rings.makeAsyncIterator()
+      var told: ContinuousClock.Instant?
+      while ContinuousClock.now < end {
+        try Task.checkCancellation()
+        if bell.isSilenced { throw Self.draining }
+        let read = try await pages.read(page)
+        page.after = read.next
+        if !read.events.isEmpty || told.map({ $0 + settings.heartbeat <= .now }) ?? true {
+          let isAll = read.events.count < page.size
+          try await responses.write(
+            WatchEventsResponse(events: read.events, next: read.next, caughtUp: isAll))
+          told = .now
+        }
+        if read.events.count < page.size { await ringing.next() }
+      }
     }
   }
 
@@ -57,91 +118,31 @@ public struct FeedServer: FeedServiceProtocol {
   /// stop, and its followers are to ask another one.
   public func stopWaiting() { bell.silence() }
 
-  private func read(_ page: Page) async throws -> ListEventsResponse {
-    let rows = try await database.run(
-      .none,
-      Self.select(page.after.transaction, page.after.event, page.kinds, page.size))
-    let events = rows.compactMap(\.event)
-    var next = events.last?.position ?? page.after
-    // What lies between and is of other kinds need not be read again.
-    if !page.kinds.isEmpty, events.count < page.size, let horizon = rows.first?.horizon {
-      let end = FeedPosition.end(before: horizon)
-      if next.isBefore(end) { next = end }
-    }
-    return ListEventsResponse(events: events, next: next)
-  }
+  private static let draining = RPCError(
+    .unavailable, reason: "FEED_DRAINING", "this process stops: ask another")
 
-  /// One row at least, so that an empty page has its horizon too.
-  private static let select = Statement<FeedRow>(
-    """
-    select h.horizon, e.transaction_id, e.event_id, e.organization_id, e.kind, e.aggregate_id,
-      e.created_at, e.payload
-    from (select pg_snapshot_xmin(pg_current_snapshot()) as horizon) h
-    left join lateral (
-      select * from events
-      where (transaction_id, event_id) > ($1, $2) and transaction_id < h.horizon
-        and (cardinality($3::text[]) = 0 or kind = any ($3))
-      order by transaction_id, event_id limit $4
-    ) e on true
-    order by e.transaction_id, e.event_id
-    """)
+  private func list(_ page: PageRequest) async throws -> ListEventsResponse {
+    let read = try await pages.read(page)
+    // With all kinds nothing lies between: what follows is the last event.
+    let next = page.kinds.isEmpty ? read.events.last?.position ?? page.after : read.next
+    return ListEventsResponse(events: read.events, next: next)
+  }
 
   /// For the test that describes each statement.
-  public static var statements: [any DescribedStatement] { [select] }
-}
-
-/// A request whose fields are in range.
-private struct Page {
-  let after: FeedPosition
-  let size: Int
-  let wait: Duration
-  let kinds: [String]
-
-  init(_ request: ListEventsRequest) throws {
-    var violations: [FieldViolation] = []
-    let wait = request.wait?.duration ?? .zero
-    if !(0...FeedServer.pageSizeMax).contains(Int(request.pageSize)) {
-      violations.append(
-        FieldViolation(field: "page_size", description: "is 0 to \(FeedServer.pageSizeMax)"))
-    }
-    if wait < .zero || wait > FeedServer.waitMax {
-      violations.append(FieldViolation(field: "wait", description: "is at most 20 s"))
-    }
-    if request.kinds.count > FeedServer.kindsMax {
-      violations.append(
-        FieldViolation(field: "kinds", description: "are at most \(FeedServer.kindsMax)"))
-    }
-    guard violations.isEmpty else {
-      throw RPCError(
-        .invalidArgument, reason: "INVALID_REQUEST", "fields out of range", violations: violations)
-    }
-    after = request.after ?? .start
-    size = request.pageSize == 0 ? FeedServer.pageSizeStandard : Int(request.pageSize)
-    self.wait = wait
-    kinds = request.kinds
+  public static var statements: [any DescribedStatement] {
+    FeedPages.statements + EventSweep.statements + HorizonWatch.statements
   }
 }
 
-private struct FeedRow: PostgresRow {
-  let horizon: TransactionID
-  let event: FeedEvent?
-
-  init(from columns: inout ColumnReader) throws(PostgresError) {
-    horizon = try columns.next()
-    guard let transaction = try columns.next(TransactionID?.self) else {
-      event = nil
-      return
-    }
-    let number = try columns.next(Int64.self)
-    let organization = try columns.next(UUID?.self)
-    let kind = try columns.next(String.self)
-    let aggregate = try columns.next(UUID.self)
-    let created = try columns.next(Date.self)
-    event = FeedEvent(
-      position: FeedPosition(
-        transactionID: transaction.rawValue, eventID: UInt64(clamping: number)),
-      organizationID: organization?.uuidString.lowercased() ?? "", kind: kind,
-      aggregateID: aggregate.uuidString.lowercased(), createTime: Timestamp(created),
-      payload: try columns.next([UInt8].self))
+extension Rig {
+  /// The service's feed, with events kept for `CLIENTELE_EVENT_DAYS`.
+  /// - Parameter worker: connected as the service's worker role.
+  /// - Throws: `ServiceSettings.Invalid` for a setting out of range.
+  public mutating func feed(worker: Database) throws -> FeedServer {
+    var bounds = FeedServer.Settings()
+    bounds.retentionDays = settings.int(
+      "CLIENTELE_EVENT_DAYS", default: bounds.retentionDays, in: 7...3650)
+    try settings.check()
+    return FeedServer(database: worker, settings: bounds)
   }
 }

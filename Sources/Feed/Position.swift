@@ -18,6 +18,25 @@ extension FeedPosition {
     (transactionID, eventID) < (other.transactionID, other.eventID)
   }
 
+  /// Reads a transaction id and the event's number.
+  init(from columns: inout ColumnReader) throws(PostgresError) {
+    let transaction = try columns.next(TransactionID.self)
+    let event = try columns.next(Int64.self)
+    self.init(transactionID: transaction.rawValue, eventID: UInt64(clamping: event))
+  }
+
+  /// The position as people write it, such as `7012/58`.
+  var text: String { "\(transactionID)/\(eventID)" }
+
+  /// Reads what `text` writes.
+  init?(_ text: some StringProtocol) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let transaction = UInt64(parts[0]), let event = UInt64(parts[1]) else {
+      return nil
+    }
+    self.init(transactionID: transaction, eventID: event)
+  }
+
   var transaction: TransactionID { TransactionID(transactionID) }
 
   /// Numbers come from a bigint; a larger one from outside is as far as there is.

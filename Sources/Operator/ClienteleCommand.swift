@@ -9,6 +9,6 @@ struct ClienteleCommand: AsyncParsableCommand {
     subcommands: [
       DevCommand.self, MigrateCommand.self, DoctorCommand.self, HealthCommand.self,
       CallCommand.self, ListCommand.self, RestartCommand.self, AlertsCommand.self,
-      SeedCommand.self, BackupCommand.self, RestoreCommand.self,
+      FeedsCommand.self, SeedCommand.self, BackupCommand.self, RestoreCommand.self,
     ])
 }

@@ -8,20 +8,10 @@ import TestKit
 import Testing
 
 @Suite struct FeedFollowerTests {
-  /// Follows in a task of its own for as long as `body` runs.
-  private static func following(
-    _ follower: FeedFollower, apply: @escaping @Sendable (FeedEvent) async throws -> [AnyQuery],
-    while body: () async throws -> Void
-  ) async throws {
-    let task = Task { await follower.run(apply: apply) }
-    defer { task.cancel() }
-    try await body()
-  }
-
   @Test("each event takes effect once, whatever transactions were open when it was read")
   func nothingSkipped() async throws {
     try await Rig.with { rig in
-      try await Self.following(rig.follower(), apply: Rig.effect) {
+      try await rig.following(rig.follower(), apply: Rig.effect) {
         let announced = try await withThrowingTaskGroup(of: [UUID].self) { group in
           for _ in 0..<6 {
             group.addTask {
@@ -88,8 +78,8 @@ import Testing
   @Test("two processes that follow under one name apply each event once")
   func twoFollowers() async throws {
     try await Rig.with { rig in
-      try await Self.following(rig.follower(), apply: Rig.effect) {
-        try await Self.following(rig.follower(), apply: Rig.effect) {
+      try await rig.following(rig.follower(), apply: Rig.effect) {
+        try await rig.following(rig.follower(), apply: Rig.effect) {
           for _ in 0..<40 { try await rig.announce() }
           try await eventually { try await rig.database.count("effects") >= 40 }
         }
@@ -101,49 +91,13 @@ import Testing
     }
   }
 
-  @Test("an event that cannot be applied is parked after three attempts; the rest goes on")
-  func poison() async throws {
-    struct Poison: Error {}
-    try await Rig.with { rig in
-      let attempts = Counter()
-      try await rig.announce("good")
-      let poison = try await rig.announce("poison")
-      let refused = try await rig.announce("refused")
-      try await rig.announce("good")
-      try await Self.following(
-        rig.follower(),
-        apply: { event in
-          switch event.kind {
-          case "poison":
-            attempts.next()
-            throw Poison()
-          case "refused":
-            return try Rig.effect(event)
-              + [AnyQuery(Statement<NoRow>("insert into effects values (null, null)")())]
-          default: return try Rig.effect(event)
-          }
-        }
-      ) {
-        try await eventually { try await rig.database.count("effects") == 2 }
-      }
-      #expect(attempts.next() == 4)
-      let parked = try await rig.database.sql(
-        "select kind, attempts, event from sample.feed_parked order by event_id")
-      #expect(parked.map { $0[0] } == ["poison", "refused"])
-      #expect(parked.map { $0[1] } == ["3", "3"])
-      let effects = try await rig.effects()
-      #expect(!effects.contains(poison.uuidString.lowercased()))
-      #expect(!effects.contains(refused.uuidString.lowercased()))
-    }
-  }
-
   @Test("a source that is away is waited for, and trouble that passes parks nothing")
   func awaySource() async throws {
     try await Rig.with { rig in
       let channel = UnsteadyChannel(inner: rig.channel)
       let applications = Counter()
       for _ in 0..<5 { try await rig.announce() }
-      try await Self.following(
+      try await rig.following(
         rig.follower(channel: channel),
         apply: { event in
           if applications.next() < 10 { throw RPCError(.unavailable, "not now") }
@@ -170,7 +124,7 @@ import Testing
         insert into effects (event_kind, aggregate_id)
         values ('scope', current_setting('clientele.organization_id')::uuid)
         """)
-      try await Self.following(
+      try await rig.following(
         rig.follower(kinds: ["mine"]), apply: { _ in [AnyQuery(setting())] }
       ) {
         try await eventually { try await rig.database.count("effects") == 1 }
@@ -181,7 +135,7 @@ import Testing
   }
 }
 
-/// Fails every other call.
+/// Fails every other call and stream.
 private struct UnsteadyChannel: RPCChannel {
   let inner: any RPCChannel
   let calls = Counter()
@@ -192,6 +146,7 @@ private struct UnsteadyChannel: RPCChannel {
   }
 
   func stream(path: String, options: CallOptions) async throws -> RPCStream {
-    try await inner.stream(path: path, options: options)
+    guard calls.next().isMultiple(of: 2) else { throw RPCError(.unavailable, "away") }
+    return try await inner.stream(path: path, options: options)
   }
 }

@@ -145,7 +145,8 @@ import Testing
       let worker = try rig.database.database(role: "sample_worker")
       let server = try await worker.describe(FeedServer.statements)
       #expect(server == [])
-      let follower = try await rig.pool.describe(FeedFollower.statements)
+      let follower = try await rig.pool.describe(
+        FeedFollower.statements + ParkedEvents.statements)
       #expect(follower == [])
     }
   }

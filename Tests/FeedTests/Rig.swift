@@ -4,6 +4,7 @@ import Foundation
 import GRPC
 import Logging
 import Postgres
+import ServiceStorage
 import Synchronization
 import TestKit
 
@@ -19,16 +20,23 @@ struct Rig: Sendable {
     "insert into effects (event_kind, aggregate_id) values ($1, $2)")
 
   /// Runs a test with everything up.
-  static func with(_ body: @Sendable (Rig) async throws -> Void) async throws {
+  /// - Parameter settings: the server's.
+  static func with(
+    settings: FeedServer.Settings = .init(), _ body: @Sendable (Rig) async throws -> Void
+  ) async throws {
     let shared = try Self.sharedMigrations.map(Self.migration)
     let effects = """
-      create table effects (event_kind text not null, aggregate_id uuid not null);
+      create table effects (
+        event_kind text not null, aggregate_id uuid not null,
+        place bigint generated always as identity
+      );
       """
     try await withCluster { cluster in
       try await withDatabase(
         schemas: [.sample(shared + [effects])], cluster: cluster.connection
       ) { database in
-        let server = FeedServer(database: try database.database(role: "sample_worker"))
+        let server = FeedServer(
+          database: try database.database(role: "sample_worker"), settings: settings)
         let channel = InProcessChannel(services: [.feedService(server)])
         try await body(
           Rig(
@@ -38,7 +46,9 @@ struct Rig: Sendable {
   }
 
   /// The statements every service copies into its migrations, from a service that did.
-  private static let sharedMigrations = ["0001_news_and_retries", "0007_alerts"]
+  private static let sharedMigrations = [
+    "0001_news_and_retries", "0007_alerts", "0008_feeds",
+  ]
 
   private static func migration(_ name: String) throws -> String {
     try String(
@@ -52,8 +62,9 @@ struct Rig: Sendable {
 
   /// Announces something and answers what it happened to.
   @discardableResult
-  func announce(_ kind: String = "thing.happened") async throws -> UUID {
-    let aggregate = UUID()
+  func announce(
+    _ kind: String = "thing.happened", of aggregate: UUID = UUID()
+  ) async throws -> UUID {
     try await pool.run(
       .none, Events.append(kind: kind, organization: nil, aggregate: aggregate, payload: [1, 2]))
     return aggregate
@@ -70,13 +81,20 @@ struct Rig: Sendable {
   }
 
   /// A follower that is quick to try again.
-  func follower(channel: (any RPCChannel)? = nil, kinds: [String] = []) -> FeedFollower {
+  func follower(
+    channel: (any RPCChannel)? = nil, kinds: [String] = [],
+    change: (inout FeedFollower.Settings) -> Void = { _ in }
+  ) -> FeedFollower {
     var settings = FeedFollower.Settings()
     settings.pauseMin = .milliseconds(1)
     settings.pauseMax = .milliseconds(20)
     settings.attemptsMax = 3
     settings.pageSize = 7
     settings.wait = .seconds(1)
+    settings.retryPause = .milliseconds(20)
+    settings.savePause = .milliseconds(20)
+    settings.lagPause = .milliseconds(20)
+    change(&settings)
     return FeedFollower(
       source: "sample", channel: channel ?? self.channel, database: pool, kinds: kinds,
       logger: Logger(label: "follower") { _ in SwiftLogNoOpLogHandler() }, settings: settings)
@@ -91,11 +109,43 @@ struct Rig: Sendable {
   func effects() async throws -> [String] {
     try await database.sql("select aggregate_id from sample.effects").compactMap { $0.first ?? nil }
   }
+
+  /// The kinds of the events that took effect on an aggregate, in that order.
+  func kinds(of aggregate: UUID) async throws -> [String] {
+    try await database.sql(
+      """
+      select event_kind from sample.effects where aggregate_id = '\(aggregate)' order by place
+      """
+    ).compactMap { $0.first ?? nil }
+  }
+
+  /// The kinds of the alerts that are open, as the worker sees them.
+  func alerts() async throws -> [String] {
+    try await Alerts(database: pool).open().map(\.kind)
+  }
+
+  /// Follows in a task of its own for as long as `body` runs.
+  func following(
+    _ follower: FeedFollower, apply: @escaping FeedFollower.Apply = Rig.effect,
+    while body: () async throws -> Void
+  ) async throws {
+    let task = Task { await follower.run(apply: apply) }
+    do {
+      try await body()
+    } catch {
+      task.cancel()
+      throw error
+    }
+    task.cancel()
+    await task.value
+  }
 }
 
-/// Waits until something is so, for at most thirty seconds of a usual build.
-func eventually(_ condition: () async throws -> Bool) async throws {
-  let end = ContinuousClock.now + .seconds(30).patient
+/// Waits until something is so, for at most a minute unless said otherwise.
+func eventually(
+  within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
+) async throws {
+  let end = ContinuousClock.now + limit.patient
   while try await !condition() {
     guard .now < end else { throw NeverCame() }
     try await Task.sleep(for: .milliseconds(5))

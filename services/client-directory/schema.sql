@@ -395,6 +395,21 @@ ALTER TABLE client_directory.events ALTER COLUMN event_id ADD GENERATED ALWAYS A
 
 
 --
+-- Name: feed_low_water; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.feed_low_water (
+    singleton boolean DEFAULT true NOT NULL,
+    transaction_id xid8 DEFAULT '0'::xid8 NOT NULL,
+    event_id bigint DEFAULT 0 NOT NULL,
+    swept_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT feed_low_water_singleton_check CHECK (singleton)
+);
+
+
+ALTER TABLE client_directory.feed_low_water OWNER TO client_directory_owner;
+
+--
 -- Name: feed_parked; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -406,7 +421,9 @@ CREATE TABLE client_directory.feed_parked (
     event bytea NOT NULL,
     attempts bigint NOT NULL,
     failure text NOT NULL,
-    parked_at timestamp with time zone DEFAULT now() NOT NULL
+    parked_at timestamp with time zone DEFAULT now() NOT NULL,
+    aggregate_id uuid,
+    retry_at timestamp with time zone
 );
 
 
@@ -417,6 +434,20 @@ ALTER TABLE client_directory.feed_parked OWNER TO client_directory_owner;
 --
 
 COMMENT ON COLUMN client_directory.feed_parked.event IS 'the serialised clientele.feed.v1.Event';
+
+
+--
+-- Name: COLUMN feed_parked.attempts; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.feed_parked.attempts IS '0: never tried, it stands behind an earlier event of its aggregate and follows it by itself';
+
+
+--
+-- Name: COLUMN feed_parked.retry_at; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.feed_parked.retry_at IS 'set by an operator: the follower tries it again';
 
 
 --
@@ -638,6 +669,14 @@ ALTER TABLE ONLY client_directory.events
 
 
 --
+-- Name: feed_low_water feed_low_water_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.feed_low_water
+    ADD CONSTRAINT feed_low_water_pkey PRIMARY KEY (singleton);
+
+
+--
 -- Name: feed_parked feed_parked_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -768,6 +807,13 @@ CREATE UNIQUE INDEX contact_points_primary_email_key ON client_directory.contact
 --
 
 CREATE UNIQUE INDEX contact_points_primary_key ON client_directory.contact_points USING btree (organization_id, client_id, kind) WHERE (rank = 1);
+
+
+--
+-- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX feed_parked_aggregate_idx ON client_directory.feed_parked USING btree (source, aggregate_id, transaction_id, event_id);
 
 
 --
@@ -931,6 +977,13 @@ CREATE POLICY events_feed ON client_directory.events FOR SELECT TO client_direct
 
 
 --
+-- Name: events events_swept; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY events_swept ON client_directory.events FOR DELETE TO client_directory_worker USING ((created_at < (now() - '7 days'::interval)));
+
+
+--
 -- Name: idempotency; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1062,7 +1115,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.contact_points TO cl
 --
 
 GRANT INSERT ON TABLE client_directory.events TO client_directory;
-GRANT SELECT ON TABLE client_directory.events TO client_directory_worker;
+GRANT SELECT,DELETE ON TABLE client_directory.events TO client_directory_worker;
 
 
 --
@@ -1070,6 +1123,13 @@ GRANT SELECT ON TABLE client_directory.events TO client_directory_worker;
 --
 
 GRANT USAGE ON SEQUENCE client_directory.events_event_id_seq TO client_directory;
+
+
+--
+-- Name: TABLE feed_low_water; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,UPDATE ON TABLE client_directory.feed_low_water TO client_directory_worker;
 
 
 --

@@ -481,6 +481,21 @@ ALTER TABLE identity.events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENTI
 
 
 --
+-- Name: feed_low_water; Type: TABLE; Schema: identity; Owner: identity_owner
+--
+
+CREATE TABLE identity.feed_low_water (
+    singleton boolean DEFAULT true NOT NULL,
+    transaction_id xid8 DEFAULT '0'::xid8 NOT NULL,
+    event_id bigint DEFAULT 0 NOT NULL,
+    swept_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT feed_low_water_singleton_check CHECK (singleton)
+);
+
+
+ALTER TABLE identity.feed_low_water OWNER TO identity_owner;
+
+--
 -- Name: feed_parked; Type: TABLE; Schema: identity; Owner: identity_owner
 --
 
@@ -492,7 +507,9 @@ CREATE TABLE identity.feed_parked (
     event bytea NOT NULL,
     attempts bigint NOT NULL,
     failure text NOT NULL,
-    parked_at timestamp with time zone DEFAULT now() NOT NULL
+    parked_at timestamp with time zone DEFAULT now() NOT NULL,
+    aggregate_id uuid,
+    retry_at timestamp with time zone
 );
 
 
@@ -503,6 +520,20 @@ ALTER TABLE identity.feed_parked OWNER TO identity_owner;
 --
 
 COMMENT ON COLUMN identity.feed_parked.event IS 'the serialised clientele.feed.v1.Event';
+
+
+--
+-- Name: COLUMN feed_parked.attempts; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.feed_parked.attempts IS '0: never tried, it stands behind an earlier event of its aggregate and follows it by itself';
+
+
+--
+-- Name: COLUMN feed_parked.retry_at; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.feed_parked.retry_at IS 'set by an operator: the follower tries it again';
 
 
 --
@@ -831,6 +862,14 @@ ALTER TABLE ONLY identity.events
 
 
 --
+-- Name: feed_low_water feed_low_water_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE ONLY identity.feed_low_water
+    ADD CONSTRAINT feed_low_water_pkey PRIMARY KEY (singleton);
+
+
+--
 -- Name: feed_parked feed_parked_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
 --
 
@@ -930,6 +969,13 @@ CREATE UNIQUE INDEX alerts_open_key ON identity.alerts USING btree (kind, subjec
 --
 
 CREATE INDEX email_probes_hits_idx ON identity.email_probes USING btree (organization_id, probed_at) WHERE (disposition = ANY (ARRAY['ON_PLATFORM'::text, 'PROFESSIONAL'::text]));
+
+
+--
+-- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE INDEX feed_parked_aggregate_idx ON identity.feed_parked USING btree (source, aggregate_id, transaction_id, event_id);
 
 
 --
@@ -1160,6 +1206,13 @@ CREATE POLICY events_append ON identity.events FOR INSERT TO identity WITH CHECK
 --
 
 CREATE POLICY events_feed ON identity.events FOR SELECT TO identity_worker USING (true);
+
+
+--
+-- Name: events events_swept; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY events_swept ON identity.events FOR DELETE TO identity_worker USING ((created_at < (now() - '7 days'::interval)));
 
 
 --
@@ -1424,7 +1477,7 @@ GRANT SELECT,INSERT ON TABLE identity.email_probes TO identity;
 --
 
 GRANT INSERT ON TABLE identity.events TO identity;
-GRANT SELECT ON TABLE identity.events TO identity_worker;
+GRANT SELECT,DELETE ON TABLE identity.events TO identity_worker;
 
 
 --
@@ -1432,6 +1485,13 @@ GRANT SELECT ON TABLE identity.events TO identity_worker;
 --
 
 GRANT USAGE ON SEQUENCE identity.events_event_id_seq TO identity;
+
+
+--
+-- Name: TABLE feed_low_water; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT SELECT,UPDATE ON TABLE identity.feed_low_water TO identity_worker;
 
 
 --

@@ -248,6 +248,21 @@ ALTER TABLE messaging.events ALTER COLUMN event_id ADD GENERATED ALWAYS AS IDENT
 
 
 --
+-- Name: feed_low_water; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.feed_low_water (
+    singleton boolean DEFAULT true NOT NULL,
+    transaction_id xid8 DEFAULT '0'::xid8 NOT NULL,
+    event_id bigint DEFAULT 0 NOT NULL,
+    swept_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT feed_low_water_singleton_check CHECK (singleton)
+);
+
+
+ALTER TABLE messaging.feed_low_water OWNER TO messaging_owner;
+
+--
 -- Name: feed_parked; Type: TABLE; Schema: messaging; Owner: messaging_owner
 --
 
@@ -259,7 +274,9 @@ CREATE TABLE messaging.feed_parked (
     event bytea NOT NULL,
     attempts bigint NOT NULL,
     failure text NOT NULL,
-    parked_at timestamp with time zone DEFAULT now() NOT NULL
+    parked_at timestamp with time zone DEFAULT now() NOT NULL,
+    aggregate_id uuid,
+    retry_at timestamp with time zone
 );
 
 
@@ -270,6 +287,20 @@ ALTER TABLE messaging.feed_parked OWNER TO messaging_owner;
 --
 
 COMMENT ON COLUMN messaging.feed_parked.event IS 'the serialised clientele.feed.v1.Event';
+
+
+--
+-- Name: COLUMN feed_parked.attempts; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.feed_parked.attempts IS '0: never tried, it stands behind an earlier event of its aggregate and follows it by itself';
+
+
+--
+-- Name: COLUMN feed_parked.retry_at; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.feed_parked.retry_at IS 'set by an operator: the follower tries it again';
 
 
 --
@@ -476,6 +507,14 @@ ALTER TABLE ONLY messaging.events
 
 
 --
+-- Name: feed_low_water feed_low_water_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.feed_low_water
+    ADD CONSTRAINT feed_low_water_pkey PRIMARY KEY (singleton);
+
+
+--
 -- Name: feed_parked feed_parked_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
 --
 
@@ -528,6 +567,13 @@ ALTER TABLE ONLY messaging.schema_migrations
 --
 
 CREATE UNIQUE INDEX alerts_open_key ON messaging.alerts USING btree (kind, subject) WHERE (cleared_at IS NULL);
+
+
+--
+-- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX feed_parked_aggregate_idx ON messaging.feed_parked USING btree (source, aggregate_id, transaction_id, event_id);
 
 
 --
@@ -631,6 +677,13 @@ CREATE POLICY events_append ON messaging.events FOR INSERT TO messaging WITH CHE
 --
 
 CREATE POLICY events_feed ON messaging.events FOR SELECT TO messaging_worker USING (true);
+
+
+--
+-- Name: events events_swept; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY events_swept ON messaging.events FOR DELETE TO messaging_worker USING ((created_at < (now() - '7 days'::interval)));
 
 
 --
@@ -745,7 +798,7 @@ GRANT UPDATE(ended_at) ON TABLE messaging.delivery_attempts TO messaging_worker;
 --
 
 GRANT INSERT ON TABLE messaging.events TO messaging;
-GRANT SELECT ON TABLE messaging.events TO messaging_worker;
+GRANT SELECT,DELETE ON TABLE messaging.events TO messaging_worker;
 
 
 --
@@ -756,10 +809,17 @@ GRANT USAGE ON SEQUENCE messaging.events_event_id_seq TO messaging;
 
 
 --
+-- Name: TABLE feed_low_water; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,UPDATE ON TABLE messaging.feed_low_water TO messaging_worker;
+
+
+--
 -- Name: TABLE feed_parked; Type: ACL; Schema: messaging; Owner: messaging_owner
 --
 
-GRANT SELECT,INSERT,UPDATE ON TABLE messaging.feed_parked TO messaging_worker;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE messaging.feed_parked TO messaging_worker;
 
 
 --

@@ -375,6 +375,21 @@ ALTER TABLE organization.events ALTER COLUMN event_id ADD GENERATED ALWAYS AS ID
 
 
 --
+-- Name: feed_low_water; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.feed_low_water (
+    singleton boolean DEFAULT true NOT NULL,
+    transaction_id xid8 DEFAULT '0'::xid8 NOT NULL,
+    event_id bigint DEFAULT 0 NOT NULL,
+    swept_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT feed_low_water_singleton_check CHECK (singleton)
+);
+
+
+ALTER TABLE organization.feed_low_water OWNER TO organization_owner;
+
+--
 -- Name: feed_parked; Type: TABLE; Schema: organization; Owner: organization_owner
 --
 
@@ -386,7 +401,9 @@ CREATE TABLE organization.feed_parked (
     event bytea NOT NULL,
     attempts bigint NOT NULL,
     failure text NOT NULL,
-    parked_at timestamp with time zone DEFAULT now() NOT NULL
+    parked_at timestamp with time zone DEFAULT now() NOT NULL,
+    aggregate_id uuid,
+    retry_at timestamp with time zone
 );
 
 
@@ -397,6 +414,20 @@ ALTER TABLE organization.feed_parked OWNER TO organization_owner;
 --
 
 COMMENT ON COLUMN organization.feed_parked.event IS 'the serialised clientele.feed.v1.Event';
+
+
+--
+-- Name: COLUMN feed_parked.attempts; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.feed_parked.attempts IS '0: never tried, it stands behind an earlier event of its aggregate and follows it by itself';
+
+
+--
+-- Name: COLUMN feed_parked.retry_at; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.feed_parked.retry_at IS 'set by an operator: the follower tries it again';
 
 
 --
@@ -591,6 +622,14 @@ ALTER TABLE ONLY organization.events
 
 
 --
+-- Name: feed_low_water feed_low_water_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.feed_low_water
+    ADD CONSTRAINT feed_low_water_pkey PRIMARY KEY (singleton);
+
+
+--
 -- Name: feed_parked feed_parked_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
@@ -642,6 +681,13 @@ CREATE UNIQUE INDEX alerts_open_key ON organization.alerts USING btree (kind, su
 --
 
 CREATE INDEX employee_jobs_due_idx ON organization.employee_jobs USING btree (run_at) WHERE (parked_at IS NULL);
+
+
+--
+-- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE INDEX feed_parked_aggregate_idx ON organization.feed_parked USING btree (source, aggregate_id, transaction_id, event_id);
 
 
 --
@@ -812,6 +858,13 @@ CREATE POLICY events_feed ON organization.events FOR SELECT TO organization_work
 
 
 --
+-- Name: events events_swept; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY events_swept ON organization.events FOR DELETE TO organization_worker USING ((created_at < (now() - '7 days'::interval)));
+
+
+--
 -- Name: idempotency; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
 --
 
@@ -951,7 +1004,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employees TO organizatio
 --
 
 GRANT INSERT ON TABLE organization.events TO organization;
-GRANT SELECT ON TABLE organization.events TO organization_worker;
+GRANT SELECT,DELETE ON TABLE organization.events TO organization_worker;
 
 
 --
@@ -959,6 +1012,13 @@ GRANT SELECT ON TABLE organization.events TO organization_worker;
 --
 
 GRANT USAGE ON SEQUENCE organization.events_event_id_seq TO organization;
+
+
+--
+-- Name: TABLE feed_low_water; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,UPDATE ON TABLE organization.feed_low_water TO organization_worker;
 
 
 --

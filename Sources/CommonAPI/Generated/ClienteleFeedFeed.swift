@@ -177,7 +177,7 @@ public struct FeedEvent: Protobuf.Message {
 public struct ListEventsRequest: Protobuf.Message {
   public static let fullName = "clientele.feed.v1.ListEventsRequest"
 
-  /// Where the follower got to; absent means from the beginning.
+  /// Where the follower got to; absent means from the oldest event that is kept.
   public var after: FeedPosition? = nil
   /// Most events to answer, 1 to 500; 0 means 100.
   public var pageSize: Int32 = 0
@@ -324,6 +324,162 @@ public struct ListEventsResponse: Protobuf.Message {
 
   public static let wireTable = WireTable([
     [.init(1, .message, 1), .init(2, .message, 2)],
+    [.init(1, .message, 2), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .message, 3), .init(6, .bytes)],
+    [.init(1, .varint), .init(2, .varint)],
+    [.init(1, .varint), .init(2, .varint)],
+  ])
+}
+
+/// Asks for what came after a position, and for what comes.
+public struct WatchEventsRequest: Protobuf.Message {
+  public static let fullName = "clientele.feed.v1.WatchEventsRequest"
+
+  /// Where the follower got to; absent means from the oldest event that is kept.
+  public var after: FeedPosition? = nil
+  /// Most events in one message, 1 to 500; 0 means 100.
+  public var pageSize: Int32 = 0
+  /// Only these kinds, or all when empty; at most 32.
+  public var kinds: [String] = []
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    after: FeedPosition? = nil,
+    pageSize: Int32 = 0,
+    kinds: [String] = []
+  ) {
+    self.after = after
+    self.pageSize = pageSize
+    self.kinds = kinds
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Feed__V1__WatchEventsRequest.self)
+    clientele__feed__v1__watch_events_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__Feed__V1__WatchEventsRequest.self)
+    self.after = StructFields.message(c.pointee.after)
+    self.pageSize = c.pointee.page_size
+    self.kinds = StructFields.strings(c.pointee.n_kinds, c.pointee.kinds)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Feed__V1__WatchEventsRequest.self)
+    clientele__feed__v1__watch_events_request__init(c)
+    if let value = self.after { c.pointee.after = arena.message(value) }
+    c.pointee.page_size = self.pageSize
+    c.pointee.n_kinds = self.kinds.count
+    c.pointee.kinds = arena.strings(self.kinds)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "after":
+        if let value = try reader.one(1, FeedPosition.init(json:)) { self.after = value }
+      case "pageSize", "page_size":
+        if let value = try reader.one(2, JSONMapping.int32) { self.pageSize = value }
+      case "kinds":
+        if let value = try reader.list(3, JSONMapping.string) { self.kinds = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if let value = self.after { object.add("after", JSONMapping.json(value)) }
+    if self.pageSize != 0 { object.add("pageSize", JSONMapping.json(self.pageSize)) }
+    if !self.kinds.isEmpty { object.add("kinds", .array(self.kinds.map { JSONMapping.json($0) })) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .message, 1), .init(2, .varint), .init(3, .string)],
+    [.init(1, .varint), .init(2, .varint)],
+  ])
+}
+
+/// Some events, or only word of where the feed stands.
+public struct WatchEventsResponse: Protobuf.Message {
+  public static let fullName = "clientele.feed.v1.WatchEventsResponse"
+
+  /// Oldest first.
+  public var events: [FeedEvent] = []
+  /// Where to go on; past events of other kinds.
+  public var next: FeedPosition? = nil
+  /// Whether these were all there are by now.
+  public var caughtUp: Bool = false
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    events: [FeedEvent] = [],
+    next: FeedPosition? = nil,
+    caughtUp: Bool = false
+  ) {
+    self.events = events
+    self.next = next
+    self.caughtUp = caughtUp
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Feed__V1__WatchEventsResponse.self)
+    clientele__feed__v1__watch_events_response__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__Feed__V1__WatchEventsResponse.self)
+    self.events = StructFields.messages(c.pointee.n_events, c.pointee.events)
+    self.next = StructFields.message(c.pointee.next)
+    self.caughtUp = c.pointee.caught_up != 0
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Feed__V1__WatchEventsResponse.self)
+    clientele__feed__v1__watch_events_response__init(c)
+    c.pointee.n_events = self.events.count
+    c.pointee.events = arena.messages(self.events)
+    if let value = self.next { c.pointee.next = arena.message(value) }
+    c.pointee.caught_up = self.caughtUp ? 1 : 0
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "events":
+        if let value = try reader.list(1, FeedEvent.init(json:)) { self.events = value }
+      case "next":
+        if let value = try reader.one(2, FeedPosition.init(json:)) { self.next = value }
+      case "caughtUp", "caught_up":
+        if let value = try reader.one(3, JSONMapping.bool) { self.caughtUp = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.events.isEmpty { object.add("events", .array(self.events.map { JSONMapping.json($0) })) }
+    if let value = self.next { object.add("next", JSONMapping.json(value)) }
+    if self.caughtUp { object.add("caughtUp", JSONMapping.json(self.caughtUp)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .message, 1), .init(2, .message, 2), .init(3, .varint)],
     [.init(1, .message, 2), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .message, 3), .init(6, .bytes)],
     [.init(1, .varint), .init(2, .varint)],
     [.init(1, .varint), .init(2, .varint)],

@@ -6,15 +6,26 @@ public import GRPC
 public protocol FeedServiceProtocol: Sendable {
   /// Events after a position, oldest first. Waits up to `wait` when there is none yet.
   /// INVALID_ARGUMENT: negative or excessive page size or wait.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
   func listEvents(
     _ request: CommonAPI.ListEventsRequest, in call: CallContext
   ) async throws -> CommonAPI.ListEventsResponse
+  /// Events after a position, oldest first, then each as it comes. Says where it stands at least every
+  /// 5 s, so that silence means a dead peer. Ends by itself before its deadline: go on where it ended.
+  /// INVALID_ARGUMENT: negative or excessive page size.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// UNAVAILABLE: FEED_DRAINING, this process stops: ask another.
+  func watchEvents(
+    _ request: CommonAPI.WatchEventsRequest,
+    to responses: MessageWriter<CommonAPI.WatchEventsResponse>, in call: CallContext
+  ) async throws
 }
 
 /// The methods of `clientele.feed.v1.FeedService`, as its proto declares them.
 public enum FeedServiceMethods {
   /// Events after a position, oldest first. Waits up to `wait` when there is none yet.
   /// INVALID_ARGUMENT: negative or excessive page size or wait.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
   public static let listEvents = MethodDescriptor(
     service: "clientele.feed.v1.FeedService",
     name: "ListEvents",
@@ -22,9 +33,22 @@ public enum FeedServiceMethods {
     requestType: CommonAPI.ListEventsRequest.self,
     responseType: CommonAPI.ListEventsResponse.self
   )
+  /// Events after a position, oldest first, then each as it comes. Says where it stands at least every
+  /// 5 s, so that silence means a dead peer. Ends by itself before its deadline: go on where it ended.
+  /// INVALID_ARGUMENT: negative or excessive page size.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// UNAVAILABLE: FEED_DRAINING, this process stops: ask another.
+  public static let watchEvents = MethodDescriptor(
+    service: "clientele.feed.v1.FeedService",
+    name: "WatchEvents",
+    serverStreaming: true,
+    access: AccessRule(callers: ["organization", "client-directory", "messaging", "gateway"], subject: .nobody, permission: "", effect: .read),
+    requestType: CommonAPI.WatchEventsRequest.self,
+    responseType: CommonAPI.WatchEventsResponse.self
+  )
 
   /// Every method in the order of the proto.
-  public static let all: [MethodDescriptor] = [listEvents]
+  public static let all: [MethodDescriptor] = [listEvents, watchEvents]
 
   /// The service.
   public static let service = ServiceDescriptor(
@@ -43,6 +67,10 @@ extension ServiceBinding {
         (request: CommonAPI.ListEventsRequest, call) in
         try await service.listEvents(request, in: call)
       },
+      .serverStreaming(FeedServiceMethods.watchEvents) {
+        (request: CommonAPI.WatchEventsRequest, responses, call) in
+        try await service.watchEvents(request, to: responses, in: call)
+      },
     ])
   }
 }
@@ -56,9 +84,21 @@ public struct FeedServiceClient: Sendable {
 
   /// Events after a position, oldest first. Waits up to `wait` when there is none yet.
   /// INVALID_ARGUMENT: negative or excessive page size or wait.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
   public func listEvents(
     _ request: CommonAPI.ListEventsRequest, options: CallOptions = .init()
   ) async throws -> CommonAPI.ListEventsResponse {
     try await channel.unary(FeedServiceMethods.listEvents, request, options: options)
+  }
+
+  /// Events after a position, oldest first, then each as it comes. Says where it stands at least every
+  /// 5 s, so that silence means a dead peer. Ends by itself before its deadline: go on where it ended.
+  /// INVALID_ARGUMENT: negative or excessive page size.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// UNAVAILABLE: FEED_DRAINING, this process stops: ask another.
+  public func watchEvents(
+    _ request: CommonAPI.WatchEventsRequest, options: CallOptions = .init()
+  ) async throws -> ResponseStream<CommonAPI.WatchEventsResponse> {
+    try await channel.serverStreaming(FeedServiceMethods.watchEvents, request, options: options)
   }
 }

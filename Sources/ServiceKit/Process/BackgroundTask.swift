@@ -6,7 +6,8 @@ import ServiceLifecycle
 public struct BackgroundTask: Sendable {
   /// Its name, for logs.
   public let name: String
-  let body: @Sendable () async throws -> Void
+  /// What it does; returns only when it is cancelled.
+  public let body: @Sendable () async throws -> Void
 
   /// - Parameter body: returns only when it is cancelled.
   public init(_ name: String, _ body: @escaping @Sendable () async throws -> Void) {

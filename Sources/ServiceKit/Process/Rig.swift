@@ -63,6 +63,8 @@ public struct Assembly: Sendable {
   public var background: [BackgroundTask]
   /// True while the service can do its work; asked twice a second for the health service.
   public var isReady: @Sendable () async -> Bool
+  /// What it tells of itself on the admin port, as it stands when it is asked.
+  public var figures: @Sendable () async -> [MetricSample]
   /// Called when the process is asked to stop, before calls are waited for: what waits for news may
   /// answer now.
   public var drain: @Sendable () -> Void
@@ -74,6 +76,7 @@ public struct Assembly: Sendable {
     services: [ServiceBinding], interceptors: [any ServerInterceptor] = [],
     background: [BackgroundTask] = [],
     isReady: @escaping @Sendable () async -> Bool = { true },
+    figures: @escaping @Sendable () async -> [MetricSample] = { [] },
     drain: @escaping @Sendable () -> Void = {},
     close: @escaping @Sendable () async -> Void = {}
   ) {
@@ -81,6 +84,7 @@ public struct Assembly: Sendable {
     self.interceptors = interceptors
     self.background = background
     self.isReady = isReady
+    self.figures = figures
     self.drain = drain
     self.close = close
   }

@@ -50,7 +50,10 @@ struct ServedAssembly: ServiceLifecycle.Service {
 
   private var sources: AdminServer.Sources {
     AdminServer.Sources(
-      samples: { server.metrics.samples() + channels.samples() + (await figures.samples()) },
+      samples: {
+        server.metrics.samples() + channels.samples() + (await figures.samples())
+          + (await assembly.figures())
+      },
       loopDelay: { max(await server.loopDelay(), await LoopDelay.ofProcess()) },
       isReady: assembly.isReady)
   }

@@ -1,4 +1,5 @@
 import ClientDirectoryCore
+import Feed
 import ServiceKit
 import ServiceStorage
 
@@ -11,8 +12,8 @@ import ServiceStorage
       let identity = try rig.channel(to: "identity")
       let organization = try rig.channel(to: "organization")
       return ClientDirectoryService.assembly(
-        database: database, worker: worker, identity: identity, organization: organization,
-        logger: rig.logger, clock: rig.clock)
+        database: database, worker: worker, feed: try rig.feed(worker: worker),
+        identity: identity, organization: organization, logger: rig.logger, clock: rig.clock)
     }
   }
 }

@@ -189,7 +189,7 @@ import Testing
     try await withStage { stage in
       let delivery = try stage.delivery()
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { await delivery.follow() }
+        group.addTask { await delivery.follow(delivery.feed()) }
         group.addTask { try await delivery.send() }
         group.addTask {
           try await Task.sleep(for: .milliseconds(200))

@@ -48,6 +48,14 @@ final class FakeIdentity: FeedServiceProtocol {
     return ListEventsResponse(events: news, next: news.last?.position ?? request.after)
   }
 
+  /// As a process of an older version would.
+  func watchEvents(
+    _ request: WatchEventsRequest, to responses: MessageWriter<WatchEventsResponse>,
+    in call: CallContext
+  ) async throws {
+    throw RPCError(.unimplemented, "not yet")
+  }
+
   /// Serves the feed and the links; nothing else of identity.
   var bindings: [ServiceBinding] {
     let mint = MethodHandler.unary(IdentityServiceMethods.mintInvitationLink) {

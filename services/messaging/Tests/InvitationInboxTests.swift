@@ -67,7 +67,7 @@ import Testing
       stage.identity.announce(.sample())
       let delivery = try stage.delivery()
       try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { await delivery.follow() }
+        group.addTask { await delivery.follow(delivery.feed()) }
         group.addTask {
           while try await stage.database.count("messages") == 0 {
             try await Task.sleep(for: .milliseconds(50))
@@ -88,7 +88,7 @@ import Testing
         stage.identity.announce(.sample())
         let delivery = try stage.delivery()
         try await withThrowingTaskGroup(of: Void.self) { group in
-          group.addTask { await delivery.follow() }
+          group.addTask { await delivery.follow(delivery.feed()) }
           group.addTask {
             while try await stage.database.count("messages") < expected {
               try await Task.sleep(for: .milliseconds(20))

@@ -1,3 +1,4 @@
+import Feed
 import OrganizationCore
 import ServiceKit
 import ServiceStorage
@@ -10,8 +11,8 @@ import ServiceStorage
       let worker = try rig.database(.worker)
       let identity = try rig.channel(to: "identity")
       return OrganizationService.assembly(
-        database: database, worker: worker, identity: identity, logger: rig.logger,
-        clock: rig.clock)
+        database: database, worker: worker, feed: try rig.feed(worker: worker),
+        identity: identity, logger: rig.logger, clock: rig.clock)
     }
   }
 }

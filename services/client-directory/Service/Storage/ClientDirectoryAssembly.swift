@@ -1,6 +1,6 @@
 import ClientDirectoryAPI
 import CommonAPI
-import Feed
+public import Feed
 public import GRPC
 public import Logging
 public import Postgres
@@ -13,11 +13,12 @@ extension ClientDirectoryService {
   /// - Parameters:
   ///   - database: connected as the role `client_directory`.
   ///   - worker: connected as the role `client_directory_worker`.
+  ///   - feed: the service's own.
   ///   - identity: the way to identity.
   ///   - organization: the way to organization.
   public static func assembly(
-    database: Database, worker: Database, identity: any RPCChannel, organization: any RPCChannel,
-    logger: Logger, clock: ServiceClock
+    database: Database, worker: Database, feed: FeedServer, identity: any RPCChannel,
+    organization: any RPCChannel, logger: Logger, clock: ServiceClock
   ) -> Assembly {
     let signal = WakeSignal()
     let service = ClientDirectoryService(
@@ -28,15 +29,17 @@ extension ClientDirectoryService {
       perform: Invitations(identity: service.identity).perform)
     let follower = IdentityFollower(
       clients: service.storage.clients, identity: service.identity, channel: identity,
-      logger: logger,
-      clock: clock)
-    let feed = FeedServer(database: worker)
+      logger: logger, clock: clock)
+    let following = follower.feed()
     return Assembly(
       services: [
         .clientDirectoryService(service), .feedService(feed),
       ],
-      background: [runner.task, follower.task, AnswerSweep(worker: worker, clock: clock).task],
+      background: [
+        runner.task, follower.task(following), AnswerSweep(worker: worker, clock: clock).task,
+      ] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
+      figures: { feed.samples() + following.samples() },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()

@@ -17,13 +17,15 @@ struct IdentityFollower: Sendable {
   let logger: Logger
   let clock: ServiceClock
 
-  var task: BackgroundTask {
-    BackgroundTask("follow-identity") {
-      let follower = FeedFollower(
-        source: "identity", channel: channel, database: clients.database,
-        kinds: ["invitation.accepted"], logger: logger)
-      await follower.run(apply: apply)
-    }
+  /// The way to the feed.
+  func feed() -> FeedFollower {
+    FeedFollower(
+      source: "identity", channel: channel, database: clients.database,
+      kinds: ["invitation.accepted"], logger: logger)
+  }
+
+  func task(_ feed: FeedFollower) -> BackgroundTask {
+    BackgroundTask("follow-identity") { await feed.run(apply: apply) }
   }
 
   /// What an event changes here. A file changed meanwhile fails the write, and the follower tries

@@ -21,13 +21,15 @@ extension IdentityService {
         peppers: secrets.peppers, dictionary: secrets.dictionary, limits: limits),
       links: secrets.links, signer: secrets.signer, limits: limits, clock: rig.clock)
     let housekeeping = Housekeeping(database: worker, clock: rig.clock)
-    let feed = FeedServer(database: worker)
+    let feed = try rig.feed(worker: worker)
     return Assembly(
       services: [
         .identityService(service), .feedService(feed),
       ],
-      background: [BackgroundTask("housekeeping") { try await housekeeping.run() }],
+      background: [BackgroundTask("housekeeping") { try await housekeeping.run() }]
+        + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
+      figures: { feed.samples() },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()

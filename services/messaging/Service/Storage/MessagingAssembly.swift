@@ -20,14 +20,16 @@ extension MessagingService {
       logger: rig.logger)
     let service = MessagingService(
       messages: Messages(database: database), clientDirectory: clientDirectory)
-    let feed = FeedServer(database: worker)
+    let feed = try rig.feed(worker: worker)
+    let following = delivery.feed()
     return Assembly(
       services: [.messagingService(service), .feedService(feed)],
       background: [
-        BackgroundTask("follow identity") { await delivery.follow() },
+        BackgroundTask("follow identity") { await delivery.follow(following) },
         BackgroundTask("send mail") { try await delivery.send() },
-      ],
+      ] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
+      figures: { feed.samples() + following.samples() },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()
@@ -70,12 +72,16 @@ struct Delivery: Sendable {
     self.logger = logger
   }
 
-  /// Follows the feed until it is cancelled.
-  func follow() async {
-    let follower = FeedFollower(
+  /// The way to identity's feed.
+  func feed() -> FeedFollower {
+    FeedFollower(
       source: "identity", channel: identity, database: database, kinds: InvitationInbox.kinds,
       logger: logger)
-    await follower.run { event in try inbox.queries(for: event) }
+  }
+
+  /// Follows the feed until it is cancelled.
+  func follow(_ feed: FeedFollower) async {
+    await feed.run { event in try inbox.queries(for: event) }
   }
 
   /// Sends until it is cancelled. The pool announces what the follower stored, whichever process

@@ -14,13 +14,15 @@ struct IdentityFollower: Sendable {
   let channel: any RPCChannel
   let logger: Logger
 
-  var task: BackgroundTask {
-    BackgroundTask("follow-identity") {
-      let follower = FeedFollower(
-        source: "identity", channel: channel, database: database, kinds: ["invitation.accepted"],
-        logger: logger)
-      await follower.run(apply: Self.apply)
-    }
+  /// The way to the feed.
+  func feed() -> FeedFollower {
+    FeedFollower(
+      source: "identity", channel: channel, database: database, kinds: ["invitation.accepted"],
+      logger: logger)
+  }
+
+  func task(_ feed: FeedFollower) -> BackgroundTask {
+    BackgroundTask("follow-identity") { await feed.run(apply: Self.apply) }
   }
 
   /// What an event changes here.

@@ -1,5 +1,5 @@
 import CommonAPI
-import Feed
+public import Feed
 public import GRPC
 import IdentityAPI
 public import Logging
@@ -14,10 +14,11 @@ extension OrganizationService {
   /// - Parameters:
   ///   - database: connected as the role `organization`.
   ///   - worker: connected as the role `organization_worker`.
+  ///   - feed: the service's own.
   ///   - identity: the way to identity.
   public static func assembly(
-    database: Database, worker: Database, identity: any RPCChannel, logger: Logger,
-    clock: ServiceClock
+    database: Database, worker: Database, feed: FeedServer, identity: any RPCChannel,
+    logger: Logger, clock: ServiceClock
   ) -> Assembly {
     let signal = WakeSignal()
     let service = OrganizationService(
@@ -28,13 +29,16 @@ extension OrganizationService {
       "employee-onboarding", queue: EmployeeJobs(database: worker), signal: signal, logger: logger,
       perform: onboarding.perform)
     let follower = IdentityFollower(database: database, channel: identity, logger: logger)
-    let feed = FeedServer(database: worker)
+    let following = follower.feed()
     return Assembly(
       services: [
         .organizationService(service), .feedService(feed),
       ],
-      background: [runner.task, follower.task, AnswerSweep(worker: worker, clock: clock).task],
+      background: [
+        runner.task, follower.task(following), AnswerSweep(worker: worker, clock: clock).task,
+      ] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
+      figures: { feed.samples() + following.samples() },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()

@@ -187,6 +187,96 @@ void   clientele__feed__v1__list_events_response__free_unpacked
   assert(message->base.descriptor == &clientele__feed__v1__list_events_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   clientele__feed__v1__watch_events_request__init
+                     (Clientele__Feed__V1__WatchEventsRequest         *message)
+{
+  static const Clientele__Feed__V1__WatchEventsRequest init_value = CLIENTELE__FEED__V1__WATCH_EVENTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__feed__v1__watch_events_request__get_packed_size
+                     (const Clientele__Feed__V1__WatchEventsRequest *message)
+{
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__feed__v1__watch_events_request__pack
+                     (const Clientele__Feed__V1__WatchEventsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__feed__v1__watch_events_request__pack_to_buffer
+                     (const Clientele__Feed__V1__WatchEventsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__Feed__V1__WatchEventsRequest *
+       clientele__feed__v1__watch_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__Feed__V1__WatchEventsRequest *)
+     protobuf_c_message_unpack (&clientele__feed__v1__watch_events_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__feed__v1__watch_events_request__free_unpacked
+                     (Clientele__Feed__V1__WatchEventsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__feed__v1__watch_events_response__init
+                     (Clientele__Feed__V1__WatchEventsResponse         *message)
+{
+  static const Clientele__Feed__V1__WatchEventsResponse init_value = CLIENTELE__FEED__V1__WATCH_EVENTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t clientele__feed__v1__watch_events_response__get_packed_size
+                     (const Clientele__Feed__V1__WatchEventsResponse *message)
+{
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__feed__v1__watch_events_response__pack
+                     (const Clientele__Feed__V1__WatchEventsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__feed__v1__watch_events_response__pack_to_buffer
+                     (const Clientele__Feed__V1__WatchEventsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__Feed__V1__WatchEventsResponse *
+       clientele__feed__v1__watch_events_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__Feed__V1__WatchEventsResponse *)
+     protobuf_c_message_unpack (&clientele__feed__v1__watch_events_response__descriptor,
+                                allocator, len, data);
+}
+void   clientele__feed__v1__watch_events_response__free_unpacked
+                     (Clientele__Feed__V1__WatchEventsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__feed__v1__watch_events_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor clientele__feed__v1__position__field_descriptors[2] =
 {
   {
@@ -467,5 +557,133 @@ const ProtobufCMessageDescriptor clientele__feed__v1__list_events_response__desc
   clientele__feed__v1__list_events_response__field_indices_by_name,
   1,  clientele__feed__v1__list_events_response__number_ranges,
   (ProtobufCMessageInit) clientele__feed__v1__list_events_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__feed__v1__watch_events_request__field_descriptors[3] =
+{
+  {
+    "after",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Feed__V1__WatchEventsRequest, after),
+    &clientele__feed__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Feed__V1__WatchEventsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kinds",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Clientele__Feed__V1__WatchEventsRequest, n_kinds),
+    offsetof(Clientele__Feed__V1__WatchEventsRequest, kinds),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__feed__v1__watch_events_request__field_indices_by_name[] = {
+  0,   /* field[0] = after */
+  2,   /* field[2] = kinds */
+  1,   /* field[1] = page_size */
+};
+static const ProtobufCIntRange clientele__feed__v1__watch_events_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor clientele__feed__v1__watch_events_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.feed.v1.WatchEventsRequest",
+  "WatchEventsRequest",
+  "Clientele__Feed__V1__WatchEventsRequest",
+  "clientele.feed.v1",
+  sizeof(Clientele__Feed__V1__WatchEventsRequest),
+  3,
+  clientele__feed__v1__watch_events_request__field_descriptors,
+  clientele__feed__v1__watch_events_request__field_indices_by_name,
+  1,  clientele__feed__v1__watch_events_request__number_ranges,
+  (ProtobufCMessageInit) clientele__feed__v1__watch_events_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__feed__v1__watch_events_response__field_descriptors[3] =
+{
+  {
+    "events",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Clientele__Feed__V1__WatchEventsResponse, n_events),
+    offsetof(Clientele__Feed__V1__WatchEventsResponse, events),
+    &clientele__feed__v1__event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Feed__V1__WatchEventsResponse, next),
+    &clientele__feed__v1__position__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "caught_up",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Feed__V1__WatchEventsResponse, caught_up),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__feed__v1__watch_events_response__field_indices_by_name[] = {
+  2,   /* field[2] = caught_up */
+  0,   /* field[0] = events */
+  1,   /* field[1] = next */
+};
+static const ProtobufCIntRange clientele__feed__v1__watch_events_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor clientele__feed__v1__watch_events_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.feed.v1.WatchEventsResponse",
+  "WatchEventsResponse",
+  "Clientele__Feed__V1__WatchEventsResponse",
+  "clientele.feed.v1",
+  sizeof(Clientele__Feed__V1__WatchEventsResponse),
+  3,
+  clientele__feed__v1__watch_events_response__field_descriptors,
+  clientele__feed__v1__watch_events_response__field_indices_by_name,
+  1,  clientele__feed__v1__watch_events_response__number_ranges,
+  (ProtobufCMessageInit) clientele__feed__v1__watch_events_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

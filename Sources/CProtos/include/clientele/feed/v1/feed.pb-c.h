@@ -22,6 +22,8 @@ typedef struct Clientele__Feed__V1__Position Clientele__Feed__V1__Position;
 typedef struct Clientele__Feed__V1__Event Clientele__Feed__V1__Event;
 typedef struct Clientele__Feed__V1__ListEventsRequest Clientele__Feed__V1__ListEventsRequest;
 typedef struct Clientele__Feed__V1__ListEventsResponse Clientele__Feed__V1__ListEventsResponse;
+typedef struct Clientele__Feed__V1__WatchEventsRequest Clientele__Feed__V1__WatchEventsRequest;
+typedef struct Clientele__Feed__V1__WatchEventsResponse Clientele__Feed__V1__WatchEventsResponse;
 
 
 /* --- enums --- */
@@ -79,6 +81,32 @@ struct  Clientele__Feed__V1__ListEventsResponse
 #define CLIENTELE__FEED__V1__LIST_EVENTS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__feed__v1__list_events_response__descriptor) \
     , 0,NULL, NULL }
+
+
+struct  Clientele__Feed__V1__WatchEventsRequest
+{
+  ProtobufCMessage base;
+  Clientele__Feed__V1__Position *after;
+  int32_t page_size;
+  size_t n_kinds;
+  ProtobufCBinaryData *kinds;
+};
+#define CLIENTELE__FEED__V1__WATCH_EVENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__feed__v1__watch_events_request__descriptor) \
+    , NULL, 0, 0,NULL }
+
+
+struct  Clientele__Feed__V1__WatchEventsResponse
+{
+  ProtobufCMessage base;
+  size_t n_events;
+  Clientele__Feed__V1__Event **events;
+  Clientele__Feed__V1__Position *next;
+  protobuf_c_boolean caught_up;
+};
+#define CLIENTELE__FEED__V1__WATCH_EVENTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__feed__v1__watch_events_response__descriptor) \
+    , 0,NULL, NULL, 0 }
 
 
 /* Clientele__Feed__V1__Position methods */
@@ -157,6 +185,44 @@ Clientele__Feed__V1__ListEventsResponse *
 void   clientele__feed__v1__list_events_response__free_unpacked
                      (Clientele__Feed__V1__ListEventsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Clientele__Feed__V1__WatchEventsRequest methods */
+void   clientele__feed__v1__watch_events_request__init
+                     (Clientele__Feed__V1__WatchEventsRequest         *message);
+size_t clientele__feed__v1__watch_events_request__get_packed_size
+                     (const Clientele__Feed__V1__WatchEventsRequest   *message);
+size_t clientele__feed__v1__watch_events_request__pack
+                     (const Clientele__Feed__V1__WatchEventsRequest   *message,
+                      uint8_t             *out);
+size_t clientele__feed__v1__watch_events_request__pack_to_buffer
+                     (const Clientele__Feed__V1__WatchEventsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__Feed__V1__WatchEventsRequest *
+       clientele__feed__v1__watch_events_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__feed__v1__watch_events_request__free_unpacked
+                     (Clientele__Feed__V1__WatchEventsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__Feed__V1__WatchEventsResponse methods */
+void   clientele__feed__v1__watch_events_response__init
+                     (Clientele__Feed__V1__WatchEventsResponse         *message);
+size_t clientele__feed__v1__watch_events_response__get_packed_size
+                     (const Clientele__Feed__V1__WatchEventsResponse   *message);
+size_t clientele__feed__v1__watch_events_response__pack
+                     (const Clientele__Feed__V1__WatchEventsResponse   *message,
+                      uint8_t             *out);
+size_t clientele__feed__v1__watch_events_response__pack_to_buffer
+                     (const Clientele__Feed__V1__WatchEventsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__Feed__V1__WatchEventsResponse *
+       clientele__feed__v1__watch_events_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__feed__v1__watch_events_response__free_unpacked
+                     (Clientele__Feed__V1__WatchEventsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Clientele__Feed__V1__Position_Closure)
@@ -171,6 +237,12 @@ typedef void (*Clientele__Feed__V1__ListEventsRequest_Closure)
 typedef void (*Clientele__Feed__V1__ListEventsResponse_Closure)
                  (const Clientele__Feed__V1__ListEventsResponse *message,
                   void *closure_data);
+typedef void (*Clientele__Feed__V1__WatchEventsRequest_Closure)
+                 (const Clientele__Feed__V1__WatchEventsRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__Feed__V1__WatchEventsResponse_Closure)
+                 (const Clientele__Feed__V1__WatchEventsResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -181,6 +253,8 @@ extern const ProtobufCMessageDescriptor clientele__feed__v1__position__descripto
 extern const ProtobufCMessageDescriptor clientele__feed__v1__event__descriptor;
 extern const ProtobufCMessageDescriptor clientele__feed__v1__list_events_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__feed__v1__list_events_response__descriptor;
+extern const ProtobufCMessageDescriptor clientele__feed__v1__watch_events_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__feed__v1__watch_events_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

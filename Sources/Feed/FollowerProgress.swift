@@ -1,0 +1,93 @@
+import CommonAPI
+import FoundationEssentials
+import GRPC
+import Synchronization
+
+/// How far behind a follower is, and what it tells of it.
+final class FollowerProgress: Sendable {
+  private struct State {
+    /// When the event in hand was announced, by the source's clock.
+    var inHand: Date?
+    /// When the source last said something.
+    var heard = ContinuousClock.now
+    /// When the position was last stored.
+    var saved: ContinuousClock.Instant?
+    var parked = 0
+    /// Whether the source no longer keeps what comes after the position.
+    var isExpired = false
+  }
+
+  private let source: String
+  private let silenceMax: Duration
+  private let state = Mutex(State())
+
+  init(source: String, silenceMax: Duration) {
+    self.source = source
+    self.silenceMax = silenceMax
+  }
+
+  func hear() {
+    state.withLock { state in
+      state.heard = .now
+      state.isExpired = false
+    }
+  }
+
+  /// Takes note that events were missed; answers whether that is news.
+  func expire() -> Bool {
+    state.withLock { state in
+      defer { state.isExpired = true }
+      return !state.isExpired
+    }
+  }
+
+  var isExpired: Bool { state.withLock { $0.isExpired } }
+
+  var heard: ContinuousClock.Instant { state.withLock { $0.heard } }
+
+  /// Takes an event in hand, or nil once it was dealt with.
+  func take(_ event: FeedEvent?) {
+    state.withLock { state in
+      if event == nil { state.saved = .now }
+      state.inHand = event?.createTime?.date
+    }
+  }
+
+  /// Whether the stored position is that old; if so it counts as stored now.
+  func mustSave(every interval: Duration) -> Bool {
+    state.withLock { state in
+      if let saved = state.saved, saved + interval > .now { return false }
+      state.saved = .now
+      return true
+    }
+  }
+
+  func park(_ count: Int) { state.withLock { $0.parked = count } }
+
+  /// The age of the oldest event known that has not been applied, or for how long the source has
+  /// been silent beyond what is usual, whichever is more.
+  var lag: Duration {
+    let (inHand, heard) = state.withLock { ($0.inHand, $0.heard) }
+    let age = inHand.map { Duration.seconds(max(0, Date().timeIntervalSince($0))) } ?? .zero
+    let silence = heard.duration(to: .now)
+    return silence > silenceMax ? max(age, silence) : age
+  }
+
+  func samples() -> [MetricSample] {
+    let (heard, parked) = state.withLock { ($0.heard, $0.parked) }
+    let labels = [(name: "source", value: source)]
+    func gauge(_ name: String, _ help: String, _ value: Double) -> MetricSample {
+      MetricSample(name: name, help: help, kind: .gauge, labels: labels, value: value)
+    }
+    return [
+      gauge(
+        "clientele_feed_lag_seconds", "Age of the oldest event that was not applied yet.",
+        lag / .seconds(1)),
+      gauge(
+        "clientele_feed_position_age_seconds", "Since the source last said where it stands.",
+        heard.duration(to: .now) / .seconds(1)),
+      gauge(
+        "clientele_feed_parked", "Events set aside until an operator decides.", Double(parked)),
+    ]
+  }
+}

@@ -1,0 +1,126 @@
+import CommonAPI
+import Feed
+import Foundation
+import GRPC
+import Postgres
+import ServiceStorage
+import TestKit
+import Testing
+
+/// Old events go, and a follower that comes too late learns so.
+@Suite struct RetentionTests {
+  /// Makes an event older than it is, as the superuser.
+  private static func age(_ aggregate: UUID, days: String, in rig: Rig) async throws {
+    try await rig.database.sql(
+      """
+      update sample.events set created_at = now() - interval '\(days)'
+      where aggregate_id = '\(aggregate)'
+      """)
+  }
+
+  @Test("what is older goes, in order, with an exact low-water mark; a late follower is told")
+  func edge() async throws {
+    try await Rig.with { rig in
+      var announced: [UUID] = []
+      for _ in 0..<8 { announced.append(try await rig.announce()) }
+      let positions = try await rig.list().events.compactMap(\.position)
+      #expect(positions.count == 8)
+      for index in 0..<4 { try await Self.age(announced[index], days: "30 days 1 second", in: rig) }
+      try await Self.age(announced[4], days: "29 days 23 hours 59 minutes", in: rig)
+      // Old, but behind one that is kept.
+      try await Self.age(announced[5], days: "40 days", in: rig)
+
+      let worker = try rig.database.database(role: "sample_worker")
+      let sweep = EventSweep(worker: worker, days: 30)
+      #expect(try await sweep.sweep() == 4)
+      #expect(try await sweep.sweep() == 0)
+      #expect(try await rig.database.count("events") == 4)
+
+      let kept = announced[4...].map { $0.uuidString.lowercased() }
+      #expect(try await rig.list().events.map(\.aggregateID) == kept)
+      #expect(try await rig.list(after: positions[3]).events.map(\.aggregateID) == kept)
+      let expired = await #expect(throws: RPCError.self) {
+        _ = try await rig.list(after: positions[2])
+      }
+      #expect(expired?.code == .failedPrecondition && expired?.reason == "POSITION_EXPIRED")
+      let watched = await #expect(throws: RPCError.self) {
+        let stream = try await FeedServiceClient(rig.channel).watchEvents(
+          WatchEventsRequest(after: positions[2]))
+        _ = try await stream.next()
+      }
+      #expect(watched?.reason == "POSITION_EXPIRED")
+    }
+  }
+
+  @Test("a follower that was away too long waits with an alert, and goes on when it is told to")
+  func lateFollower() async throws {
+    try await Rig.with { rig in
+      let parked = ParkedEvents(database: rig.pool)
+      let first = try await rig.announce()
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.database.count("effects") == 1 }
+      }
+      let place = try #require(try await rig.list().events.first?.position)
+      let missed = try await rig.announce()
+      for aggregate in [first, missed] { try await Self.age(aggregate, days: "31 days", in: rig) }
+      // As if it had been away since: what it saved meanwhile would be beyond.
+      try await rig.database.sql(
+        """
+        update sample.feed_positions
+        set transaction_id = '\(place.transactionID)', event_id = \(place.eventID)
+        """)
+      let kept = try await rig.announce()
+      let worker = try rig.database.database(role: "sample_worker")
+      #expect(try await EventSweep(worker: worker, days: 30).sweep() == 2)
+      // Only who was told may skip.
+      #expect(try await !parked.skip("sample"))
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.alerts().contains("feed.expired") }
+        #expect(try await rig.database.count("effects") == 1)
+        #expect(try await parked.skip("sample"))
+        try await eventually { try await rig.database.count("effects") == 2 }
+      }
+      #expect(try await rig.kinds(of: missed).isEmpty)
+      #expect(try await rig.kinds(of: kept).count == 1)
+      #expect(try await rig.alerts().isEmpty)
+    }
+  }
+
+  @Test("the worker can delete nothing younger than a week, and the service nothing")
+  func guarded() async throws {
+    try await Rig.with { rig in
+      let old = try await rig.announce()
+      try await rig.announce()
+      try await Self.age(old, days: "8 days", in: rig)
+      let delete = Statement<NoRow>("delete from events")
+      let refused = await #expect(throws: PostgresError.self) {
+        try await rig.pool.run(.none, delete())
+      }
+      #expect(refused?.sqlState == "42501")
+      let worker = try rig.database.database(role: "sample_worker")
+      try await worker.run(.none, delete())
+      #expect(try await rig.database.count("events") == 1)
+    }
+  }
+
+  @Test("a follower of other kinds stores where it got to, so that it never expires")
+  func positionMovesOn() async throws {
+    var settings = FeedServer.Settings()
+    settings.heartbeat = .milliseconds(20)
+    try await Rig.with(settings: settings) { rig in
+      try await rig.following(rig.follower(kinds: ["wanted"])) {
+        let other = try await rig.announce("other")
+        let position = try #require(try await rig.list().events.first?.position)
+        try await eventually {
+          try await rig.database.sql(
+            """
+            select from sample.feed_positions
+            where (transaction_id, event_id) >= ('\(position.transactionID)', \(position.eventID))
+            """
+          ).count == 1
+        }
+        #expect(try await rig.kinds(of: other).isEmpty)
+      }
+    }
+  }
+}
