@@ -12,7 +12,12 @@ public enum DatabaseRole: Sendable, Hashable {
 extension Rig {
   /// A started pool as one of the service's roles, from `CLIENTELE_DATABASE` or
   /// `CLIENTELE_WORKER_DATABASE`. An absent database is waited for, not an error.
-  public mutating func database(_ role: DatabaseRole) throws -> Database {
+  ///
+  /// - Parameter version: the oldest schema the service works on. With one, the process ends on an
+  ///   older schema, and on a database that may forget what it confirmed; see `DatabaseCheck`.
+  public mutating func database(
+    _ role: DatabaseRole, schema version: Int? = nil
+  ) throws -> Database {
     let connection =
       switch role {
       case .service:
@@ -28,14 +33,21 @@ extension Rig {
     bounds.waitersMax = settings.int(
       "CLIENTELE_POOL_WAITERS", default: bounds.waitersMax, in: 1...100_000)
     bounds.prologue = prologue()
+    let mayForget = settings.string("CLIENTELE_DATABASE_MAY_FORGET", default: "off") == "on"
     try settings.check()
     let database = Database(settings: bounds, logger: logger)
     try database.start()
+    if let version {
+      let check = DatabaseCheck(
+        database: database, schema: schema, version: version, mayForget: mayForget, logger: logger)
+      require { try await check.refusal() }
+    }
     let pool = role == .service ? "service" : "worker"
     tell { PoolFigures.samples(await database.statistics(), of: pool) }
     if role == .worker { tell { await Alerts(database: database).samples() } }
     return database
   }
+
   /// How calls tell PostgreSQL whose rows they see: `CLIENTELE_DATABASE_PROLOGUE`.
   private mutating func prologue() -> DatabaseSettings.PrologueForm {
     let text = settings.string(

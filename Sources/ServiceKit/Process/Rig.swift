@@ -15,6 +15,7 @@ public struct Rig: Sendable {
   public let tls: TLSSettings
   let channels = ChannelList()
   let figures = FigureList()
+  let requirements = Requirements()
 
   init(name: String, settings: ServiceSettings) {
     var settings = settings
@@ -31,6 +32,15 @@ public struct Rig: Sendable {
   /// Has something's figures told on the admin port, as they stand when it is asked.
   public func tell(_ samples: @escaping @Sendable () async -> [MetricSample]) {
     figures.add(samples)
+  }
+
+  /// Lets the process do no work until something is known to be so, and ends it with code 78 when it
+  /// is not.
+  ///
+  /// - Parameter refusal: what is wrong, as a sentence for an operator, or nil. Throws as long as it
+  ///   cannot be known; it is then asked again.
+  public func require(_ refusal: @escaping @Sendable () async throws -> String?) {
+    requirements.add(refusal)
   }
 
   /// A channel to a peer, which must show that service's certificate. Closed with the process.

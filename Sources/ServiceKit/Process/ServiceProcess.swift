@@ -23,7 +23,10 @@ public enum ServiceProcess {
     do {
       var rig = Rig(name: name, settings: ServiceSettings())
       let verifier = rig.contextVerifier()
-      let assembly = try await assemble(&rig)
+      var assembly = try await assemble(&rig)
+      let (requirements, isReady) = (rig.requirements, assembly.isReady)
+      assembly.isReady = { if requirements.areMet { await isReady() } else { false } }
+      assembly.background.append(requirements.task(of: name))
       let host = rig.settings.string("CLIENTELE_HOST", default: "127.0.0.1")
       let port = rig.settings.int("CLIENTELE_PORT", default: 0, in: 0...65535)
       var bounds = ServerSettings()

@@ -108,9 +108,9 @@ func patiently<Answer: Sendable>(
     do {
       return try await call()
     } catch {
-      if case .refused = OpLog.judge(error), (error as? RPCError)?.code != .resourceExhausted {
-        throw error
-      }
+      let refusal = error as? RPCError
+      let isBusy = refusal?.code == .resourceExhausted && refusal?.reason != "QUOTA"
+      if case .refused = OpLog.judge(error), !isBusy { throw error }
       guard .now < end else { throw error }
       try await Task.sleep(for: .milliseconds(100))
     }

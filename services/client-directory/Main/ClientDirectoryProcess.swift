@@ -7,7 +7,7 @@ import ServiceStorage
 @main enum ClientDirectoryProcess {
   static func main() async {
     await ServiceProcess.main("client-directory") { rig in
-      let database = try rig.database(.service)
+      let database = try rig.database(.service, schema: ClientDirectoryStorage.schemaVersion)
       let worker = try rig.database(.worker)
       let identity = try rig.channel(to: "identity")
       let organization = try rig.channel(to: "organization")

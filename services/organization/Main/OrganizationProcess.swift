@@ -7,7 +7,7 @@ import ServiceStorage
 @main enum OrganizationProcess {
   static func main() async {
     await ServiceProcess.main("organization") { rig in
-      let database = try rig.database(.service)
+      let database = try rig.database(.service, schema: OrganizationStorage.schemaVersion)
       let worker = try rig.database(.worker)
       let identity = try rig.channel(to: "identity")
       return OrganizationService.assembly(

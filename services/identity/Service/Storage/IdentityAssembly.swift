@@ -13,7 +13,7 @@ extension IdentityService {
       try rig.settings.check()
       throw MissingKeys()
     }
-    let database = try rig.database(.service)
+    let database = try rig.database(.service, schema: IdentityStorage.schemaVersion)
     let worker = try rig.database(.worker)
     let service = IdentityService(
       storage: IdentityStorage(database: database),

@@ -13,7 +13,7 @@ extension MessagingService {
     let settings = DeliverySettings(&rig.settings)
     let identity = try rig.channel(to: "identity")
     let clientDirectory = try rig.channel(to: "client-directory")
-    let database = try rig.database(.service)
+    let database = try rig.database(.service, schema: Messages.schemaVersion)
     let worker = try rig.database(.worker)
     let delivery = try Delivery(
       settings: settings, database: worker, identity: identity, clock: rig.clock,

@@ -3,6 +3,9 @@ import ServiceStorage
 
 /// The tables of this service, as its handlers use them. Each table's file says how it is reached.
 public struct OrganizationStorage: Sendable {
+  /// The newest migration when this was written: on an older schema the service does not work.
+  public static let schemaVersion = 8
+
   let database: Database
   /// First answers of calls.
   let idempotency: Idempotency
