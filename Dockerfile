@@ -41,7 +41,8 @@ RUN apt-get update \
   && useradd --system --uid 10001 --user-group --home-dir /srv/clientele --shell /usr/sbin/nologin \
     clientele \
   && for name in authority identity organization client-directory messaging gateway operator \
-    postgres; do install -d -o clientele -g clientele -m 0700 "/keys/$name"; done
+    postgres; do install -d -o clientele -g clientele -m 0700 "/keys/$name"; done \
+  && install -d -o clientele -g clientele -m 0700 /audit
 COPY --from=build /out/lib/ /usr/lib/swift/linux/
 COPY --from=build /out/bin/ /usr/local/bin/
 COPY --from=build /out/services/ /srv/clientele/services/

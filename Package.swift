@@ -268,6 +268,9 @@ let package = Package(
         "ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging,
         metrics,
       ]),
+    tests(
+      "ServiceStorageTests",
+      ["ServiceStorage", "ServiceKit", "Postgres", "GRPC", "CommonAPI", "TestKit", crypto, logging]),
     tests("LoadTestTests", ["LoadTest", "GRPC", "Protobuf", "BenchAPI", "ReflectionClient"]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     executable(

@@ -18,8 +18,10 @@ give() {
   for key in "$@"; do install -m 0400 "$all/keys/$key" "$folder/$key"; done
 }
 
-give identity context-1.key context-1.pub invitation-1.key pepper-1.key
-for service in organization client-directory messaging; do give "$service" context-1.pub; done
+give identity context-1.key context-1.pub invitation-1.key pepper-1.key audit-identity-1.key
+for service in organization client-directory messaging; do
+  give "$service" context-1.pub "audit-$service-1.key"
+done
 give gateway context-1.pub
-give operator
+give operator audit-{identity,organization,client-directory,messaging}-1.pub
 give postgres

@@ -8,6 +8,7 @@
 #   FOLDER/ca.pem, dev-client.pem, .key    what a developer's gRPC client needs
 #   FOLDER/keys/context-1.key, .pub        Ed25519 seed and public key of context tokens (hex)
 #   FOLDER/keys/invitation-1.key           HMAC key of invitation links (hex, 32 bytes)
+#   FOLDER/keys/audit-<service>-1.key, .pub  Ed25519 seed and public key of audit seals (hex)
 #   FOLDER/keys/pepper-1.key               pepper of passwords (hex, 32 bytes)
 set -euo pipefail
 export LC_ALL=C
@@ -120,3 +121,7 @@ publish "$folder/pki/dev-client.pem" "$folder/dev-client.pem"
 publish "$folder/pki/dev-client.key" "$folder/dev-client.key"
 for secret in context-1 invitation-1 pepper-1; do make_secret "$secret"; done
 make_public_half context-1
+for service in identity organization client-directory messaging; do
+  make_secret "audit-$service-1"
+  make_public_half "audit-$service-1"
+done

@@ -11,13 +11,18 @@ struct ServiceDatabase: ParsableArguments {
       """)
   var superuser: String?
 
+  /// A libpq connection string of the superuser.
+  func connection() throws -> String {
+    let superuser = try superuser ?? MigrateCommand.standard(URL(fileURLWithPath: "."))
+    return "\(superuser) dbname=clientele"
+  }
+
   /// Runs something as the superuser within one service's schema.
   func within<Result: Sendable>(
     _ service: String, _ body: (Database) async throws -> Result
   ) async throws -> Result {
-    let superuser = try superuser ?? MigrateCommand.standard(URL(fileURLWithPath: "."))
     let path = "options='-c search_path=\(Migrations.schema(service))'"
-    var settings = DatabaseSettings(connection: "\(superuser) dbname=clientele \(path)")
+    var settings = DatabaseSettings(connection: "\(try connection()) \(path)")
     settings.connectionsMax = 1
     let database = Database(settings: settings, logger: CertificateOptions.quiet)
     try database.start()

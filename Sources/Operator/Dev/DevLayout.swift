@@ -34,6 +34,10 @@ struct DevLayout: Sendable {
       ["--archive", BackupFolder(url: URL(filePath: folder)).wal.path]
     } ?? []
   }
+  /// Where the seals of a service's audit log go beside the database.
+  func auditCopy(of service: String) -> URL {
+    directory.appending(path: "audit/\(service).seals")
+  }
   var postgres: URL { directory.appending(path: "postgres") }
   var pids: URL { directory.appending(path: "pids") }
   /// The gateway's own address.
@@ -104,6 +108,8 @@ struct DevLayout: Sendable {
       variables["CLIENTELE_DATABASE"] = Self.connection(cluster: cluster, user: schema)
       variables["CLIENTELE_WORKER_DATABASE"] =
         Self.connection(cluster: cluster, user: "\(schema)_worker")
+      variables["CLIENTELE_AUDIT_KEY"] = key("audit-\(program)-1.key")
+      variables["CLIENTELE_AUDIT_COPY"] = auditCopy(of: program).path
     }
     for service in Self.services {
       let name = "CLIENTELE_" + service.uppercased().replacing("-", with: "_")

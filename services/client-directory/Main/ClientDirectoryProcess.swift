@@ -11,9 +11,12 @@ import ServiceStorage
       let worker = try rig.database(.worker)
       let identity = try rig.channel(to: "identity")
       let organization = try rig.channel(to: "organization")
-      return ClientDirectoryService.assembly(
+      let sealer = try rig.auditSealer(worker)
+      var assembly = ClientDirectoryService.assembly(
         database: database, worker: worker, feed: try rig.feed(worker: worker),
         identity: identity, organization: organization, logger: rig.logger, clock: rig.clock)
+      assembly.background.append(sealer)
+      return assembly
     }
   }
 }

@@ -24,21 +24,23 @@ extension ClientDirectoryService {
   /// anything else, since it would find its own effect in the way.
   ///
   /// - Parameters:
+  ///   - act: what goes on record.
   ///   - answer: makes the answer from the file as stored.
   ///   - change: changes the file and names what that brings with it, or answers nil to leave it as
   ///     it is. Runs again for each attempt, so its remote calls carry request ids derived from the
   ///     intent.
   func changing<Answer: Message>(
-    _ client: UUID, etag: String = "", for intent: Intent, in call: CallContext,
-    answer: (Client) -> Answer, _ change: (inout ClientRow) async throws -> [ClientEffect]?
+    _ client: UUID, etag: String = "", as act: ClientAct, for intent: Intent,
+    in call: CallContext, answer: (Client) -> Answer,
+    _ change: (inout ClientRow) async throws -> [ClientEffect]?
   ) async throws -> Answer {
     try await storage.clients.once(intent) {
-      try await tried(client, etag: etag, for: intent, in: call, answer: answer, change)
+      try await tried(client, etag: etag, as: act, for: intent, in: call, answer: answer, change)
     }
   }
 
   private func tried<Answer: Message>(
-    _ client: UUID, etag: String, for intent: Intent, in call: CallContext,
+    _ client: UUID, etag: String, as act: ClientAct, for intent: Intent, in call: CallContext,
     answer: (Client) -> Answer, _ change: (inout ClientRow) async throws -> [ClientEffect]?
   ) async throws -> Answer {
     var attempt = 1
@@ -46,11 +48,13 @@ extension ClientDirectoryService {
       var row = try await file(client, in: call)
       guard etag.isEmpty || etag == "\(row.version)" else { throw ClientDirectoryError.staleETag }
       guard let effects = try await change(&row) else {
-        return try await storage.clients.remember(answer(Client(row)), for: intent)
+        return try await storage.clients.remember(
+          answer(Client(row)), of: row, as: act, for: intent)
       }
       row.touch(at: clock.now())
       do {
-        return try await storage.clients.update(row, effects, answer: answer, for: intent)
+        return try await storage.clients.update(
+          row, effects, as: act, answer: answer, for: intent)
       } catch ClientDirectoryError.staleETag where etag.isEmpty && attempt < Self.attemptsMax {
         attempt += 1
       } catch is EmailTakenInOrganization where attempt < Self.attemptsMax {

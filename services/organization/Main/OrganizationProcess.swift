@@ -10,9 +10,12 @@ import ServiceStorage
       let database = try rig.database(.service, schema: OrganizationStorage.schemaVersion)
       let worker = try rig.database(.worker)
       let identity = try rig.channel(to: "identity")
-      return OrganizationService.assembly(
+      let sealer = try rig.auditSealer(worker)
+      var assembly = OrganizationService.assembly(
         database: database, worker: worker, feed: try rig.feed(worker: worker),
         identity: identity, logger: rig.logger, clock: rig.clock)
+      assembly.background.append(sealer)
+      return assembly
     }
   }
 }

@@ -98,15 +98,16 @@ struct Clients: Table, Sendable {
     let news = Events.append(
       kind: "client.created", organization: row.organizationID, aggregate: row.clientID,
       payload: ClientChanged(client: answer).serialized())
+    let record = intent.audit("client.create", on: "client", row.clientID)
     return try await blaming(row) {
       guard let job else {
         return try await idempotency.write(
           intent.key, scope: scope, deadline: intent.deadline, answer: answer,
-          ClientWrites.inserting(row), news)
+          ClientWrites.inserting(row), news, record)
       }
       return try await idempotency.write(
         intent.key, scope: scope, deadline: intent.deadline, answer: answer,
-        ClientWrites.inserting(row), news, InvitationJobs.inserting(job))
+        ClientWrites.inserting(row), news, InvitationJobs.inserting(job), record)
     }
   }
 
@@ -114,11 +115,13 @@ struct Clients: Table, Sendable {
   ///
   /// - Parameters:
   ///   - row: the file as it shall be, `version` still the one that was read.
+  ///   - act: what goes on record.
   ///   - answer: made from the file as it will be, with the next version.
   func update<Answer: Message>(
-    _ row: ClientRow, _ effects: [ClientEffect], answer: (Client) -> Answer, for intent: Intent
+    _ row: ClientRow, _ effects: [ClientEffect], as act: ClientAct, answer: (Client) -> Answer,
+    for intent: Intent
   ) async throws -> Answer {
-    let queries = ClientWrites.changing(row, effects)
+    let queries = ClientWrites.changing(row, effects) + [act.record(row, for: intent)]
     return try await blaming(row) {
       try await idempotency.write(
         intent.key, scope: .organization(intent.organization), deadline: intent.deadline,
@@ -126,11 +129,27 @@ struct Clients: Table, Sendable {
     }
   }
 
-  /// Stores an answer of a call that changed nothing here.
-  func remember<Answer: Message>(_ answer: Answer, for intent: Intent) async throws -> Answer {
+  /// Stores an answer of a call that found the file as it was to become.
+  func remember<Answer: Message>(
+    _ answer: Answer, of row: ClientRow, as act: ClientAct, for intent: Intent
+  ) async throws -> Answer {
     try await idempotency.write(
       intent.key, scope: .organization(intent.organization), deadline: intent.deadline,
-      answer: answer, all: [])
+      answer: answer, act.record(row, for: intent))
+  }
+
+  /// Puts on record that somebody asked about an address, and what they were told. Which address
+  /// is in identity's own record of probes, as a fingerprint.
+  func recordProbe(_ told: EmailDisposition, in call: CallContext) async throws {
+    let organization = try call.organization()
+    try await database.run(
+      .organization(organization), deadline: call.deadline.instant,
+      all: [
+        Audit.append(
+          AuditEntry(
+            "client.check_email", on: "email", nil, in: organization, by: AuditActor(call),
+            detail: ["told": told.protoName ?? ""]))
+      ])
   }
 
   /// Throws domain errors for what the database refuses.

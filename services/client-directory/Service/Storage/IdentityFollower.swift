@@ -8,6 +8,7 @@ import Logging
 import Postgres
 import Protobuf
 import ServiceKit
+import ServiceStorage
 
 /// Follows identity's feed: a client who accepted the invitation is ACTIVE.
 struct IdentityFollower: Sendable {
@@ -48,6 +49,9 @@ struct IdentityFollower: Sendable {
     row.emailSignsIn =
       login.email != nil && row.primary(.email)?.normalized == login.email?.normalized
     row.touch(at: clock.now())
-    return ClientWrites.changing(row, [.dropInvitationJob])
+    let act = AuditEntry(
+      "client.activate", on: "client", client, in: organization,
+      by: .background("client-directory", for: account))
+    return ClientWrites.changing(row, [.dropInvitationJob]) + [Audit.append(act)]
   }
 }

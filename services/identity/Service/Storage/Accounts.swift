@@ -79,8 +79,12 @@ struct Accounts: Table, Sendable {
       LoginIdentifiers.freeUsername(draft.stem(attempt)))
     if let other = try Self.pendingHolder(holders) {
       let answer = try await get(other, deadline: deadline).account(for: draft.organizationID)
-      _ = try await database.run(
-        request.scope, deadline: deadline.instant, idempotency.record(request.key, answer))
+      try await database.run(
+        request.scope, deadline: deadline.instant,
+        all: [
+          AnyQuery(idempotency.record(request.key, answer)),
+          request.audit("account.find_pending", on: "account", other, in: draft.organizationID),
+        ])
       return answer
     }
     guard let username = names.first else { throw IdentityError.usernameTaken }
@@ -95,6 +99,7 @@ struct Accounts: Table, Sendable {
       AnyQuery(
         LoginIdentifiers.insert(
           row.id, IdentifierKind.username, username, username.lowercased(), row.professional, now)),
+      request.audit("account.create_pending", on: "account", row.id, in: draft.organizationID),
     ]
     if let email = draft.email {
       queries.append(
@@ -169,7 +174,10 @@ struct Accounts: Table, Sendable {
     let answer = row.account(for: organization)
     try await database.run(
       scope, deadline: deadline.instant,
-      all: [AnyQuery(idempotency.record(request.key, answer))] + changes)
+      all: [
+        AnyQuery(idempotency.record(request.key, answer)),
+        request.audit("account.reserve_email", on: "account", row.id, in: organization),
+      ] + changes)
     return answer
   }
 

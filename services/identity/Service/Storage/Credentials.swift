@@ -79,6 +79,7 @@ struct Credentials: Table, Sendable {
         AnyQuery(idempotency.record(request.key, answer)),
         AnyQuery(Self.change(account, hash.phc, hash.pepperKeyID, now)),
         AnyQuery(Sessions.endOthers(account, session, now)),
+        request.audit("password.change", on: "account", account, in: nil),
       ] + others.map { News.revoked(session: $0, of: account, at: now) }
     try await database.run(.account(account), deadline: deadline.instant, all: queries)
     return answer

@@ -38,8 +38,9 @@ struct EmailProbes: Table, Sendable {
   /// already; then nothing is said of this one, taken or not.
   func probe(
     _ name: SignInName?, fingerprint: [UInt8], by account: UUID, in organization: UUID,
-    limits: IdentityLimits, at now: Date, deadline: Deadline
+    limits: IdentityLimits, at now: Date, call: CallContext
   ) async throws -> IdentifierDisposition {
+    let deadline = call.deadline
     let holders = try await database.run(
       .none, deadline: deadline.instant,
       LoginIdentifiers.holder(name?.kind ?? .email, name?.normalized ?? ""))
@@ -53,6 +54,15 @@ struct EmailProbes: Table, Sendable {
     guard let disposition = told.first?.value, disposition != .refused else {
       throw IdentityError.quota(retryAfter: 3600)
     }
+    // Not in one go with the question: a refused one leaves its row in `email_probes` alone.
+    try await database.run(
+      .organization(organization), deadline: deadline.instant,
+      all: [
+        Audit.append(
+          AuditEntry(
+            "identifier.check", on: "identifier", nil, in: organization, by: AuditActor(call),
+            detail: ["told": disposition.rawValue]))
+      ])
     return disposition
   }
 }

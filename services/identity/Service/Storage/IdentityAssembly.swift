@@ -21,12 +21,13 @@ extension IdentityService {
         peppers: secrets.peppers, dictionary: secrets.dictionary, limits: limits),
       links: secrets.links, signer: secrets.signer, limits: limits, clock: rig.clock)
     let housekeeping = Housekeeping(database: worker, clock: rig.clock)
+    let sealer = try rig.auditSealer(worker)
     let feed = try rig.feed(worker: worker)
     return Assembly(
       services: [
         .identityService(service), .feedService(feed),
       ],
-      background: [BackgroundTask("housekeeping") { try await housekeeping.run() }]
+      background: [BackgroundTask("housekeeping") { try await housekeeping.run() }, sealer]
         + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
       figures: { feed.samples() },

@@ -72,6 +72,10 @@ extension Invitations {
           purpose: page.aim.onTheWire),
         organization: link.organizationID, id: link.invitationID),
     ]
+    queries.append(
+      request.audit(
+        "invitation.accept", on: "invitation", link.invitationID, in: link.organizationID,
+        by: account, ["account_id": account.text]))
     if page.accountState == .pending { queries.append(News.activated(account)) }
     if let password {
       queries.append(

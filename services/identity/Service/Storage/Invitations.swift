@@ -125,7 +125,10 @@ struct Invitations: Table, Sendable {
     }
     try await database.run(
       scope, deadline: deadline.instant,
-      all: [AnyQuery(idempotency.record(request.key, answer))] + changes)
+      all: [
+        AnyQuery(idempotency.record(request.key, answer)),
+        request.audit("invitation.create", on: "invitation", row.id, in: row.organizationID),
+      ] + changes)
     return answer
   }
 
@@ -158,6 +161,9 @@ struct Invitations: Table, Sendable {
           both, deadline: deadline.instant,
           all: [
             AnyQuery(idempotency.record(request.key, answer)),
+            request.audit(
+              "invitation.resend", on: "invitation", row.id, in: row.organizationID,
+              ["send_count": "\(row.sendCount)"]),
             AnyQuery(Self.insertSend(row.organizationID, row.id, row.sendCount, row.email, now)),
             AnyQuery(
               Self.resend(
@@ -180,6 +186,18 @@ struct Invitations: Table, Sendable {
       .organization(organization), deadline: deadline.instant, Self.byID(organization, id))
     guard let row = rows.first else { throw IdentityError.invitationNotFound }
     return row
+  }
+
+  /// Puts on record that a link was made.
+  func recordLink(to row: InvitationRow, _ sendCount: Int32, in call: CallContext) async throws {
+    try await database.run(
+      .organization(row.organizationID), deadline: call.deadline.instant,
+      all: [
+        Audit.append(
+          AuditEntry(
+            "invitation.mint_link", on: "invitation", row.id, in: row.organizationID,
+            by: AuditActor(call), detail: ["send_count": "\(sendCount)"]))
+      ])
   }
 
   /// While nobody has proved the address an account reserved, only that address is written to:

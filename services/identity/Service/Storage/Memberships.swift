@@ -63,7 +63,12 @@ struct Memberships: Table, Sendable {
         Self.one(row.organizationID, row.accountID, row.hat))
       guard !accounts.isEmpty else { throw IdentityError.accountNotFound }
       let answer = row.membership
-      var queries = [AnyQuery(idempotency.record(request.key, answer))]
+      var queries = [
+        AnyQuery(idempotency.record(request.key, answer)),
+        request.audit(
+          "membership.put", on: "account", row.accountID, in: row.organizationID,
+          ["hat": "\(row.hat.onTheWire)", "version": "\(row.version)"]),
+      ]
       if stored.first != row { queries += Self.change(row, at: now) }
       return try await Self.faults.blaming {
         try await database.run(scope, deadline: deadline.instant, all: queries)

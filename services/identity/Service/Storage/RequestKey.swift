@@ -10,6 +10,8 @@ import ServiceStorage
 struct RequestKey: Sendable {
   let key: Idempotency.Key?
   let scope: Scope
+  /// Who is on record for what it does.
+  let actor: AuditActor
 
   /// The key of a call about an organisation's rows. An empty id means that a repeat counts as a
   /// new call. Throws INVALID_ARGUMENT/REQUEST_ID_INVALID when the id is no UUID.
@@ -20,6 +22,7 @@ struct RequestKey: Sendable {
   ) throws {
     key = try Idempotency.key(requestID, scope: organization, in: call, for: request)
     scope = .organization(organization)
+    actor = AuditActor(call)
   }
 
   /// The key of a call about a person's own rows.
@@ -28,6 +31,20 @@ struct RequestKey: Sendable {
   ) throws {
     key = try Idempotency.key(requestID, scope: account, in: call, for: request)
     scope = .account(account)
+    actor = AuditActor(call)
+  }
+
+  /// The query that puts on record what the call did.
+  ///
+  /// - Parameter account: the person the call made known, where it came without one.
+  func audit(
+    _ action: String, on kind: String, _ id: UUID, in organization: UUID?, by account: UUID? = nil,
+    _ detail: [String: String] = [:]
+  ) -> AnyQuery {
+    Audit.append(
+      AuditEntry(
+        action, on: kind, id, in: organization,
+        by: account.map(actor.known) ?? actor, requestID: key?.requestID, detail: detail))
   }
 }
 

@@ -50,12 +50,17 @@ struct Sessions: Table, Sendable {
   static let statements: [any DescribedStatement] = [insert, byHash, touch, end, others, endOthers]
 
   /// Opens a session.
-  func open(_ session: SessionRow, token: SessionToken, deadline: Deadline) async throws {
-    _ = try await database.run(
-      .account(session.accountID), deadline: deadline.instant,
-      Self.insert(
-        session.id, session.accountID, token.hash, session.idleSeconds, session.lastUsedAt,
-        session.expiresAt))
+  func open(_ session: SessionRow, token: SessionToken, in call: CallContext) async throws {
+    let actor = AuditActor(call).known(as: session.accountID)
+    try await database.run(
+      .account(session.accountID), deadline: call.deadline.instant,
+      all: [
+        AnyQuery(
+          Self.insert(
+            session.id, session.accountID, token.hash, session.idleSeconds, session.lastUsedAt,
+            session.expiresAt)),
+        Audit.append(AuditEntry("session.open", on: "session", session.id, in: nil, by: actor)),
+      ])
   }
 
   /// The living session of a token, with where its account belongs. Using it keeps it from idling
@@ -78,10 +83,14 @@ struct Sessions: Table, Sendable {
   }
 
   /// Ends a session and tells the revocation feed.
-  func end(_ id: UUID, of account: UUID, at now: Date, deadline: Deadline) async throws {
+  func end(_ id: UUID, of account: UUID, at now: Date, in call: CallContext) async throws {
     try await database.run(
-      .account(account), deadline: deadline.instant,
-      all: [AnyQuery(Self.end(id, now)), News.revoked(session: id, of: account, at: now)])
+      .account(account), deadline: call.deadline.instant,
+      all: [
+        AnyQuery(Self.end(id, now)), News.revoked(session: id, of: account, at: now),
+        Audit.append(
+          AuditEntry("session.end", on: "session", id, in: nil, by: AuditActor(call))),
+      ])
   }
 }
 

@@ -5,6 +5,7 @@ import IdentityAPI
 import Postgres
 import Protobuf
 import ServiceKit
+import ServiceStorage
 
 /// Turns news of invitations into queued messages, in the transaction that also stores how far the
 /// feed was followed: each sending of an invitation becomes one message, whatever happens.
@@ -53,14 +54,20 @@ struct InvitationInbox: Table, Sendable {
     }
     let language = writer.language(for: issued.language)
     let name = HeaderText.clean(issued.organizationName, characters: 100)
+    let message = UUIDv7.make()
     return [
       AnyQuery(
         Self.enqueue(
-          organization, UUIDv7.make(), purpose, recipient.raw, language.rawValue,
+          organization, message, purpose, recipient.raw, language.rawValue,
           writer.subject(purpose, in: language, organization: name), record, invitationID,
           Int(invitation.sendCount), name, HeaderText.clean(issued.displayName, characters: 100),
           issued.username, issued.emailSignsIn, expires.date)),
       AnyQuery(Self.cancelOlder(organization, invitationID, Int(invitation.sendCount))),
+      Audit.append(
+        AuditEntry(
+          "message.queue", on: "message", message, in: organization,
+          by: .background("messaging"),
+          detail: ["invitation_id": invitationID.text, "record_id": record.text])),
     ]
   }
 }

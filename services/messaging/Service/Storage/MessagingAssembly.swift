@@ -20,13 +20,14 @@ extension MessagingService {
       logger: rig.logger)
     let service = MessagingService(
       messages: Messages(database: database), clientDirectory: clientDirectory)
+    let sealer = try rig.auditSealer(worker)
     let feed = try rig.feed(worker: worker)
     let following = delivery.feed()
     return Assembly(
       services: [.messagingService(service), .feedService(feed)],
       background: [
         BackgroundTask("follow identity") { await delivery.follow(following) },
-        BackgroundTask("send mail") { try await delivery.send() },
+        BackgroundTask("send mail") { try await delivery.send() }, sealer,
       ] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
       figures: { feed.samples() + following.samples() },

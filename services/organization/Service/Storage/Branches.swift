@@ -77,7 +77,8 @@ struct Branches: Table, Sendable {
     try await Self.faults.blaming {
       try await idempotency.write(
         intent.key, scope: .organization(intent.organization), deadline: intent.deadline,
-        answer: Branch(row), Self.inserting(row))
+        answer: Branch(row), Self.inserting(row),
+        intent.audit("branch.create", on: "branch", row.branchID))
     }
   }
 }

@@ -7,6 +7,7 @@ import Logging
 import Postgres
 import Protobuf
 import ServiceKit
+import ServiceStorage
 
 /// Follows identity's feed: who accepted the invitation to join the staff is ACTIVE.
 struct IdentityFollower: Sendable {
@@ -32,6 +33,9 @@ struct IdentityFollower: Sendable {
       let organization = UUID(uuidString: accepted.organizationID),
       let employee = UUID(uuidString: accepted.recordID)
     else { return [] }
-    return [AnyQuery(Employees.activate(organization, employee))]
+    let act = AuditEntry(
+      "employee.activate", on: "employee", employee, in: organization,
+      by: .background("organization", for: UUID(uuidString: accepted.accountID)))
+    return [AnyQuery(Employees.activate(organization, employee)), Audit.append(act)]
   }
 }

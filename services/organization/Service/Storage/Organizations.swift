@@ -112,7 +112,10 @@ struct Organizations: Table, Sendable {
           kind: "organization.created", organization: row.organizationID,
           aggregate: row.organizationID,
           payload: OrganizationCreated(organization: Organization(row)).serialized()),
-        Employees.announcing(administrator))
+        Employees.announcing(administrator),
+        intent.audit(
+          "organization.create", on: "organization", row.organizationID,
+          ["administrator": administrator.employeeID.text]))
     }
   }
 }

@@ -6,9 +6,18 @@ import OrganizationAPI
 import ServiceKit
 
 extension ClientDirectoryService {
-  /// Valid? In this organisation already? On the platform already? (B3, B36)
+  /// Valid? In this organisation already? On the platform already? (B3, B36) Every question is on
+  /// record before it is answered.
   public func checkClientEmail(
     _ request: CheckClientEmailRequest, in call: CallContext
+  ) async throws -> CheckClientEmailResponse {
+    let answer = try await disposition(of: request, in: call)
+    try await storage.clients.recordProbe(answer.disposition, in: call)
+    return answer
+  }
+
+  private func disposition(
+    of request: CheckClientEmailRequest, in call: CallContext
   ) async throws -> CheckClientEmailResponse {
     let caller = try call.caller()
     guard let email = EmailAddress(request.email) else {

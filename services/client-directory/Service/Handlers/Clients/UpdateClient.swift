@@ -16,7 +16,8 @@ extension ClientDirectoryService {
     let intent = try Intent(
       request.requestID, organization: try call.organization(), in: call, for: request)
     return try await changing(
-      change.clientID, etag: request.etag, for: intent, in: call, answer: { $0 }
+      change.clientID, etag: request.etag, as: ClientAct("client.update", change.facts),
+      for: intent, in: call, answer: { $0 }
     ) { row in
       try change.allow(caller)
       if let branch = change.branchID, branch != row.branchID {
@@ -97,6 +98,9 @@ private struct ClientChange {
     try errors.throwIfAny()
     clientID = id ?? .first
   }
+
+  /// What goes on record: which fields, not what was in them.
+  var facts: [String: String] { ["fields": paths.sorted().joined(separator: ",")] }
 
   /// Throws PERMISSION_DENIED unless the caller, who sees the file, may change all of it.
   func allow(_ caller: Caller) throws {

@@ -18,7 +18,11 @@ extension ClientDirectoryService {
       contactPointID: UUIDv7.make(at: clock.now()), kind: draft.kind, rank: draft.rank,
       phoneType: draft.phoneType, value: draft.value)
 
-    return try await changing(client ?? .first, for: intent, in: call, answer: { $0 }) { row in
+    let act = ClientAct(
+      "client.add_contact_point", ["contact_point_id": point.contactPointID.text])
+    return try await changing(
+      client ?? .first, as: act, for: intent, in: call, answer: { $0 }
+    ) { row in
       if row.contactPoints.contains(where: {
         $0.kind == point.kind && $0.normalized == point.normalized
       }) {

@@ -19,7 +19,11 @@ extension ClientDirectoryService {
     let intent = try Intent(
       request.requestID, organization: try call.organization(), in: call, for: request)
 
-    return try await changing(client ?? .first, for: intent, in: call, answer: { $0 }) { row in
+    let act = ClientAct(
+      "client.set_primary_contact_point", ["contact_point_id": pointID?.text ?? ""])
+    return try await changing(
+      client ?? .first, as: act, for: intent, in: call, answer: { $0 }
+    ) { row in
       guard var point = row.contactPoints.first(where: { $0.contactPointID == pointID }) else {
         throw ClientDirectoryError.contactPointNotFound
       }

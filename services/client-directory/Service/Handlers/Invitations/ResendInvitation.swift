@@ -15,8 +15,10 @@ extension ClientDirectoryService {
     let intent = try Intent(
       request.requestID, organization: try call.organization(), in: call, for: request)
     var response = ResendInvitationResponse()
-    return try await changing(client ?? .first, for: intent, in: call, answer: { _ in response }) {
-      row in
+    return try await changing(
+      client ?? .first, as: ClientAct("client.resend_invitation"), for: intent, in: call,
+      answer: { _ in response }
+    ) { row in
       guard row.accessState != .active else { throw ClientDirectoryError.alreadyActive }
       guard row.accountID != nil, !row.invitationEmail.isEmpty else {
         throw ClientDirectoryError.noPrimaryEmail

@@ -13,8 +13,7 @@ extension IdentityService {
     let name = SignInName(request.identifier)
     let disposition = try await storage.probes.probe(
       name, fingerprint: links.fingerprint(name?.normalized ?? request.identifier),
-      by: caller.accountID, in: organization, limits: limits, at: clock.now(),
-      deadline: call.deadline)
+      by: caller.accountID, in: organization, limits: limits, at: clock.now(), call: call)
     return CheckIdentifierResponse(
       disposition: disposition.onTheWire, normalized: name?.normalized ?? "")
   }

@@ -47,7 +47,7 @@ extension IdentityService {
       id: UUIDv7.make(at: now), accountID: found.accountID,
       life: isStaff ? limits.staffSessionLife : limits.clientSessionLife,
       idle: isStaff ? limits.staffSessionIdle : limits.clientSessionIdle, at: now)
-    try await storage.sessions.open(session, token: token, deadline: call.deadline)
+    try await storage.sessions.open(session, token: token, in: call)
     return SignInResponse(
       sessionToken: token.text, session: session.session(memberships),
       displayName: found.displayName)

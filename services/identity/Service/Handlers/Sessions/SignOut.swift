@@ -8,7 +8,7 @@ extension IdentityService {
   public func signOut(_ request: SignOutRequest, in call: CallContext) async throws -> Empty {
     let caller = try call.caller()
     try await storage.sessions.end(
-      caller.sessionID, of: caller.accountID, at: clock.now(), deadline: call.deadline)
+      caller.sessionID, of: caller.accountID, at: clock.now(), in: call)
     return Empty()
   }
 }

@@ -1,0 +1,91 @@
+import Crypto
+import Foundation
+import Postgres
+import ServiceKit
+import ServiceStorage
+
+/// The checks of one service's schema.
+struct ServiceCheck {
+  /// How long rows may wait for their seal, in seconds.
+  static let unsealedSecondsMax = 60.0
+
+  let service: String
+  let database: ServiceDatabase
+  let keys: URL
+  let copies: URL
+
+  private var schema: String { Migrations.schema(service) }
+
+  /// Runs them all.
+  func report(progress: (String) -> Void) async throws -> VerifyReport {
+    var report = VerifyReport(service: service)
+    try await checkAudit(&report, progress)
+    try await checkCatalog(&report)
+    try await checkInvariants(&report)
+    return report
+  }
+
+  private func checkAudit(
+    _ report: inout VerifyReport, _ progress: (String) -> Void
+  ) async throws {
+    let file = copies.appending(path: "\(service).seals").path
+    let hasCopy = FileManager.default.fileExists(atPath: file)
+    let verifier = AuditVerifier(
+      service: service, keys: try publicKeys(),
+      copies: hasCopy ? SealFile(path: file).seals() : nil)
+    if !hasCopy {
+      report.warnings.append("no copy of the seals at \(file): a log cut short would pass")
+    }
+    let (checked, found) = try await database.within(service) { database in
+      var verifier = verifier
+      let found = try await AuditWalk(database).verify(with: &verifier) { number, total in
+        progress("\(service): seal \(number) of \(total)")
+      }
+      return (verifier, found)
+    }
+    report.auditRows = found.rows
+    report.auditSeals = found.seals
+    report.unsealedRows = found.unsealed?.count ?? 0
+    report.oldestUnsealedSeconds = found.unsealed?.oldestSeconds
+    progress("")
+    report.violations += checked.findings
+    if let age = report.oldestUnsealedSeconds, age > Self.unsealedSecondsMax {
+      report.warnings.append(
+        "rows have waited \(Int(age)) s for their seal: is the service running?")
+    }
+  }
+
+  private func publicKeys() throws -> [String: Curve25519.Signing.PublicKey] {
+    let files = try FileManager.default.contentsOfDirectory(atPath: keys.path).filter {
+      $0.hasPrefix("audit-\(service)-") && $0.hasSuffix(".pub")
+    }
+    return try Dictionary(
+      files.map { name in
+        let path = keys.appending(path: name).path
+        return (
+          KeyFiles.keyID(path), try .init(rawRepresentation: KeyFiles.secret(path).prefix(32))
+        )
+      }, uniquingKeysWith: { first, _ in first })
+  }
+
+  private func checkCatalog(_ report: inout VerifyReport) async throws {
+    let problems = try await IsolationLint.problems(
+      of: schema, connection: try database.connection())
+    report.violations += problems.map { AuditFinding(place: "catalogue", what: $0) }
+  }
+
+  private func checkInvariants(_ report: inout VerifyReport) async throws {
+    for invariant in Invariant.all[service] ?? [] {
+      let rows = try await PlainConnection.withSession(
+        try database.connection()
+      ) { try $0.run(invariant.sql) }
+      let cells = rows.first ?? []
+      let count = cells.first.flatMap { $0 }.flatMap(Int64.init) ?? 0
+      report.checked[invariant.subject] = count
+      if let broken = cells.dropFirst().first.flatMap({ $0 }).flatMap(Int64.init), broken > 0 {
+        report.violations.append(
+          AuditFinding(place: invariant.subject, what: "\(broken) \(invariant.breach)"))
+      }
+    }
+  }
+}

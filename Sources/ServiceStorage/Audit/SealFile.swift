@@ -1,0 +1,73 @@
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The seals of a service outside the database, a line of JSON each: what was cut off there is
+/// still told here. Nothing of it is ever changed; a file on another machine or a medium that can
+/// only be appended to is better still.
+public struct SealFile: Sendable {
+  /// Why the file cannot be used.
+  public struct Unusable: Error, CustomStringConvertible {
+    /// What is wrong.
+    public let description: String
+  }
+
+  private let path: String
+
+  /// The folder is made when it is missing.
+  public init(path: String) { self.path = path }
+
+  /// Every seal; none when there is no file yet. A line that a power cut left half is passed over:
+  /// its seal stands whole in a later one, or its number is missing.
+  public func seals() -> [AuditSeal] {
+    Self.seals(in: FileManager.default.contents(atPath: path) ?? Data())
+  }
+
+  private static func seals(in lines: Data) -> [AuditSeal] {
+    let decoder = JSONDecoder()
+    return lines.split(separator: UInt8(ascii: "\n")).compactMap {
+      try? decoder.decode(AuditSeal.self, from: Data($0))
+    }
+  }
+
+  /// The number of the last seal, 0 when there is none, and whether its line was ended. The end
+  /// of the file is read alone.
+  private func end() throws -> (number: Int64, isWhole: Bool) {
+    guard let file = FileHandle(forReadingAtPath: path) else { return (0, true) }
+    defer { try? file.close() }
+    let size = try file.seekToEnd()
+    try file.seek(toOffset: size > Self.tailBytes ? size - Self.tailBytes : 0)
+    let tail = try file.readToEnd() ?? Data()
+    return (
+      Self.seals(in: tail).last?.number ?? 0, tail.last.map { $0 == UInt8(ascii: "\n") } ?? true
+    )
+  }
+
+  /// The number of the last seal, 0 when there is none.
+  func lastNumber() throws -> Int64 { try end().number }
+
+  /// More than a line takes: a seal has at most a thousand gaps.
+  private static let tailBytes: UInt64 = 256 * 1024
+
+  /// Appends those that another process has not appended meanwhile, and waits for the disk.
+  func append(_ seals: [AuditSeal]) throws {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0, flock(descriptor, LOCK_EX) == 0 else {
+      throw Unusable(description: "\(path) cannot be appended to")
+    }
+    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    let last = try end()
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    var lines = Data((last.isWhole ? "" : "\n").utf8)
+    for seal in seals where seal.number > last.number {
+      lines += try encoder.encode(seal) + [UInt8(ascii: "\n")]
+    }
+    try file.write(contentsOf: lines)
+    try file.synchronize()
+  }
+}

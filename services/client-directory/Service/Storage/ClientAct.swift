@@ -1,0 +1,20 @@
+import Foundation
+import Postgres
+
+/// What is done to a file, as the audit log names it.
+struct ClientAct: Sendable {
+  /// Such as `client.update`.
+  let action: String
+  /// Names of fields and ids; no personal data.
+  let detail: [String: String]
+
+  init(_ action: String, _ detail: [String: String] = [:]) {
+    self.action = action
+    self.detail = detail
+  }
+
+  /// The row of the audit log.
+  func record(_ row: ClientRow, for intent: Intent) -> AnyQuery {
+    intent.audit(action, on: "client", row.clientID, detail)
+  }
+}
