@@ -85,6 +85,22 @@ class Stack:
                 return int(line.split()[1]) / 1024
         return 0.0
 
+    def cpu(self, name):
+        """Seconds of processor time that a service and its sessions in PostgreSQL have taken."""
+        postmaster = open(f"{self.folder}/postgres/data/postmaster.pid").readline().strip()
+        title = f"postgres: {name.replace('-', '_')} "
+        ticks = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+                is_session = fields[1] == postmaster and open(f"/proc/{pid}/cmdline").read(
+                    200).startswith(title)
+                if is_session or int(pid) == self.pid(name):
+                    ticks += int(fields[11]) + int(fields[12])
+            except OSError:
+                continue  # It ended meanwhile.
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def socket_folder(self):
         command = ["scripts/postgres.sh", "host", f"{self.folder}/postgres"]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
@@ -110,7 +126,11 @@ class Stack:
 
     def measured(self, work, calls, *more, in_flight=64):
         """What service-bench measured: callsPerSecond, p50ms, p99ms."""
-        return json.loads(self.service(work, calls, *more, in_flight=in_flight).splitlines()[-1])
+        found = json.loads(self.service(work, calls, *more, in_flight=in_flight).splitlines()[-1])
+        if found["refused"] * 100 > calls:
+            print(f"bench: {found['refused']} of {calls} calls of {work} were refused: "
+                  "the machine is busy with something else", file=sys.stderr)
+        return found
 
     # What PostgreSQL is asked.
 
