@@ -138,9 +138,14 @@ class Stack:
         """The context in which a service's statements are logged with their parameters."""
         return Logged(self, name)
 
-    def pgbench(self, name, scripts, seconds):
-        """Transactions per second of pgbench over the scripts, and the 99th percentile in ms."""
+    def pgbench(self, name, scripts, seconds, values={}):
+        """Transactions per second of pgbench over the scripts, and the 99th percentile in ms.
+
+        - values: of the scripts' variables.
+        """
         files = []
+        for variable, value in values.items():
+            files += ["-D", f"{variable}={value}"]
         for number, script in enumerate(scripts):
             path = f"{self.folder}/pgbench-{number}.sql"
             open(path, "w").write(script)
@@ -235,6 +240,25 @@ def pgbench_script(call, change=None):
         lines.append(re.sub(r"\$(\d+)", value, sql) + ";")
     lines.append("\\endpipeline")
     return "\n".join(lines) + "\n"
+
+
+def asking(calls):
+    """A script a call, with the parameters as such, so that PostgreSQL plans as for the service, and
+    the values of the variables."""
+    values, scripts = {}, []
+    for number, call in enumerate(calls):
+        lines = ["\\startpipeline"]
+        for step, (sql, parameters) in enumerate(call):
+            def value(match):
+                text = parameters[int(match.group(1)) - 1]
+                if not text:  # pgbench has no empty variables.
+                    return literal(text)
+                name = f"v{number}_{step}_{match.group(1)}"
+                values[name] = text
+                return ":" + name
+            lines.append(re.sub(r"\$(\d+)", value, sql) + ";")
+        scripts.append("\n".join(lines + ["\\endpipeline"]) + "\n")
+    return scripts, values
 
 
 def reading(call, organization, ids):

@@ -21,7 +21,7 @@ import sys
 import time
 
 from services import compare, tell
-from stack import BIN, PGBENCH_CLIENTS, Stack, pgbench_script
+from stack import BIN, PGBENCH_CLIENTS, Stack, asking, literal
 
 SMALL = 10_000
 # Targets: a list against its SQL alone, a call on the large database against the small one.
@@ -117,18 +117,13 @@ def lists(staff):
 
 def plans(stack, service, organization, calls):
     """What is wrong with the plans of the statements as they were called."""
-    # The statements are prepared, so that PostgreSQL may take a plan for any values or for these.
-    script = [f"set search_path = {service.replace('-', '_')};",
-              f"select set_config('clientele.organization_id', '{organization}', false);"]
-    for mode in ["force_generic_plan", "force_custom_plan"]:
-        script.append(f"set plan_cache_mode = {mode};")
-        for number, (sql, parameters) in enumerate(calls):
-            name = f"{mode}_{number}"
-            values = ", ".join("null" if p is None else "'" + p.replace("'", "''") + "'"
-                               for p in parameters)
-            script.append(f"prepare {name} as {sql};")
-            script.append(f"explain (costs off) execute {name}" + (f"({values})" if values else "")
-                          + ";")
+    # The role's own settings say how they are planned.
+    script = [f"select set_config('clientele.organization_id', '{organization}', false);"]
+    for number, (sql, parameters) in enumerate(calls):
+        values = ", ".join(literal(value) for value in parameters)
+        script.append(f"prepare asked_{number} as {sql};")
+        script.append(f"explain (costs off) execute asked_{number}"
+                      + (f"({values})" if values else "") + ";")
     plan = stack.psql("\n".join(script), user=service.replace("-", "_"))
     large = stack.psql("select relname from pg_class where relkind = 'r' and relpages >= "
                        f"{LARGE_PAGES} and relnamespace = '{service.replace('-', '_')}'"
@@ -154,7 +149,8 @@ def measure_lists(stack, staff, seconds, limit):
         rate = stack.measured(work, 300, *more, in_flight=PGBENCH_CLIENTS)["callsPerSecond"]
         ours = stack.measured(work, max(300, int(rate * seconds)), *more,
                               in_flight=PGBENCH_CLIENTS)
-        _, theirs = stack.pgbench(service, [pgbench_script(call) for call in calls[-8:]], seconds)
+        scripts, values = asking(calls[-8:])
+        _, theirs = stack.pgbench(service, scripts, seconds, values)
         found.append({"name": name, "p99ms": ours["p99ms"], "p50ms": ours["p50ms"],
                       "sqlP99ms": theirs, "ratio": ours["p99ms"] / theirs, "scans": scans})
     return found
