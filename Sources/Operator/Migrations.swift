@@ -18,7 +18,7 @@ enum Migrations {
   ) async throws -> Int {
     let bootstrap = Bootstrap(
       maintenance: "\(superuser) dbname=postgres", database: "clientele",
-      schemas: services.map(schema), ownersLogIn: citus)
+      schemas: services.map(schema), citus: citus)
     try await bootstrap.run()
     var applied = 0
     for service in services {

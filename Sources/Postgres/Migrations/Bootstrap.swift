@@ -10,20 +10,21 @@ public struct Bootstrap: Sendable {
   private let maintenance: String
   private let database: String
   private let schemas: [String]
-  private let ownersLogIn: Bool
+  private let citus: Bool
 
   /// - Parameters:
   ///   - maintenance: a superuser's libpq connection string, to the database `postgres`.
   ///   - database: the database to make, `clientele` for instance.
   ///   - schemas: one per service, `client_directory` for instance.
-  ///   - ownersLogIn: what Citus needs.
+  ///   - citus: whether it is a Citus cluster: owners log in, and it plans by the values of
+  ///     parameters.
   public init(
-    maintenance: String, database: String, schemas: [String], ownersLogIn: Bool = false
+    maintenance: String, database: String, schemas: [String], citus: Bool = false
   ) {
     self.maintenance = maintenance
     self.database = database
     self.schemas = schemas
-    self.ownersLogIn = ownersLogIn
+    self.citus = citus
   }
 
   /// Makes what is missing.
@@ -63,7 +64,7 @@ public struct Bootstrap: Sendable {
   private func roles(of schema: String) -> String {
     let logins = [schema, "\(schema)_migrate", "\(schema)_worker"]
     var script = logins.map { Self.role($0, "login") }.joined()
-    script += Self.role("\(schema)_owner", ownersLogIn ? "login" : "nologin")
+    script += Self.role("\(schema)_owner", citus ? "login" : "nologin")
     script += "grant \(schema)_owner to \(schema)_migrate;\n"
     for login in logins {
       for setting in Self.settings(schema) { script += "alter role \(login) set \(setting);\n" }
@@ -75,7 +76,8 @@ public struct Bootstrap: Sendable {
     }
     // Statements are written to have one good plan, whatever the values, and tests look at that one.
     // Left to itself PostgreSQL plans a list anew each time: it takes `limit $n` for a tenth of all.
-    script += "alter role \(schema) set plan_cache_mode = force_generic_plan;\n"
+    let plans = citus ? "reset plan_cache_mode" : "set plan_cache_mode = force_generic_plan"
+    script += "alter role \(schema) \(plans);\n"
     return script
   }
 
