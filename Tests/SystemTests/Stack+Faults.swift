@@ -78,7 +78,13 @@ extension Stack {
       databaseProcesses().isEmpty
     }
     // Where nobody collects the dead, as in a container, PostgreSQL takes its own id for running.
-    try FileManager.default.removeItem(at: cluster.appending(path: "data/postmaster.pid"))
+    let host = try await Script.run("scripts/postgres.sh", ["host", cluster.path])
+    let socket = host.trimmingCharacters(in: .whitespacesAndNewlines)
+    for path in [
+      cluster.appending(path: "data/postmaster.pid").path, "\(socket)/.s.PGSQL.5432.lock",
+    ] {
+      try FileManager.default.removeItem(atPath: path)
+    }
     _ = try await Script.run("scripts/postgres.sh", ["start", cluster.path, "--durable"])
   }
 
