@@ -9,13 +9,13 @@ import Testing
       $0.path.contains("/migrations/")
     }
     let newest = Dictionary(
-      migrations.map { ($0.path.split(separator: "/")[1], Int($0.name.prefix(4)) ?? 0) },
+      migrations.map { (String($0.path.split(separator: "/")[1]), Int($0.name.prefix(4)) ?? 0) },
       uniquingKeysWith: max)
     #expect(newest.count == 4)
     for (service, version) in newest.sorted(by: { $0.key < $1.key }) {
       let storage = "services/\(service)/Service/Storage/"
-      let named = repository.texts(endingIn: ".swift", under: storage).flatMap(\.lines)
-        .filter { $0.contains("static let schemaVersion = ") }
+      let lines: [String] = repository.texts(endingIn: ".swift", under: storage).flatMap(\.lines)
+      let named = lines.filter { $0.contains("static let schemaVersion = ") }
       #expect(
         named.count == 1 && named.allSatisfy { $0.hasSuffix(" = \(version)") },
         "services/\(service): schemaVersion must be \(version), the newest migration: \(named)")
