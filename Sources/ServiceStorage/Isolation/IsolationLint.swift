@@ -31,9 +31,12 @@ public enum IsolationLint {
       where c.relnamespace = '\(schema)'::regnamespace and c.relkind in ('r', 'p')
         and a.attname = 'organization_id' and not a.attisdropped
       """
-    // The feed is ordered by transaction over all tenants; its policies let only the worker read
-    // it.
-    let keyed = "select * from (\(tenants)) t where relname not in ('events', 'audit_log')"
+    // The feed and the audit log are ordered over all tenants; their policies let only the worker
+    // read them.
+    let keyed = """
+      select t.oid, t.relname, t.attnum, t.attnotnull from (\(tenants)) t
+      where t.relname not in ('events', 'audit_log')
+      """
     return [
       (
         "row-level security is not forced",
