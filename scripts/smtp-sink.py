@@ -8,6 +8,7 @@ SCRIPT says how to answer one mail after the other, separated by commas; `ok` on
     ok      take the mail: FOLDER/<number>.eml holds it, its envelope in two lines before it
     451     refuse it for the moment; any code from 400 to 599 works, given after the mail's text
     drop    take the mail, then close the connection without an answer
+    reset   close the connection without taking the mail
     hang    take the mail, then say nothing
 """
 
@@ -30,6 +31,9 @@ class Handler:
         print("mail", order, flush=True)
         if order.isdigit():
             return f"{order} as told"
+        if order == "reset":
+            server.transport.abort()
+            return "421 reset"
         text = f"MAIL {envelope.mail_from}\nRCPT {' '.join(envelope.rcpt_tos)}\n".encode()
         target = self.folder / f"{next(self.numbers)}.eml"
         target.write_bytes(text + envelope.original_content)

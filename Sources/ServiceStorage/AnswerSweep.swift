@@ -6,9 +6,8 @@ public import ServiceKit
 public struct AnswerSweep: Sendable {
   /// How long an answer is kept.
   public static let life: TimeInterval = 72 * 3600
-  /// The pause between two sweeps.
-  static let pause = Duration.seconds(3600)
 
+  private static let kind = JobKind<NoPayload>("answer-sweep", in: .upkeep)
   private static let delete = Statement<NoRow>("delete from idempotency where created_at < $1")
 
   private let worker: Database
@@ -21,13 +20,14 @@ public struct AnswerSweep: Sendable {
     self.clock = clock
   }
 
-  /// The sweep as a part of a process, once an hour.
-  public var task: BackgroundTask {
-    BackgroundTask("answer-sweep") {
-      while !Task.isCancelled {
-        _ = try await sweep()
-        try await Task.sleep(for: Self.pause)
-      }
+  /// When to sweep: once an hour.
+  public static let schedule = Schedule(kind, .every(.seconds(3600)))
+
+  /// The sweep as a job.
+  public var handler: JobHandler {
+    JobHandler(Self.kind) { _ in
+      try await sweep()
+      return .done()
     }
   }
 

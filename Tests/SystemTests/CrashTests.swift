@@ -10,7 +10,7 @@ import Testing
     "client-directory.create-client.after-account", "client-directory.create-client.after-commit",
     "identity.create-invitation.after-commit", "client-directory.invite.after-call",
     "messaging.invitation.before-apply", "messaging.send.after-claim",
-    "messaging.send.after-handover", "messaging.send.after-commit",
+    "messaging.send.after-handover", "jobs.settle.after-commit",
     "identity.accept.after-commit",
   ]
 

@@ -353,6 +353,37 @@ COMMENT ON COLUMN client_directory.contact_points.normalized IS 'for comparing';
 
 
 --
+-- Name: dead_jobs; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.dead_jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    attempt bigint NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint NOT NULL,
+    failure text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    died_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY client_directory.dead_jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.dead_jobs OWNER TO client_directory_owner;
+
+--
+-- Name: TABLE dead_jobs; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON TABLE client_directory.dead_jobs IS 'jobs that were given up; an operator retries or drops them';
+
+
+--
 -- Name: events; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -552,6 +583,120 @@ COMMENT ON COLUMN client_directory.invitation_jobs.parked_at IS 'set when identi
 
 
 --
+-- Name: job_fences; Type: SEQUENCE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE SEQUENCE client_directory.job_fences
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE client_directory.job_fences OWNER TO client_directory_owner;
+
+--
+-- Name: jobs; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempt bigint DEFAULT 0 NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    failure text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT jobs_attempts_max_check CHECK ((attempts_max > 0)),
+    CONSTRAINT jobs_dedupe_key_check CHECK (((char_length(dedupe_key) >= 1) AND (char_length(dedupe_key) <= 200))),
+    CONSTRAINT jobs_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT jobs_payload_check CHECK ((octet_length(payload) <= 65536)),
+    CONSTRAINT jobs_queue_check CHECK (((char_length(queue) >= 1) AND (char_length(queue) <= 100)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_threshold='200', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_threshold='500', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE ONLY client_directory.jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.jobs OWNER TO client_directory_owner;
+
+--
+-- Name: TABLE jobs; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON TABLE client_directory.jobs IS 'what is not done yet; deleted when done, moved to dead_jobs when given up';
+
+
+--
+-- Name: COLUMN jobs.organization_id; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.jobs.organization_id IS 'all zeros for the system''s own';
+
+
+--
+-- Name: COLUMN jobs.dedupe_key; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.jobs.dedupe_key IS 'of a kind and key one job is live in an organisation';
+
+
+--
+-- Name: COLUMN jobs.payload; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.jobs.payload IS 'JSON';
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.jobs.attempt IS 'how often it was taken';
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.jobs.abandoned IS 'how often its lease ran out: its worker died';
+
+
+--
+-- Name: COLUMN jobs.fence; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.jobs.fence IS 'number of the latest claim; an older one loses';
+
+
+--
+-- Name: schedules; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.schedules (
+    name text NOT NULL,
+    slot timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE client_directory.schedules OWNER TO client_directory_owner;
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -661,6 +806,14 @@ ALTER TABLE ONLY client_directory.contact_points
 
 
 --
+-- Name: dead_jobs dead_jobs_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.dead_jobs
+    ADD CONSTRAINT dead_jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
 -- Name: events events_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -714,6 +867,22 @@ ALTER TABLE ONLY client_directory.invitation_jobs
 
 ALTER TABLE ONLY client_directory.invitation_jobs
     ADD CONSTRAINT invitation_jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
+-- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
+-- Name: schedules schedules_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
 
 --
@@ -810,6 +979,13 @@ CREATE UNIQUE INDEX contact_points_primary_key ON client_directory.contact_point
 
 
 --
+-- Name: dead_jobs_dedupe_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX dead_jobs_dedupe_idx ON client_directory.dead_jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
+
+
+--
 -- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -828,6 +1004,20 @@ CREATE INDEX idempotency_created_at_idx ON client_directory.idempotency USING br
 --
 
 CREATE INDEX invitation_jobs_due_idx ON client_directory.invitation_jobs USING btree (run_at) WHERE (parked_at IS NULL);
+
+
+--
+-- Name: jobs_dedupe_key; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE UNIQUE INDEX jobs_dedupe_key ON client_directory.jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
+
+
+--
+-- Name: jobs_due_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX jobs_due_idx ON client_directory.jobs USING btree (queue, run_at);
 
 
 --
@@ -957,6 +1147,26 @@ CREATE POLICY contact_points_tenant ON client_directory.contact_points USING ((o
 
 
 --
+-- Name: dead_jobs; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.dead_jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: dead_jobs dead_jobs_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY dead_jobs_tenant ON client_directory.dead_jobs TO client_directory USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: dead_jobs dead_jobs_worker; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY dead_jobs_worker ON client_directory.dead_jobs TO client_directory_worker USING (true) WITH CHECK (true);
+
+
+--
 -- Name: events; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1021,6 +1231,26 @@ CREATE POLICY invitation_jobs_tenant ON client_directory.invitation_jobs TO clie
 --
 
 CREATE POLICY invitation_jobs_worker ON client_directory.invitation_jobs TO client_directory_worker USING (true) WITH CHECK (true);
+
+
+--
+-- Name: jobs; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: jobs jobs_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY jobs_tenant ON client_directory.jobs TO client_directory USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: jobs jobs_worker; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY jobs_worker ON client_directory.jobs TO client_directory_worker USING (true) WITH CHECK (true);
 
 
 --
@@ -1111,6 +1341,14 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.contact_points TO cl
 
 
 --
+-- Name: TABLE dead_jobs; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,DELETE ON TABLE client_directory.dead_jobs TO client_directory;
+GRANT SELECT,INSERT ON TABLE client_directory.dead_jobs TO client_directory_worker;
+
+
+--
 -- Name: TABLE events; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1195,6 +1433,77 @@ GRANT UPDATE(parked_at) ON TABLE client_directory.invitation_jobs TO client_dire
 --
 
 GRANT UPDATE(failure) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
+
+
+--
+-- Name: SEQUENCE job_fences; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT USAGE ON SEQUENCE client_directory.job_fences TO client_directory_worker;
+
+
+--
+-- Name: TABLE jobs; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE client_directory.jobs TO client_directory;
+GRANT SELECT,INSERT,DELETE ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(attempt) ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN jobs.attempts_max; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(attempts_max) ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(abandoned) ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN jobs.lease_until; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(lease_until) ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN jobs.fence; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(fence) ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: COLUMN jobs.failure; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT UPDATE(failure) ON TABLE client_directory.jobs TO client_directory_worker;
+
+
+--
+-- Name: TABLE schedules; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE client_directory.schedules TO client_directory_worker;
 
 
 --

@@ -406,6 +406,37 @@ COMMENT ON COLUMN identity.credentials.pepper_key_id IS 'which pepper, see CLIEN
 
 
 --
+-- Name: dead_jobs; Type: TABLE; Schema: identity; Owner: identity_owner
+--
+
+CREATE TABLE identity.dead_jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    attempt bigint NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint NOT NULL,
+    failure text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    died_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY identity.dead_jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE identity.dead_jobs OWNER TO identity_owner;
+
+--
+-- Name: TABLE dead_jobs; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON TABLE identity.dead_jobs IS 'jobs that were given up; an operator retries or drops them';
+
+
+--
 -- Name: email_probes; Type: TABLE; Schema: identity; Owner: identity_owner
 --
 
@@ -649,6 +680,108 @@ COMMENT ON COLUMN identity.invitations.send_count IS 'the link of an earlier sen
 
 
 --
+-- Name: job_fences; Type: SEQUENCE; Schema: identity; Owner: identity_owner
+--
+
+CREATE SEQUENCE identity.job_fences
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE identity.job_fences OWNER TO identity_owner;
+
+--
+-- Name: jobs; Type: TABLE; Schema: identity; Owner: identity_owner
+--
+
+CREATE TABLE identity.jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempt bigint DEFAULT 0 NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    failure text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT jobs_attempts_max_check CHECK ((attempts_max > 0)),
+    CONSTRAINT jobs_dedupe_key_check CHECK (((char_length(dedupe_key) >= 1) AND (char_length(dedupe_key) <= 200))),
+    CONSTRAINT jobs_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT jobs_payload_check CHECK ((octet_length(payload) <= 65536)),
+    CONSTRAINT jobs_queue_check CHECK (((char_length(queue) >= 1) AND (char_length(queue) <= 100)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_threshold='200', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_threshold='500', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE ONLY identity.jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE identity.jobs OWNER TO identity_owner;
+
+--
+-- Name: TABLE jobs; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON TABLE identity.jobs IS 'what is not done yet; deleted when done, moved to dead_jobs when given up';
+
+
+--
+-- Name: COLUMN jobs.organization_id; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.jobs.organization_id IS 'all zeros for the system''s own';
+
+
+--
+-- Name: COLUMN jobs.dedupe_key; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.jobs.dedupe_key IS 'of a kind and key one job is live in an organisation';
+
+
+--
+-- Name: COLUMN jobs.payload; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.jobs.payload IS 'JSON';
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.jobs.attempt IS 'how often it was taken';
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.jobs.abandoned IS 'how often its lease ran out: its worker died';
+
+
+--
+-- Name: COLUMN jobs.fence; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.jobs.fence IS 'number of the latest claim; an older one loses';
+
+
+--
 -- Name: login_identifiers; Type: TABLE; Schema: identity; Owner: identity_owner
 --
 
@@ -739,6 +872,18 @@ COMMENT ON COLUMN identity.memberships.permissions IS 'written by organization; 
 
 COMMENT ON COLUMN identity.memberships.record_id IS 'the client or the employee behind the hat';
 
+
+--
+-- Name: schedules; Type: TABLE; Schema: identity; Owner: identity_owner
+--
+
+CREATE TABLE identity.schedules (
+    name text NOT NULL,
+    slot timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE identity.schedules OWNER TO identity_owner;
 
 --
 -- Name: schema_migrations; Type: TABLE; Schema: identity; Owner: identity_owner
@@ -846,6 +991,14 @@ ALTER TABLE ONLY identity.credentials
 
 
 --
+-- Name: dead_jobs dead_jobs_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE ONLY identity.dead_jobs
+    ADD CONSTRAINT dead_jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
 -- Name: email_probes email_probes_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
 --
 
@@ -910,6 +1063,14 @@ ALTER TABLE ONLY identity.invitations
 
 
 --
+-- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE ONLY identity.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
 -- Name: login_identifiers login_identifiers_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
 --
 
@@ -923,6 +1084,14 @@ ALTER TABLE ONLY identity.login_identifiers
 
 ALTER TABLE ONLY identity.memberships
     ADD CONSTRAINT memberships_pkey PRIMARY KEY (organization_id, account_id, hat);
+
+
+--
+-- Name: schedules schedules_pkey; Type: CONSTRAINT; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE ONLY identity.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
 
 --
@@ -965,6 +1134,13 @@ CREATE UNIQUE INDEX alerts_open_key ON identity.alerts USING btree (kind, subjec
 
 
 --
+-- Name: dead_jobs_dedupe_idx; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE INDEX dead_jobs_dedupe_idx ON identity.dead_jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
+
+
+--
 -- Name: email_probes_hits_idx; Type: INDEX; Schema: identity; Owner: identity_owner
 --
 
@@ -1004,6 +1180,20 @@ CREATE INDEX invitations_record_idx ON identity.invitations USING btree (organiz
 --
 
 CREATE UNIQUE INDEX invitations_record_key ON identity.invitations USING btree (organization_id, record_id) WHERE (state = 'PENDING'::text);
+
+
+--
+-- Name: jobs_dedupe_key; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE UNIQUE INDEX jobs_dedupe_key ON identity.jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
+
+
+--
+-- Name: jobs_due_idx; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE INDEX jobs_due_idx ON identity.jobs USING btree (queue, run_at);
 
 
 --
@@ -1176,6 +1366,26 @@ CREATE POLICY credentials_person ON identity.credentials USING ((account_id = (N
 
 
 --
+-- Name: dead_jobs; Type: ROW SECURITY; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE identity.dead_jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: dead_jobs dead_jobs_tenant; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY dead_jobs_tenant ON identity.dead_jobs TO identity USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: dead_jobs dead_jobs_worker; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY dead_jobs_worker ON identity.dead_jobs TO identity_worker USING (true) WITH CHECK (true);
+
+
+--
 -- Name: email_probes; Type: ROW SECURITY; Schema: identity; Owner: identity_owner
 --
 
@@ -1266,6 +1476,26 @@ CREATE POLICY invitations_owner ON identity.invitations TO identity_owner USING 
 --
 
 CREATE POLICY invitations_tenant ON identity.invitations USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: jobs; Type: ROW SECURITY; Schema: identity; Owner: identity_owner
+--
+
+ALTER TABLE identity.jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: jobs jobs_tenant; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY jobs_tenant ON identity.jobs TO identity USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: jobs jobs_worker; Type: POLICY; Schema: identity; Owner: identity_owner
+--
+
+CREATE POLICY jobs_worker ON identity.jobs TO identity_worker USING (true) WITH CHECK (true);
 
 
 --
@@ -1466,6 +1696,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE identity.credentials TO identity;
 
 
 --
+-- Name: TABLE dead_jobs; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT SELECT,DELETE ON TABLE identity.dead_jobs TO identity;
+GRANT SELECT,INSERT ON TABLE identity.dead_jobs TO identity_worker;
+
+
+--
 -- Name: TABLE email_probes; Type: ACL; Schema: identity; Owner: identity_owner
 --
 
@@ -1538,6 +1776,70 @@ GRANT SELECT,INSERT,UPDATE ON TABLE identity.invitations TO identity;
 
 
 --
+-- Name: SEQUENCE job_fences; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT USAGE ON SEQUENCE identity.job_fences TO identity_worker;
+
+
+--
+-- Name: TABLE jobs; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE identity.jobs TO identity;
+GRANT SELECT,INSERT,DELETE ON TABLE identity.jobs TO identity_worker;
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE identity.jobs TO identity_worker;
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT UPDATE(attempt) ON TABLE identity.jobs TO identity_worker;
+
+
+--
+-- Name: COLUMN jobs.attempts_max; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT UPDATE(attempts_max) ON TABLE identity.jobs TO identity_worker;
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT UPDATE(abandoned) ON TABLE identity.jobs TO identity_worker;
+
+
+--
+-- Name: COLUMN jobs.lease_until; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT UPDATE(lease_until) ON TABLE identity.jobs TO identity_worker;
+
+
+--
+-- Name: COLUMN jobs.fence; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT UPDATE(fence) ON TABLE identity.jobs TO identity_worker;
+
+
+--
+-- Name: COLUMN jobs.failure; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT UPDATE(failure) ON TABLE identity.jobs TO identity_worker;
+
+
+--
 -- Name: TABLE login_identifiers; Type: ACL; Schema: identity; Owner: identity_owner
 --
 
@@ -1549,6 +1851,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.login_identifiers TO identit
 --
 
 GRANT SELECT,INSERT,UPDATE ON TABLE identity.memberships TO identity;
+
+
+--
+-- Name: TABLE schedules; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE identity.schedules TO identity_worker;
 
 
 --

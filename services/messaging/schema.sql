@@ -171,6 +171,37 @@ COMMENT ON COLUMN messaging.audit_seals.gaps IS 'first and last of each run of i
 
 
 --
+-- Name: dead_jobs; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.dead_jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    attempt bigint NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint NOT NULL,
+    failure text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    died_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY messaging.dead_jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.dead_jobs OWNER TO messaging_owner;
+
+--
+-- Name: TABLE dead_jobs; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON TABLE messaging.dead_jobs IS 'jobs that were given up; an operator retries or drops them';
+
+
+--
 -- Name: delivery_attempts; Type: TABLE; Schema: messaging; Owner: messaging_owner
 --
 
@@ -346,6 +377,108 @@ COMMENT ON COLUMN messaging.idempotency.scope IS 'organization id, else account 
 
 
 --
+-- Name: job_fences; Type: SEQUENCE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE SEQUENCE messaging.job_fences
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE messaging.job_fences OWNER TO messaging_owner;
+
+--
+-- Name: jobs; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempt bigint DEFAULT 0 NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    failure text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT jobs_attempts_max_check CHECK ((attempts_max > 0)),
+    CONSTRAINT jobs_dedupe_key_check CHECK (((char_length(dedupe_key) >= 1) AND (char_length(dedupe_key) <= 200))),
+    CONSTRAINT jobs_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT jobs_payload_check CHECK ((octet_length(payload) <= 65536)),
+    CONSTRAINT jobs_queue_check CHECK (((char_length(queue) >= 1) AND (char_length(queue) <= 100)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_threshold='200', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_threshold='500', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE ONLY messaging.jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.jobs OWNER TO messaging_owner;
+
+--
+-- Name: TABLE jobs; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON TABLE messaging.jobs IS 'what is not done yet; deleted when done, moved to dead_jobs when given up';
+
+
+--
+-- Name: COLUMN jobs.organization_id; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.jobs.organization_id IS 'all zeros for the system''s own';
+
+
+--
+-- Name: COLUMN jobs.dedupe_key; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.jobs.dedupe_key IS 'of a kind and key one job is live in an organisation';
+
+
+--
+-- Name: COLUMN jobs.payload; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.jobs.payload IS 'JSON';
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.jobs.attempt IS 'how often it was taken';
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.jobs.abandoned IS 'how often its lease ran out: its worker died';
+
+
+--
+-- Name: COLUMN jobs.fence; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.jobs.fence IS 'number of the latest claim; an older one loses';
+
+
+--
 -- Name: message_fences; Type: SEQUENCE; Schema: messaging; Owner: messaging_owner
 --
 
@@ -453,6 +586,18 @@ COMMENT ON COLUMN messaging.messages.fence IS 'Number of the latest claim; an ol
 
 
 --
+-- Name: schedules; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.schedules (
+    name text NOT NULL,
+    slot timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE messaging.schedules OWNER TO messaging_owner;
+
+--
 -- Name: schema_migrations; Type: TABLE; Schema: messaging; Owner: messaging_owner
 --
 
@@ -488,6 +633,14 @@ ALTER TABLE ONLY messaging.audit_log
 
 ALTER TABLE ONLY messaging.audit_seals
     ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (seal_number);
+
+
+--
+-- Name: dead_jobs dead_jobs_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.dead_jobs
+    ADD CONSTRAINT dead_jobs_pkey PRIMARY KEY (organization_id, job_id);
 
 
 --
@@ -539,6 +692,14 @@ ALTER TABLE ONLY messaging.idempotency
 
 
 --
+-- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
 -- Name: messages messages_invitation_key; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
 --
 
@@ -552,6 +713,14 @@ ALTER TABLE ONLY messaging.messages
 
 ALTER TABLE ONLY messaging.messages
     ADD CONSTRAINT messages_pkey PRIMARY KEY (organization_id, message_id);
+
+
+--
+-- Name: schedules schedules_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
 
 --
@@ -570,10 +739,31 @@ CREATE UNIQUE INDEX alerts_open_key ON messaging.alerts USING btree (kind, subje
 
 
 --
+-- Name: dead_jobs_dedupe_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX dead_jobs_dedupe_idx ON messaging.dead_jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
+
+
+--
 -- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
 --
 
 CREATE INDEX feed_parked_aggregate_idx ON messaging.feed_parked USING btree (source, aggregate_id, transaction_id, event_id);
+
+
+--
+-- Name: jobs_dedupe_key; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE UNIQUE INDEX jobs_dedupe_key ON messaging.jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
+
+
+--
+-- Name: jobs_due_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX jobs_due_idx ON messaging.jobs USING btree (queue, run_at);
 
 
 --
@@ -640,6 +830,26 @@ CREATE POLICY audit_log_seal ON messaging.audit_log FOR SELECT TO messaging_work
 
 
 --
+-- Name: dead_jobs; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.dead_jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: dead_jobs dead_jobs_tenant; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY dead_jobs_tenant ON messaging.dead_jobs TO messaging USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: dead_jobs dead_jobs_worker; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY dead_jobs_worker ON messaging.dead_jobs TO messaging_worker USING (true) WITH CHECK (true);
+
+
+--
 -- Name: delivery_attempts; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
 --
 
@@ -697,6 +907,26 @@ ALTER TABLE messaging.idempotency ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY idempotency_scope ON messaging.idempotency USING (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid))) WITH CHECK (((scope = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid) OR (scope = (NULLIF(current_setting('clientele.account_id'::text, true), ''::text))::uuid) OR (scope = '00000000-0000-0000-0000-000000000000'::uuid)));
+
+
+--
+-- Name: jobs; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: jobs jobs_tenant; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY jobs_tenant ON messaging.jobs TO messaging USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: jobs jobs_worker; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY jobs_worker ON messaging.jobs TO messaging_worker USING (true) WITH CHECK (true);
 
 
 --
@@ -762,6 +992,14 @@ GRANT USAGE ON SEQUENCE messaging.audit_log_audit_id_seq TO messaging;
 --
 
 GRANT SELECT,INSERT ON TABLE messaging.audit_seals TO messaging_worker;
+
+
+--
+-- Name: TABLE dead_jobs; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,DELETE ON TABLE messaging.dead_jobs TO messaging;
+GRANT SELECT,INSERT ON TABLE messaging.dead_jobs TO messaging_worker;
 
 
 --
@@ -834,6 +1072,70 @@ GRANT SELECT,INSERT,UPDATE ON TABLE messaging.feed_positions TO messaging_worker
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE messaging.idempotency TO messaging;
+
+
+--
+-- Name: SEQUENCE job_fences; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT USAGE ON SEQUENCE messaging.job_fences TO messaging_worker;
+
+
+--
+-- Name: TABLE jobs; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE messaging.jobs TO messaging;
+GRANT SELECT,INSERT,DELETE ON TABLE messaging.jobs TO messaging_worker;
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE messaging.jobs TO messaging_worker;
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(attempt) ON TABLE messaging.jobs TO messaging_worker;
+
+
+--
+-- Name: COLUMN jobs.attempts_max; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(attempts_max) ON TABLE messaging.jobs TO messaging_worker;
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(abandoned) ON TABLE messaging.jobs TO messaging_worker;
+
+
+--
+-- Name: COLUMN jobs.lease_until; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(lease_until) ON TABLE messaging.jobs TO messaging_worker;
+
+
+--
+-- Name: COLUMN jobs.fence; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(fence) ON TABLE messaging.jobs TO messaging_worker;
+
+
+--
+-- Name: COLUMN jobs.failure; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT UPDATE(failure) ON TABLE messaging.jobs TO messaging_worker;
 
 
 --
@@ -912,6 +1214,13 @@ GRANT UPDATE(fence) ON TABLE messaging.messages TO messaging_worker;
 --
 
 GRANT UPDATE(sent_at) ON TABLE messaging.messages TO messaging_worker;
+
+
+--
+-- Name: TABLE schedules; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE messaging.schedules TO messaging_worker;
 
 
 --

@@ -196,6 +196,37 @@ COMMENT ON COLUMN organization.branches.sort_key IS 'the name without case and a
 
 
 --
+-- Name: dead_jobs; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.dead_jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    attempt bigint NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint NOT NULL,
+    failure text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    died_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY organization.dead_jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.dead_jobs OWNER TO organization_owner;
+
+--
+-- Name: TABLE dead_jobs; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON TABLE organization.dead_jobs IS 'jobs that were given up; an operator retries or drops them';
+
+
+--
 -- Name: employee_branches; Type: TABLE; Schema: organization; Owner: organization_owner
 --
 
@@ -473,6 +504,108 @@ COMMENT ON COLUMN organization.idempotency.scope IS 'organization id, else accou
 
 
 --
+-- Name: job_fences; Type: SEQUENCE; Schema: organization; Owner: organization_owner
+--
+
+CREATE SEQUENCE organization.job_fences
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+
+ALTER TABLE organization.job_fences OWNER TO organization_owner;
+
+--
+-- Name: jobs; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.jobs (
+    organization_id uuid NOT NULL,
+    job_id uuid NOT NULL,
+    queue text NOT NULL,
+    kind text NOT NULL,
+    dedupe_key text,
+    payload bytea NOT NULL,
+    run_at timestamp with time zone DEFAULT now() NOT NULL,
+    attempt bigint DEFAULT 0 NOT NULL,
+    attempts_max bigint NOT NULL,
+    abandoned bigint DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    fence bigint DEFAULT 0 NOT NULL,
+    failure text DEFAULT ''::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT jobs_attempts_max_check CHECK ((attempts_max > 0)),
+    CONSTRAINT jobs_dedupe_key_check CHECK (((char_length(dedupe_key) >= 1) AND (char_length(dedupe_key) <= 200))),
+    CONSTRAINT jobs_kind_check CHECK (((char_length(kind) >= 1) AND (char_length(kind) <= 100))),
+    CONSTRAINT jobs_payload_check CHECK ((octet_length(payload) <= 65536)),
+    CONSTRAINT jobs_queue_check CHECK (((char_length(queue) >= 1) AND (char_length(queue) <= 100)))
+)
+WITH (fillfactor='70', autovacuum_vacuum_threshold='200', autovacuum_vacuum_scale_factor='0.02', autovacuum_analyze_threshold='500', autovacuum_vacuum_cost_delay='0');
+
+ALTER TABLE ONLY organization.jobs FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.jobs OWNER TO organization_owner;
+
+--
+-- Name: TABLE jobs; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON TABLE organization.jobs IS 'what is not done yet; deleted when done, moved to dead_jobs when given up';
+
+
+--
+-- Name: COLUMN jobs.organization_id; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.jobs.organization_id IS 'all zeros for the system''s own';
+
+
+--
+-- Name: COLUMN jobs.dedupe_key; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.jobs.dedupe_key IS 'of a kind and key one job is live in an organisation';
+
+
+--
+-- Name: COLUMN jobs.payload; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.jobs.payload IS 'JSON';
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.jobs.attempt IS 'how often it was taken';
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.jobs.abandoned IS 'how often its lease ran out: its worker died';
+
+
+--
+-- Name: COLUMN jobs.fence; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.jobs.fence IS 'number of the latest claim; an older one loses';
+
+
+--
 -- Name: organizations; Type: TABLE; Schema: organization; Owner: organization_owner
 --
 
@@ -518,6 +651,18 @@ COMMENT ON COLUMN organization.organizations.invitation_trigger IS 'number of or
 
 COMMENT ON COLUMN organization.organizations.email_disclosure IS 'number of organization.v1.EmailDisclosure';
 
+
+--
+-- Name: schedules; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.schedules (
+    name text NOT NULL,
+    slot timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE organization.schedules OWNER TO organization_owner;
 
 --
 -- Name: schema_migrations; Type: TABLE; Schema: organization; Owner: organization_owner
@@ -571,6 +716,14 @@ ALTER TABLE ONLY organization.branches
 
 ALTER TABLE ONLY organization.branches
     ADD CONSTRAINT branches_pkey PRIMARY KEY (organization_id, branch_id);
+
+
+--
+-- Name: dead_jobs dead_jobs_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.dead_jobs
+    ADD CONSTRAINT dead_jobs_pkey PRIMARY KEY (organization_id, job_id);
 
 
 --
@@ -654,11 +807,27 @@ ALTER TABLE ONLY organization.idempotency
 
 
 --
+-- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.jobs
+    ADD CONSTRAINT jobs_pkey PRIMARY KEY (organization_id, job_id);
+
+
+--
 -- Name: organizations organizations_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
 ALTER TABLE ONLY organization.organizations
     ADD CONSTRAINT organizations_pkey PRIMARY KEY (organization_id);
+
+
+--
+-- Name: schedules schedules_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.schedules
+    ADD CONSTRAINT schedules_pkey PRIMARY KEY (name);
 
 
 --
@@ -674,6 +843,13 @@ ALTER TABLE ONLY organization.schema_migrations
 --
 
 CREATE UNIQUE INDEX alerts_open_key ON organization.alerts USING btree (kind, subject) WHERE (cleared_at IS NULL);
+
+
+--
+-- Name: dead_jobs_dedupe_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE INDEX dead_jobs_dedupe_idx ON organization.dead_jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
 
 
 --
@@ -695,6 +871,20 @@ CREATE INDEX feed_parked_aggregate_idx ON organization.feed_parked USING btree (
 --
 
 CREATE INDEX idempotency_created_at_idx ON organization.idempotency USING brin (created_at);
+
+
+--
+-- Name: jobs_dedupe_key; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE UNIQUE INDEX jobs_dedupe_key ON organization.jobs USING btree (organization_id, kind, dedupe_key) WHERE (dedupe_key IS NOT NULL);
+
+
+--
+-- Name: jobs_due_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE INDEX jobs_due_idx ON organization.jobs USING btree (queue, run_at);
 
 
 --
@@ -792,6 +982,26 @@ CREATE POLICY branches_tenant ON organization.branches USING ((organization_id =
 
 
 --
+-- Name: dead_jobs; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.dead_jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: dead_jobs dead_jobs_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY dead_jobs_tenant ON organization.dead_jobs TO organization USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: dead_jobs dead_jobs_worker; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY dead_jobs_worker ON organization.dead_jobs TO organization_worker USING (true) WITH CHECK (true);
+
+
+--
 -- Name: employee_branches; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
 --
 
@@ -885,6 +1095,26 @@ CREATE POLICY idempotency_swept ON organization.idempotency TO organization_work
 
 
 --
+-- Name: jobs; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.jobs ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: jobs jobs_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY jobs_tenant ON organization.jobs TO organization USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: jobs jobs_worker; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY jobs_worker ON organization.jobs TO organization_worker USING (true) WITH CHECK (true);
+
+
+--
 -- Name: organizations; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
 --
 
@@ -947,6 +1177,14 @@ GRANT SELECT,INSERT ON TABLE organization.audit_seals TO organization_worker;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.branches TO organization;
+
+
+--
+-- Name: TABLE dead_jobs; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,DELETE ON TABLE organization.dead_jobs TO organization;
+GRANT SELECT,INSERT ON TABLE organization.dead_jobs TO organization_worker;
 
 
 --
@@ -1051,10 +1289,81 @@ GRANT SELECT(created_at) ON TABLE organization.idempotency TO organization_worke
 
 
 --
+-- Name: SEQUENCE job_fences; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT USAGE ON SEQUENCE organization.job_fences TO organization_worker;
+
+
+--
+-- Name: TABLE jobs; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE ON TABLE organization.jobs TO organization;
+GRANT SELECT,INSERT,DELETE ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN jobs.run_at; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(run_at) ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN jobs.attempt; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(attempt) ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN jobs.attempts_max; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(attempts_max) ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN jobs.abandoned; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(abandoned) ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN jobs.lease_until; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(lease_until) ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN jobs.fence; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(fence) ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: COLUMN jobs.failure; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT UPDATE(failure) ON TABLE organization.jobs TO organization_worker;
+
+
+--
 -- Name: TABLE organizations; Type: ACL; Schema: organization; Owner: organization_owner
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.organizations TO organization;
+
+
+--
+-- Name: TABLE schedules; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE organization.schedules TO organization_worker;
 
 
 --

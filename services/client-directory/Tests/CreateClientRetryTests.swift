@@ -3,6 +3,7 @@ import CommonAPI
 import Foundation
 import GRPC
 import ServiceKit
+import ServiceStorage
 import TestKit
 import Testing
 
@@ -21,7 +22,7 @@ import Testing
         #expect(first == second)
         #expect(try await harness.database.count("clients") == 1)
         #expect(try await harness.database.count("events") == 1)
-        #expect(try await harness.database.count("invitation_jobs") == (email.isEmpty ? 0 : 1))
+        #expect(try await harness.database.count("jobs") == (email.isEmpty ? 0 : 1))
         #expect(harness.identity.accountCount == (email.isEmpty ? 0 : 1))
 
         var other = request
@@ -73,7 +74,7 @@ import Testing
       #expect(reasons.filter { $0 == "EMAIL_IN_THIS_ORG" }.count == 3)
       let clientCount = try await harness.database.count("clients")
       #expect(clientCount == 1)
-      let jobCount = try await harness.database.count("invitation_jobs")
+      let jobCount = try await harness.database.count("jobs")
       #expect(jobCount == 1)
     }
   }
@@ -93,11 +94,33 @@ import Testing
       let client = try await harness.api.createClient(request, options: employee.options)
       harness.identity.fail(with: RPCError(.unavailable, "away"))
       try await harness.invite()
-      #expect(try await harness.database.count("invitation_jobs") == 1)
+      #expect(try await harness.database.count("jobs") == 1)
       harness.identity.fail(with: nil)
-      try await harness.database.sql("update client_directory.invitation_jobs set run_at = now()")
+      try await harness.database.sql("update client_directory.jobs set run_at = now()")
       try await harness.invite()
       #expect(harness.identity.sendings(of: client.clientID) == 1)
+    }
+  }
+
+  @Test("an invitation that code without jobs left is taken over")
+  func adopts() async throws {
+    try await withDirectory { harness in
+      let employee = harness.staff(.employee, of: harness.organization())
+      let request = CreateClientRequest.sample(by: employee, email: "julie@example.org")
+      let client = try await harness.api.createClient(request, options: employee.options)
+      try await harness.database.sql(
+        """
+        delete from client_directory.jobs;
+        insert into client_directory.invitation_jobs (organization_id, job_id, client_id, account_id,
+          email, language, organization_name)
+        select organization_id, gen_random_uuid(), client_id, account_id, invitation_email, language,
+          'Cabinet' from client_directory.clients
+        """)
+      try await harness.jobs.enqueueDue()
+      try await harness.invite()
+      #expect(harness.identity.sendings(of: client.clientID) == 1)
+      #expect(try await harness.database.count("invitation_jobs") == 0)
+      #expect(try await harness.database.count("jobs") == 0)
     }
   }
 

@@ -43,7 +43,7 @@ import Testing
       #expect(invitation.recordID == client.clientID)
       #expect(invitation.organizationName == "Praktijk")
       #expect(invitation.language == "nl-BE")
-      #expect(try await harness.database.count("invitation_jobs") == 0)
+      #expect(try await harness.database.count("jobs") == 0)
     }
   }
 
@@ -197,7 +197,7 @@ import Testing
         let client = try await harness.create(by: employee, email: "\(UUID().text)@example.org")
         #expect(client.accessState == .invitable)
       }
-      #expect(try await harness.database.count("invitation_jobs") == 0)
+      #expect(try await harness.database.count("jobs") == 0)
     }
   }
 }

@@ -8,6 +8,7 @@ import OrganizationAPI
 import Postgres
 import Protobuf
 import ServiceKit
+import ServiceStorage
 import TestKit
 
 @testable import ClientDirectoryCore
@@ -19,7 +20,7 @@ struct DirectoryHarness: Sendable {
   let service: Database
   let identity: ScriptedIdentity
   let peers: ScriptedOrganization
-  let runner: JobRunner<InvitationJobs>
+  let jobs: JobOffice
   let follower: IdentityFollower
 
   /// An organisation with so many branches, known to the scripted organization.
@@ -76,7 +77,7 @@ struct DirectoryHarness: Sendable {
   }
 
   /// Does the jobs that are due.
-  func invite() async throws { try await runner.drain() }
+  func invite() async throws { await jobs.drain() }
 
   /// The holder accepts the invitation, and the news arrives.
   func accept(_ client: Client) async throws {
@@ -128,10 +129,12 @@ func withDirectory(
     let service = ClientDirectoryService(
       storage: ClientDirectoryStorage(database: pool), identity: channel, organization: channel)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let invitations = Invitations(identity: service.identity)
-    let runner = JobRunner(
-      "test", queue: InvitationJobs(database: worker), signal: WakeSignal(), logger: logger,
-      perform: { try await invitations.perform($0) })
+    let jobs = JobOffice(
+      worker: worker, schema: "client_directory", logger: logger,
+      handlers: [
+        InvitationJobs.handler(Invitations(identity: service.identity)), InvitationJobs.adoption,
+      ],
+      schedules: [Schedule(InvitationJobs.former, .every(.seconds(1)))])
     let follower = IdentityFollower(
       clients: service.storage.clients, identity: service.identity, channel: channel,
       logger: logger,
@@ -143,7 +146,7 @@ func withDirectory(
       try await body(
         DirectoryHarness(
           api: ClientDirectoryServiceClient(channel), database: database, service: pool,
-          identity: identity, peers: organization, runner: runner, follower: follower))
+          identity: identity, peers: organization, jobs: jobs, follower: follower))
     }
   }
 }

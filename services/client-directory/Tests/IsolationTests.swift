@@ -27,7 +27,7 @@ import Testing
         _ = try await harness.create(by: admin, email: "same@example.org") { $0.labels = ["l"] }
       }
       for table in [
-        "clients", "client_labels", "stakeholders", "contact_points", "invitation_jobs",
+        "clients", "client_labels", "stakeholders", "contact_points", "jobs",
       ] {
         let all = Statement<UUID>("select organization_id from \(table)")
         #expect(try await harness.service.run(.organization(mine.id), all()) == [mine.id])
@@ -53,8 +53,8 @@ import Testing
       try await assertStatementsFit(
         "client-directory", in: database,
         large: [
-          "clients", "contact_points", "stakeholders", "client_labels", "invitation_jobs",
-          "events", "idempotency", "audit_log",
+          "clients", "contact_points", "stakeholders", "client_labels", "jobs", "events",
+          "dead_jobs", "idempotency", "audit_log",
         ])
     }
   }
@@ -78,7 +78,7 @@ import Testing
       let admin = harness.staff(.superAdmin, of: harness.organization())
       _ = try await harness.create(by: admin, email: "a@example.org")
       let worker = try harness.database.database(role: "client_directory_worker")
-      let jobs = Statement<UUID>("select client_id from invitation_jobs")
+      let jobs = Statement<UUID>("select job_id from jobs")
       #expect(try await worker.run(.none, jobs()).count == 1)
       for table in ["clients", "contact_points", "stakeholders"] {
         let all = Statement<Bool>("select true from \(table)")

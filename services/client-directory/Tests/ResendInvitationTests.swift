@@ -53,7 +53,7 @@ import Testing
       try await harness.invite()
       #expect(harness.identity.invitations.count == 1)
       #expect(harness.identity.sendings(of: client.clientID) == 1)
-      #expect(try await harness.database.count("invitation_jobs") == 0)
+      #expect(try await harness.database.count("jobs") == 0)
     }
   }
 

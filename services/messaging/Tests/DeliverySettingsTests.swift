@@ -45,14 +45,6 @@ import Testing
     }
   }
 
-  @Test("a lease outlives the mail it is for, or the mail would be sent twice")
-  func lease() {
-    let found = problems([
-      "CLIENTELE_SMTP_URL": "smtp://mail.example", "CLIENTELE_MAIL_LEASE_SECONDS": "44",
-    ])
-    #expect(found.count == 1 && found[0].contains("CLIENTELE_MAIL_LEASE_SECONDS"))
-  }
-
   @Test("a password file that is not there is named, its content never")
   func password() {
     let found = problems([

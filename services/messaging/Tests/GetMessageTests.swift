@@ -26,7 +26,7 @@ import Testing
           request(id), options: try TestIssuer.options(.reader))
         #expect(queued.state == .queued)
         #expect(queued.sendTime == nil)
-        try await stage.delivery().worker.drain()
+        try await stage.delivery().drain()
         let message = try await messaging.getMessage(
           request(id), options: try TestIssuer.options(.reader))
         #expect(message.messageID == id)

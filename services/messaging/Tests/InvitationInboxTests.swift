@@ -33,7 +33,7 @@ import Testing
       // Told late, an older one is not sent either.
       try await stage.database.sql("delete from messaging.messages where send_count = 1")
       try await stage.apply(.sample(invitation: invitation, sendCount: 1))
-      try await stage.delivery().worker.drain()
+      try await stage.delivery().drain()
       #expect(try await stage.column("state") == ["CANCELLED", "SENT"])
       #expect(stage.mails.count == 1)
     }
@@ -44,7 +44,7 @@ import Testing
     try await withStage { stage in
       let invitation = UUIDv7.make()
       try await stage.apply(.sample(invitation: invitation, sendCount: 1))
-      try await stage.delivery().worker.drain()
+      try await stage.delivery().drain()
       try await stage.apply(.sample(invitation: invitation, sendCount: 2))
       #expect(try await stage.column("state") == ["SENT", "QUEUED"])
     }

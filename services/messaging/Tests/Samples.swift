@@ -15,7 +15,6 @@ extension QueuedInvitation {
       sendCount: 1, organizationName: "Müller & <Söhne>", displayName: "Ada Lovelace",
       username: "Ada_lovelace", emailSignsIn: emailSignsIn,
       expiresAt: Date(timeIntervalSince1970: 1_795_900_000),
-      createdAt: OutgoingMail.sample.createdAt, attempts: 1, refusals: 0, abandoned: 0, fence: 1,
-      superseded: false)
+      createdAt: OutgoingMail.sample.createdAt, attempts: 1, refusals: 0, superseded: false)
   }
 }

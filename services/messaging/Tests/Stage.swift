@@ -4,6 +4,7 @@ import GRPC
 import IdentityAPI
 import Postgres
 import ServiceKit
+import ServiceStorage
 import Synchronization
 import TestKit
 
@@ -19,20 +20,22 @@ struct Stage: Sendable {
 
   /// The follower and the worker, put together anew, as after a restart.
   func delivery(
-    carrier: (any MailCarrier)? = nil, leaseSeconds: Int = 60, lanes: Int = 4
+    carrier: (any MailCarrier)? = nil, leaseSeconds: Int = 60, lanes: Int = 4,
+    backoff: Backoff = Backoff()
   ) throws -> Delivery {
     var settings = ServiceSettings(["CLIENTELE_OUTBOX": outbox.path])
     var chosen = DeliverySettings(&settings)
     try settings.check()
     chosen.leaseSeconds = leaseSeconds
     chosen.lanes = lanes
-    return try Delivery(settings: chosen, database: worker, identity: channel, carrier: carrier)
+    return try Delivery(
+      settings: chosen, database: worker, identity: channel, carrier: carrier, backoff: backoff)
   }
 
   /// Applies news as the follower does.
   func apply(_ issued: InvitationIssued) async throws {
     let event = identity.announce(issued)
-    try await worker.run(.none, all: try delivery().inbox.queries(for: event))
+    try await worker.run(.none, all: try await delivery().inbox.queries(for: event))
   }
 
   /// What the outbox holds.
@@ -50,8 +53,22 @@ struct Stage: Sendable {
   func makeDue() async throws {
     try await database.sql(
       """
-      update messaging.messages set run_at = now() - interval '1 second',
+      update messaging.jobs set run_at = now() - interval '1 second',
         lease_until = case when lease_until is not null then now() - interval '1 second' end
+      """)
+  }
+}
+
+extension Stage {
+  /// Leaves every job as a worker does that took it, began the try, and died.
+  func abandonJobs() async throws {
+    try await database.sql(
+      """
+      update messaging.jobs set attempt = attempt + 1, fence = nextval('messaging.job_fences'),
+        abandoned = abandoned + (lease_until is not null)::integer,
+        lease_until = now() - interval '1 second', run_at = now() - interval '1 second';
+      update messaging.messages set state = 'SENDING', attempts = attempts + 1
+      where state in ('QUEUED', 'SENDING')
       """)
   }
 }
@@ -72,10 +89,17 @@ func withStage(_ body: (Stage) async throws -> Void) async throws {
   }
 }
 
+extension Delivery {
+  /// Sends what is due now, and answers how many messages were taken.
+  @discardableResult
+  func drain() async -> Int { await office.drain() }
+}
+
 /// A way to hand mails over that does as it is told.
 final class ScriptedCarrier: MailCarrier {
   private let script: Mutex<[Handover]>
   let mails = Mutex<[OutgoingMail]>([])
+  let destination = "script"
 
   init(_ script: [Handover]) { self.script = Mutex(script) }
 

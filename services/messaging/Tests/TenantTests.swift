@@ -56,7 +56,10 @@ import Testing
     try await withDatabase("messaging") { database in
       try await assertStatementsFit(
         "messaging", in: database,
-        large: ["messages", "delivery_attempts", "events", "idempotency", "audit_log"])
+        large: [
+          "messages", "delivery_attempts", "jobs", "dead_jobs", "events", "idempotency",
+          "audit_log",
+        ])
     }
   }
 
@@ -67,7 +70,9 @@ import Testing
     }
   }
 
-  @Test("lists and the queue read an index, however many messages there are")
+  @Test(
+    "lists and what looks for messages without a job read an index, however many messages there are"
+  )
   func plans() async throws {
     try await withStage { stage in
       try await stage.database.sql(
@@ -87,13 +92,13 @@ import Testing
       let page = Statement<String>("explain (costs off) " + Messages.selectPage.text.sql)
       let ofRecord = Statement<String>(
         "explain (costs off) " + Messages.selectPageOfRecord.text.sql)
-      let due = Statement<String>("explain (costs off) " + MessageQueue.claimDue.text.sql)
+      let adopt = Statement<String>("explain (costs off) " + Sendings.take.text.sql)
       let middle = UUID(uuid: (0, 0, 0x10, 0, 0, 0, 0x70, 0, 0x80, 0, 0, 0, 0, 0, 0, 0))
       let scope = Scope.organization(.sampleOrganization)
       let plans = [
         try await service.run(scope, page(UUID.sampleOrganization, middle, 51)),
         try await service.run(scope, ofRecord(UUID.sampleOrganization, middle, 51, middle)),
-        try await stage.worker.run(.none, due(4, 60.0)),
+        try await stage.worker.run(.none, adopt()),
       ].map { $0.joined(separator: "\n") }
       for plan in plans { #expect(!plan.contains("Seq Scan on messages"), "\(plan)") }
     }

@@ -8,20 +8,16 @@ public import ServiceKit
 public struct OrganizationService: OrganizationServiceProtocol {
   let storage: OrganizationStorage
   let identity: IdentityServiceClient
-  let onboarding: WakeSignal
   let clock: ServiceClock
 
   /// - Parameters:
   ///   - storage: the service's tables.
   ///   - identity: the way to identity.
-  ///   - onboarding: wakes the worker that tells identity about new employees.
   public init(
-    storage: OrganizationStorage, identity: any RPCChannel, onboarding: WakeSignal = WakeSignal(),
-    clock: ServiceClock = .system
+    storage: OrganizationStorage, identity: any RPCChannel, clock: ServiceClock = .system
   ) {
     self.storage = storage
     self.identity = IdentityServiceClient(identity)
-    self.onboarding = onboarding
     self.clock = clock
   }
 }

@@ -48,7 +48,7 @@ import Testing
       }
       #expect(Set(answers).count == 1)
       #expect(answers.first != .some(nil))
-      let jobs = try await harness.database.count("employee_jobs")
+      let jobs = try await harness.database.count("jobs")
       #expect(jobs == 2)
     }
   }

@@ -4,6 +4,7 @@ import GRPC
 import IdentityAPI
 import OrganizationAPI
 import ServiceKit
+import ServiceStorage
 import TestKit
 import Testing
 
@@ -24,7 +25,7 @@ import Testing
       #expect(organization.administrator?.state == .invited)
       #expect(try await harness.database.count("branches") == 1)
       #expect(try await harness.database.count("events") == 2)
-      #expect(try await harness.database.count("employee_jobs") == 1)
+      #expect(try await harness.database.count("jobs") == 1)
     }
   }
 
@@ -45,7 +46,7 @@ import Testing
       #expect(invitation.purpose == .joinStaff)
       #expect(invitation.email == "ada@example.org")
       #expect(invitation.language == "fr")
-      #expect(try await harness.database.count("employee_jobs") == 0)
+      #expect(try await harness.database.count("jobs") == 0)
     }
   }
 
@@ -55,12 +56,12 @@ import Testing
       _ = try await harness.open()
       harness.identity.fail(with: RPCError(.unavailable, "away"))
       try await harness.onboard()
-      #expect(try await harness.database.count("employee_jobs") == 1)
+      #expect(try await harness.database.count("jobs") == 1)
       harness.identity.fail(with: nil)
-      try await harness.database.sql("update organization.employee_jobs set run_at = now()")
+      try await harness.database.sql("update organization.jobs set run_at = now()")
       try await harness.onboard()
       #expect(harness.identity.invitations.count == 1)
-      #expect(try await harness.database.count("employee_jobs") == 0)
+      #expect(try await harness.database.count("jobs") == 0)
     }
   }
 
@@ -71,8 +72,29 @@ import Testing
       harness.identity.fail(with: RPCError(.invalidArgument, reason: "FIELDS_INVALID", "no"))
       try await harness.onboard()
       let parked = try await harness.database.sql(
-        "select 1 from organization.employee_jobs where parked_at is not null")
+        "select 1 from organization.dead_jobs")
       #expect(parked.count == 1)
+    }
+  }
+
+  @Test("a job of code that knows no jobs is taken over")
+  func adopts() async throws {
+    try await withOrganization { harness in
+      _ = try await harness.open()
+      try await harness.database.sql(
+        """
+        delete from organization.jobs;
+        insert into organization.employee_jobs (organization_id, job_id, employee_id, account_id,
+          email, language, organization_name, profile, branch_ids)
+        select organization_id, gen_random_uuid(), employee_id, account_id, email, 'fr', 'Cabinet',
+          profile, '{}' from organization.employees
+        """)
+      try await harness.jobs.enqueueDue()
+      try await harness.onboard()
+      #expect(harness.identity.invitations.first?.email == "ada@example.org")
+      #expect(harness.identity.memberships.first?.profile == .superAdmin)
+      #expect(try await harness.database.count("employee_jobs") == 0)
+      #expect(try await harness.database.count("jobs") == 0)
     }
   }
 

@@ -23,7 +23,7 @@ import Testing
       let (second, _) = try await harness.open("Other", email: "eve@example.org")
       let mine = try #require(UUID(uuidString: first.organizationID))
       let theirs = try #require(UUID(uuidString: second.organizationID))
-      for table in ["organizations", "branches", "employees", "employee_jobs"] {
+      for table in ["organizations", "branches", "employees", "jobs"] {
         let all = Statement<UUID>("select organization_id from \(table)")
         #expect(try await harness.service.run(.organization(mine), all()) == [mine])
         #expect(try await harness.service.run(.none, all()).isEmpty)
@@ -48,7 +48,8 @@ import Testing
       try await assertStatementsFit(
         "organization", in: database,
         large: [
-          "organizations", "branches", "employees", "employee_branches", "employee_jobs", "events",
+          "organizations", "branches", "employees", "employee_branches", "jobs", "dead_jobs",
+          "events",
           "idempotency", "audit_log",
         ])
     }

@@ -6,6 +6,7 @@ import Logging
 import OrganizationAPI
 import Postgres
 import ServiceKit
+import ServiceStorage
 import TestKit
 
 @testable import OrganizationCore
@@ -16,7 +17,7 @@ struct OrganizationHarness: Sendable {
   let database: TestDatabase
   let service: Database
   let identity: ScriptedIdentity
-  let runner: JobRunner<EmployeeJobs>
+  let jobs: JobOffice
 
   /// Opens an organisation and answers it with its administrator as a caller.
   func open(
@@ -30,7 +31,7 @@ struct OrganizationHarness: Sendable {
   }
 
   /// Does the jobs that are due.
-  func onboard() async throws { try await runner.drain() }
+  func onboard() async throws { await jobs.drain() }
 }
 
 /// Serves organization at a depth as the peer named: the operator by default, who may call all.
@@ -48,10 +49,11 @@ func withOrganization(
     let service = OrganizationService(
       storage: OrganizationStorage(database: pool), identity: channel)
     let onboarding = EmployeeOnboarding(identity: IdentityServiceClient(channel))
-    let runner = JobRunner(
-      "test", queue: EmployeeJobs(database: worker), signal: WakeSignal(),
+    let jobs = JobOffice(
+      worker: worker, schema: "organization",
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-      perform: { try await onboarding.perform($0) })
+      handlers: [EmployeeJobs.handler(onboarding), EmployeeJobs.adoption],
+      schedules: [Schedule(EmployeeJobs.former, .every(.seconds(1)))])
     try await withService(
       depth, bindings: [.organizationService(service)], interceptors: [TestIssuer.access()],
       as: peer
@@ -59,7 +61,7 @@ func withOrganization(
       try await body(
         OrganizationHarness(
           api: OrganizationServiceClient(channel), database: database, service: pool,
-          identity: identity, runner: runner))
+          identity: identity, jobs: jobs))
     }
   }
 }

@@ -20,13 +20,17 @@ extension ClientDirectoryService {
     database: Database, worker: Database, feed: FeedServer, identity: any RPCChannel,
     organization: any RPCChannel, logger: Logger, clock: ServiceClock
   ) -> Assembly {
-    let signal = WakeSignal()
     let service = ClientDirectoryService(
       storage: ClientDirectoryStorage(database: database), identity: identity,
-      organization: organization, invitations: signal, clock: clock)
-    let runner = JobRunner(
-      "invitations", queue: InvitationJobs(database: worker), signal: signal, logger: logger,
-      perform: Invitations(identity: service.identity).perform)
+      organization: organization, clock: clock)
+    let sweep = AnswerSweep(worker: worker, clock: clock)
+    let jobs = JobOffice(
+      worker: worker, schema: "client_directory", logger: logger, clock: clock,
+      handlers: [
+        InvitationJobs.handler(Invitations(identity: service.identity)), InvitationJobs.adoption,
+        sweep.handler,
+      ],
+      schedules: [AnswerSweep.schedule, Schedule(InvitationJobs.former, .every(.seconds(60)))])
     let follower = IdentityFollower(
       clients: service.storage.clients, identity: service.identity, channel: identity,
       logger: logger, clock: clock)
@@ -35,11 +39,9 @@ extension ClientDirectoryService {
       services: [
         .clientDirectoryService(service), .feedService(feed),
       ],
-      background: [
-        runner.task, follower.task(following), AnswerSweep(worker: worker, clock: clock).task,
-      ] + feed.background,
+      background: [jobs.task, follower.task(following)] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
-      figures: { feed.samples() + following.samples() },
+      figures: { feed.samples() + following.samples() + (await jobs.samples()) },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()

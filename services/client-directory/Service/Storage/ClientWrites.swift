@@ -162,7 +162,7 @@ enum ClientWrites: Table {
     case .promote(let point):
       AnyQuery(promote(row.organizationID, row.clientID, point.contactPointID))
     case .dropInvitationJob:
-      AnyQuery(InvitationJobs.drop(row.organizationID, row.clientID))
+      InvitationJobs.dropping(row.clientID, of: row.organizationID)
     }
   }
 

@@ -107,7 +107,7 @@ struct Clients: Table, Sendable {
       }
       return try await idempotency.write(
         intent.key, scope: scope, deadline: intent.deadline, answer: answer,
-        ClientWrites.inserting(row), news, InvitationJobs.inserting(job), record)
+        ClientWrites.inserting(row), news, try InvitationJobs.inserting(job), record)
     }
   }
 

@@ -1,14 +1,15 @@
 import Foundation
 import Postgres
 import ServiceKit
+import ServiceStorage
 
 /// Removes what nobody needs any more, through the worker role and its own policies: sessions that
 /// ended a month ago, failures that no longer count, first answers that nobody asks for again.
 struct Housekeeping: Table, Sendable {
   let database: Database
   let clock: ServiceClock
-  var pause = Duration.seconds(3600)
 
+  private static let kind = JobKind<NoPayload>("housekeeping", in: .upkeep)
   private static let sessions = Statement<NoRow>(
     "delete from sessions where expires_at < $1")
   private static let failures = Statement<NoRow>(
@@ -17,11 +18,14 @@ struct Housekeeping: Table, Sendable {
     "delete from idempotency where created_at < $1")
   static let statements: [any DescribedStatement] = [sessions, failures, answers]
 
-  /// Sweeps once an hour until it is cancelled.
-  func run() async throws {
-    while !Task.isCancelled {
+  /// When to sweep: once an hour.
+  static let schedule = Schedule(kind, .every(.seconds(3600)))
+
+  /// The sweep as a job.
+  var handler: JobHandler {
+    JobHandler(Self.kind) { _ in
       try await sweep()
-      try await Task.sleep(for: pause)
+      return .done()
     }
   }
 

@@ -22,15 +22,17 @@ extension IdentityService {
       links: secrets.links, signer: secrets.signer, limits: limits, clock: rig.clock)
     let housekeeping = Housekeeping(database: worker, clock: rig.clock)
     let sealer = try rig.auditSealer(worker)
+    let jobs = JobOffice(
+      worker: worker, schema: rig.schema, logger: rig.logger, clock: rig.clock,
+      handlers: [housekeeping.handler], schedules: [Housekeeping.schedule])
     let feed = try rig.feed(worker: worker)
     return Assembly(
       services: [
         .identityService(service), .feedService(feed),
       ],
-      background: [BackgroundTask("housekeeping") { try await housekeeping.run() }, sealer]
-        + feed.background,
+      background: [jobs.task, sealer] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
-      figures: { feed.samples() },
+      figures: { feed.samples() + (await jobs.samples()) },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()

@@ -29,7 +29,7 @@ struct DeliverySettings: Sendable {
     leaseSeconds = settings.int("CLIENTELE_MAIL_LEASE_SECONDS", default: 60, in: 1...3600)
     smtp = nil
     if let text = settings.optional("CLIENTELE_SMTP_URL") {
-      smtp = Self.smtp(text, lease: leaseSeconds, &settings)
+      smtp = Self.smtp(text, &settings)
     }
     if EmailAddress(senderAddress) == nil {
       settings.note("CLIENTELE_MAIL_FROM must be an e-mail address")
@@ -37,7 +37,7 @@ struct DeliverySettings: Sendable {
   }
 
   private static func smtp(
-    _ url: String, lease: Int, _ settings: inout ServiceSettings
+    _ url: String, _ settings: inout ServiceSettings
   ) -> SMTPSettings? {
     guard var smtp = settings.attempt({ try SMTPSettings(url: url) }) else { return nil }
     smtp.authorityPath = settings.optional("CLIENTELE_SMTP_CA")
@@ -46,12 +46,6 @@ struct DeliverySettings: Sendable {
     }
     let seconds = settings.int("CLIENTELE_SMTP_TIMEOUT_SECONDS", default: 20, in: 1...600)
     smtp.timeoutMilliseconds = seconds * 1000
-    // The mail, the good-bye, and the call for the link.
-    if lease < 2 * seconds + 5 {
-      settings.note(
-        "CLIENTELE_MAIL_LEASE_SECONDS must be at least 5 more than twice CLIENTELE_SMTP_TIMEOUT_SECONDS"
-      )
-    }
     return smtp
   }
 

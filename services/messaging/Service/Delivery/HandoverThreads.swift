@@ -1,25 +1,25 @@
 import Dispatch
+import Synchronization
 
 /// Threads for work that blocks, so that a mail server which hangs never holds up an event loop or
 /// Swift's own threads. Each lane does one thing at a time.
-struct HandoverThreads: Sendable {
+final class HandoverThreads: Sendable {
   private let lanes: [DispatchQueue]
+  private let free: Mutex<[Int]>
 
   /// - Parameter lanes: how many things may block at once, 1 or more.
   init(lanes: Int) {
     self.lanes = (0..<max(1, lanes)).map { DispatchQueue(label: "messaging.handover.\($0)") }
+    free = Mutex(Array(self.lanes.indices))
   }
 
-  /// How many there are.
-  var count: Int { lanes.count }
-
-  /// Does the work on a lane.
-  func run<Answer: Sendable>(
-    lane: Int, _ work: @escaping @Sendable () -> Answer
-  ) async -> Answer {
-    let queue = lanes[Int(lane.magnitude % UInt(lanes.count))]
+  /// Does the work on a free lane, else behind what blocks one.
+  func run<Answer: Sendable>(_ work: @escaping @Sendable () -> Answer) async -> Answer {
+    let taken = free.withLock { $0.popLast() }
+    defer { if let taken { free.withLock { $0.append(taken) } } }
+    let lane = lanes[taken ?? Int.random(in: lanes.indices)]
     return await withCheckedContinuation { continuation in
-      queue.async { continuation.resume(returning: work()) }
+      lane.async { continuation.resume(returning: work()) }
     }
   }
 }

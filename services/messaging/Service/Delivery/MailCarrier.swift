@@ -25,8 +25,17 @@ enum Handover: Sendable, Hashable {
   case unreachable(String)
 }
 
+extension Handover {
+  /// Whether there was a server that said anything.
+  var isAnswer: Bool {
+    if case .unreachable = self { false } else { true }
+  }
+}
+
 /// A way to hand mails over. It may block: it runs on a thread kept for that.
 protocol MailCarrier: Sendable {
+  /// Where mails go next; what fails there says nothing about other places.
+  var destination: String { get }
   /// Tries once.
   func handOver(_ mail: OutgoingMail) -> Handover
 }

@@ -10,6 +10,8 @@ struct OutboxCarrier: MailCarrier {
   /// The folder; made when missing.
   let folder: String
 
+  var destination: String { "outbox" }
+
   /// Sorts by time, and is the same each time for one message.
   static func fileName(_ messageID: UUID, _ createdAt: Date) -> String {
     "\(CivilTime(createdAt).compact)-\(messageID.uuidString.lowercased()).eml"

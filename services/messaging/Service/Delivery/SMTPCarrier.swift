@@ -5,6 +5,8 @@ import Foundation
 struct SMTPCarrier: MailCarrier {
   let settings: SMTPSettings
 
+  var destination: String { settings.server }
+
   /// Once a process, before any handle.
   private static let isInitialized = clientele_curl_global_init() == CURLE_OK
 

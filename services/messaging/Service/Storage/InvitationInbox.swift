@@ -14,6 +14,9 @@ struct InvitationInbox: Table, Sendable {
   static let kinds = ["invitation.created", "invitation.resent"]
 
   let writer: InvitationWriter
+  let kinds: MailJobs
+  /// As the worker's role.
+  let jobs: Jobs
 
   /// News that cannot be understood; it is parked for an operator.
   struct Unusable: Error, CustomStringConvertible {
@@ -24,22 +27,22 @@ struct InvitationInbox: Table, Sendable {
     """
     INSERT INTO messages (organization_id, message_id, channel, purpose, recipient, language,
       subject, record_id, invitation_id, send_count, organization_name, display_name, username,
-      email_signs_in, expires_at)
-    VALUES ($1, $2, 'EMAIL', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+      email_signs_in, expires_at, run_at)
+    VALUES ($1, $2, 'EMAIL', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'infinity')
     ON CONFLICT ON CONSTRAINT messages_invitation_key DO NOTHING
-    """, announces: true)
+    """)
 
   static let cancelOlder = Statement<NoRow>(
     """
     UPDATE messages
-    SET state = 'CANCELLED', last_error = 'a newer one took its place', lease_until = NULL
+    SET state = 'CANCELLED', last_error = 'a newer one took its place'
     WHERE organization_id = $1 AND invitation_id = $2 AND send_count < $3 AND state = 'QUEUED'
     """)
   static let statements: [any DescribedStatement] = [enqueue, cancelOlder]
 
-  /// What the news changes.
+  /// What the news changes. The job that sends the message is written with it.
   /// - Throws: `Unusable`.
-  func queries(for event: FeedEvent) throws -> [AnyQuery] {
+  func queries(for event: FeedEvent) async throws -> [AnyQuery] {
     CrashPoint.reach("messaging.invitation.before-apply")
     guard let issued = try? InvitationIssued(serialized: event.payload),
       let invitation = issued.invitation,
@@ -54,21 +57,33 @@ struct InvitationInbox: Table, Sendable {
     }
     let language = writer.language(for: issued.language)
     let name = HeaderText.clean(issued.organizationName, characters: 100)
-    let message = UUIDv7.make()
+    let id = UUIDv7.make()
+    let kind = try await kind(organization, isFirst: invitation.sendCount == 1)
     return [
       AnyQuery(
         Self.enqueue(
-          organization, message, purpose, recipient.raw, language.rawValue,
+          organization, id, purpose, recipient.raw, language.rawValue,
           writer.subject(purpose, in: language, organization: name), record, invitationID,
           Int(invitation.sendCount), name, HeaderText.clean(issued.displayName, characters: 100),
           issued.username, issued.emailSignsIn, expires.date)),
       AnyQuery(Self.cancelOlder(organization, invitationID, Int(invitation.sendCount))),
       Audit.append(
         AuditEntry(
-          "message.queue", on: "message", message, in: organization,
+          "message.queue", on: "message", id, in: organization,
           by: .background("messaging"),
           detail: ["invitation_id": invitationID.text, "record_id": record.text])),
+      AnyQuery(
+        try Jobs.enqueue(kind, id: id, organization: organization, MailJob(messageID: id))),
     ]
+  }
+
+  /// An organisation that has many mails waiting gets in line behind itself. Somebody who has one
+  /// sent again is waiting for it.
+  private func kind(_ organization: UUID, isFirst: Bool) async throws -> JobKind<MailJob> {
+    guard isFirst else { return kinds.prompt }
+    let waiting = try await jobs.waiting(
+      kinds.prompt, organization: organization, upTo: MailJobs.promptMax)
+    return waiting < MailJobs.promptMax ? kinds.prompt : kinds.bulk
   }
 }
 

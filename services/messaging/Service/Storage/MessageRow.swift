@@ -79,10 +79,6 @@ struct QueuedInvitation: Sendable, Hashable {
   let createdAt: Date
   let attempts: Int
   let refusals: Int
-  /// How often a worker stopped while sending it, so that nobody knows whether it left.
-  let abandoned: Int
-  /// The number of the claim; the store takes word of the message from its latest holder alone.
-  let fence: Int64
   /// True when a newer sending of the same invitation is known.
   let superseded: Bool
 }
@@ -105,8 +101,6 @@ extension QueuedInvitation: PostgresRow {
     createdAt = try columns.next()
     attempts = try columns.next()
     refusals = try columns.next()
-    abandoned = try columns.next()
-    fence = try columns.next()
     superseded = try columns.next()
   }
 
@@ -114,6 +108,6 @@ extension QueuedInvitation: PostgresRow {
   static let columns = """
     message_id, organization_id, purpose, recipient, language, subject, invitation_id, send_count,
     organization_name, display_name, username, email_signs_in, expires_at, created_at, attempts,
-    refusals, abandoned, fence
+    refusals
     """
 }

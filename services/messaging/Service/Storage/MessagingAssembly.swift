@@ -27,10 +27,10 @@ extension MessagingService {
       services: [.messagingService(service), .feedService(feed)],
       background: [
         BackgroundTask("follow identity") { await delivery.follow(following) },
-        BackgroundTask("send mail") { try await delivery.send() }, sealer,
+        delivery.office.task, sealer,
       ] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
-      figures: { feed.samples() + following.samples() },
+      figures: { feed.samples() + following.samples() + (await delivery.office.samples()) },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()
@@ -40,10 +40,10 @@ extension MessagingService {
 }
 
 /// From the news of an invitation to a mail that the next server has: the follower of identity's
-/// feed, and the worker that sends.
+/// feed, and the jobs that send.
 struct Delivery: Sendable {
   let inbox: InvitationInbox
-  let worker: DeliveryWorker
+  let office: JobOffice
   private let database: Database
   private let identity: any RPCChannel
   private let logger: Logger
@@ -55,19 +55,35 @@ struct Delivery: Sendable {
   /// - Throws: when a template cannot be parsed.
   init(
     settings: DeliverySettings, database: Database, identity: any RPCChannel,
-    carrier: (any MailCarrier)? = nil, clock: ServiceClock = .system,
+    carrier: (any MailCarrier)? = nil, backoff: Backoff = Backoff(),
+    clock: ServiceClock = .system,
     logger: Logger = Logger(label: "messaging") { _ in SwiftLogNoOpLogHandler() }
   ) throws {
     let writer = try InvitationWriter(
       publicURL: settings.publicURL, senderAddress: settings.senderAddress,
       standardLanguage: settings.standardLanguage)
-    inbox = InvitationInbox(writer: writer)
-    worker = DeliveryWorker(
-      queue: MessageQueue(database: database, leaseSeconds: Double(settings.leaseSeconds)),
-      identity: IdentityServiceClient(identity), writer: writer,
-      carrier: carrier ?? settings.carrier,
-      threads: HandoverThreads(lanes: settings.lanes), senderAddress: settings.senderAddress,
-      clock: clock, log: logger)
+    let kinds = MailJobs(settings)
+    let circuits = Circuits()
+    let sendings = Sendings(database: database)
+    func handler(_ kind: JobKind<MailJob>) -> JobHandler {
+      let worker = DeliveryWorker(
+        identity: IdentityServiceClient(identity), writer: writer,
+        carrier: carrier ?? settings.carrier,
+        threads: HandoverThreads(lanes: kind.queue.concurrency), circuits: circuits,
+        senderAddress: settings.senderAddress, clock: clock, log: logger, backoff: backoff)
+      return sendings.handler(kind, worker)
+    }
+    inbox = InvitationInbox(writer: writer, kinds: kinds, jobs: Jobs(database: database))
+    office = JobOffice(
+      worker: database, schema: "messaging", logger: logger, clock: clock,
+      handlers: [
+        handler(kinds.prompt), handler(kinds.bulk),
+        JobHandler(MailJobs.former) { _ in
+          try await sendings.adopt(as: kinds.prompt)
+          return .done()
+        },
+      ],
+      schedules: [Schedule(MailJobs.former, .every(.seconds(60)))])
     self.database = database
     self.identity = identity
     self.logger = logger
@@ -82,19 +98,6 @@ struct Delivery: Sendable {
 
   /// Follows the feed until it is cancelled.
   func follow(_ feed: FeedFollower) async {
-    await feed.run { event in try inbox.queries(for: event) }
-  }
-
-  /// Sends until it is cancelled. The pool announces what the follower stored, whichever process
-  /// did, under the name that every service's news has.
-  func send() async throws {
-    let bell = Doorbell()
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask {
-        for await _ in database.notifications(channel: "messaging_events") { bell.ring() }
-      }
-      defer { group.cancelAll() }
-      try await worker.run(bell)
-    }
+    await feed.run { event in try await inbox.queries(for: event) }
   }
 }

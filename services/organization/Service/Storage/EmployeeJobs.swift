@@ -2,9 +2,10 @@ import CommonAPI
 import Foundation
 import Postgres
 import ServiceKit
+import ServiceStorage
 
-/// A membership and an invitation that identity is to be told about.
-struct EmployeeJob: PostgresRow {
+/// A membership and an invitation that identity is to be told about, as they wait in `jobs`.
+struct EmployeeJob: Codable, Sendable, Hashable {
   let organizationID: UUID
   /// The request id of the invitation.
   let jobID: UUID
@@ -13,22 +14,16 @@ struct EmployeeJob: PostgresRow {
   let email: String
   let language: String
   let organizationName: String
-  let profile: Profile
+  /// The profile's number.
+  private let profileNumber: Int32
   let branchIDs: [UUID]
-  /// How often it was claimed.
-  let attempts: Int
 
-  init(from columns: inout ColumnReader) throws(PostgresError) {
-    organizationID = try columns.next()
-    jobID = try columns.next()
-    employeeID = try columns.next()
-    accountID = try columns.next()
-    email = try columns.next()
-    language = try columns.next()
-    organizationName = try columns.next()
-    profile = Profile(rawValue: Int32(try columns.next(Int16.self)))
-    branchIDs = try columns.next()
-    attempts = try columns.next()
+  var profile: Profile { Profile(rawValue: profileNumber) }
+
+  private enum CodingKeys: String, CodingKey {
+    case organizationID, jobID, employeeID, accountID, email, language, organizationName
+    case profileNumber = "profile"
+    case branchIDs
   }
 
   /// The job of an employee just added.
@@ -40,78 +35,53 @@ struct EmployeeJob: PostgresRow {
     email = employee.email
     self.language = language
     self.organizationName = organizationName
-    profile = employee.profile
+    profileNumber = employee.profile.rawValue
     branchIDs = employee.branchIDs
-    attempts = 0
   }
 }
 
-/// The table `employee_jobs`: written by handlers in their own transactions, emptied by the worker.
-struct EmployeeJobs: JobQueue, Table {
-  /// Connected as the role `organization_worker`, which sees the jobs of every organisation.
-  let database: Database
+/// The jobs that tell identity about new employees.
+enum EmployeeJobs: Table {
+  static let kind = JobKind<EmployeeJob>(
+    "onboarding",
+    in: JobQueue("onboarding") {
+      $0.concurrency = 16
+      $0.lease = .seconds(20)
+      $0.heartbeat = .seconds(6)
+      $0.firstPause = .milliseconds(500)
+      $0.longestPause = .seconds(300)
+    })
 
-  static let insert = Statement<NoRow>(
+  static func inserting(_ job: EmployeeJob) throws -> Query<NoRow> {
+    try Jobs.enqueue(
+      kind, id: job.jobID, organization: job.organizationID, job, key: job.employeeID.text)
+  }
+
+  /// Each is done by telling identity.
+  static func handler(_ onboarding: EmployeeOnboarding) -> JobHandler {
+    JobHandler(kind) { job in
+      try await onboarding.perform(job.payload)
+      return .done()
+    }
+  }
+
+  /// What code that knows no jobs still writes during a roll, and what it left.
+  static let former = JobKind<NoPayload>("adopt-employee-jobs", in: .upkeep)
+  static let adopt = Statement<NoRow>(
     """
-    insert into employee_jobs (organization_id, job_id, employee_id, account_id, email, language,
-      organization_name, profile, branch_ids)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-    """)
-  /// Takes due jobs and leases them for 20 seconds: two calls to identity and the answer fit in.
-  static let claim = Statement<EmployeeJob>(
-    """
-    update employee_jobs as j set attempts = j.attempts + 1, run_at = now() + interval '20 seconds'
-    from (
-      select organization_id, job_id from employee_jobs
-      where run_at <= now() and parked_at is null
-      order by run_at limit $1 for update skip locked
-    ) as due
-    where j.organization_id = due.organization_id and j.job_id = due.job_id
-    returning j.organization_id, j.job_id, j.employee_id, j.account_id, j.email, j.language,
-      j.organization_name, j.profile, j.branch_ids, j.attempts
-    """)
-  static let delete = Statement<NoRow>(
-    "delete from employee_jobs where organization_id = $1 and job_id = $2 and attempts = $3")
-  static let postpone = Statement<NoRow>(
-    """
-    update employee_jobs set run_at = now() + $4 * interval '1 second', failure = $5
-    where organization_id = $1 and job_id = $2 and attempts = $3
-    """)
-  static let setAside = Statement<NoRow>(
-    """
-    update employee_jobs set parked_at = now(), failure = $4
-    where organization_id = $1 and job_id = $2 and attempts = $3
-    """)
-  static let statements: [any DescribedStatement] = [insert, claim, delete, postpone, setAside]
+    with taken as (delete from employee_jobs where run_at <= now() returning *)
+    insert into jobs (organization_id, job_id, queue, kind, dedupe_key, payload, attempts_max)
+    select organization_id, job_id, 'onboarding', 'onboarding', employee_id::text,
+      convert_to(
+        json_build_object(
+          'organizationID', organization_id, 'jobID', job_id, 'employeeID', employee_id,
+          'accountID', account_id, 'email', email, 'language', language,
+          'organizationName', organization_name, 'profile', profile, 'branchIDs', branch_ids
+        )::text, 'UTF8'), 8
+    from taken on conflict do nothing
+    """, announces: true)
+  static let statements: [any DescribedStatement] = [adopt]
 
-  static func inserting(_ job: EmployeeJob) -> Query<NoRow> {
-    insert(
-      job.organizationID, job.jobID, job.employeeID, job.accountID, job.email, job.language,
-      job.organizationName, Int16(job.profile.rawValue), job.branchIDs)
-  }
-
-  func claim(atMost count: Int) async throws -> [EmployeeJob] {
-    try await database.run(.none, Self.claim(count))
-  }
-
-  func complete(_ job: EmployeeJob) async throws {
-    _ = try await database.run(
-      .none, Self.delete(job.organizationID, job.jobID, job.attempts))
-  }
-
-  func retry(_ job: EmployeeJob, after pause: Duration, failure: String) async throws {
-    let seconds = Double(pause.components.seconds) + Double(pause.components.attoseconds) / 1e18
-    _ = try await database.run(
-      .none,
-      Self.postpone(
-        job.organizationID, job.jobID, job.attempts, seconds, String(failure.prefix(1000))))
-  }
-
-  func park(_ job: EmployeeJob, failure: String) async throws {
-    _ = try await database.run(
-      .none,
-      Self.setAside(job.organizationID, job.jobID, job.attempts, String(failure.prefix(1000))))
-  }
-
-  func attempts(of job: EmployeeJob) -> Int { job.attempts }
+  /// Takes that over.
+  static let adoption = JobHandler(former) { _ in .done([AnyQuery(adopt())]) }
 }

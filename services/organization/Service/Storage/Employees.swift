@@ -159,7 +159,7 @@ struct Employees: Table, Sendable {
       try await idempotency.write(
         intent.key, scope: .organization(intent.organization), deadline: intent.deadline,
         answer: Employee(row), Self.inserting(row), Self.placing(row),
-        EmployeeJobs.inserting(job), Self.announcing(row),
+        try EmployeeJobs.inserting(job), Self.announcing(row),
         intent.audit(
           "employee.create", on: "employee", row.employeeID,
           ["profile": row.profile.protoName ?? ""]))

@@ -20,25 +20,23 @@ extension OrganizationService {
     database: Database, worker: Database, feed: FeedServer, identity: any RPCChannel,
     logger: Logger, clock: ServiceClock
   ) -> Assembly {
-    let signal = WakeSignal()
     let service = OrganizationService(
-      storage: OrganizationStorage(database: database), identity: identity, onboarding: signal,
-      clock: clock)
+      storage: OrganizationStorage(database: database), identity: identity, clock: clock)
     let onboarding = EmployeeOnboarding(identity: service.identity)
-    let runner = JobRunner(
-      "employee-onboarding", queue: EmployeeJobs(database: worker), signal: signal, logger: logger,
-      perform: onboarding.perform)
+    let sweep = AnswerSweep(worker: worker, clock: clock)
+    let jobs = JobOffice(
+      worker: worker, schema: "organization", logger: logger, clock: clock,
+      handlers: [EmployeeJobs.handler(onboarding), EmployeeJobs.adoption, sweep.handler],
+      schedules: [AnswerSweep.schedule, Schedule(EmployeeJobs.former, .every(.seconds(60)))])
     let follower = IdentityFollower(database: database, channel: identity, logger: logger)
     let following = follower.feed()
     return Assembly(
       services: [
         .organizationService(service), .feedService(feed),
       ],
-      background: [
-        runner.task, follower.task(following), AnswerSweep(worker: worker, clock: clock).task,
-      ] + feed.background,
+      background: [jobs.task, follower.task(following)] + feed.background,
       isReady: { database.isAvailable && worker.isAvailable },
-      figures: { feed.samples() + following.samples() },
+      figures: { feed.samples() + following.samples() + (await jobs.samples()) },
       drain: { feed.stopWaiting() },
       close: {
         await database.close()

@@ -107,7 +107,7 @@ struct Organizations: Table, Sendable {
           Int16(row.invitationTrigger.rawValue), row.emailRequired,
           Int16(row.emailDisclosure.rawValue), row.createdAt),
         Branches.inserting(branch), Employees.inserting(administrator),
-        Employees.placing(administrator), EmployeeJobs.inserting(job),
+        Employees.placing(administrator), try EmployeeJobs.inserting(job),
         Events.append(
           kind: "organization.created", organization: row.organizationID,
           aggregate: row.organizationID,

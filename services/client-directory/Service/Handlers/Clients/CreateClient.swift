@@ -55,7 +55,6 @@ extension ClientDirectoryService {
     do {
       let answer = try await storage.clients.create(row, job: job, for: intent)
       CrashPoint.reach("client-directory.create-client.after-commit")
-      if job != nil { invitations.wake() }
       return answer
     } catch is EmailTakenInOrganization {
       throw ClientDirectoryError.emailInThisOrganization(.create, visible: nil)

@@ -40,8 +40,8 @@ extension ClientDirectoryService {
     {
       return count
     }
-    let waiting = try await storage.jobs.pending(
-      row.clientID, of: row.organizationID, deadline: call.deadline)
+    let waiting = try await storage.pendingInvitation(
+      of: row.clientID, in: row.organizationID, deadline: call.deadline)
     let policy = try await organization.policy(in: call)
     guard
       let job = InvitationJob(

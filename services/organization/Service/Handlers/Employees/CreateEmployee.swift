@@ -37,7 +37,6 @@ extension OrganizationService {
       organizationName: organization.name)
     let answer = try await storage.employees.create(row, job: job, for: intent)
     CrashPoint.reach("organization.create-employee.after-commit")
-    onboarding.wake()
     return answer
   }
 }

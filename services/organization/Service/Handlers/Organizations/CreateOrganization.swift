@@ -44,7 +44,6 @@ extension OrganizationService {
     let answer = try await storage.organizations.open(
       row, branch: branch, administrator: administrator, job: job, for: intent)
     CrashPoint.reach("organization.create-organization.after-commit")
-    onboarding.wake()
     return answer
   }
 

@@ -1,0 +1,242 @@
+import Foundation
+import GRPC
+import Logging
+import Postgres
+import ServiceKit
+
+/// Does the jobs of one queue, several at once, each until it is done, put back, or dead.
+struct JobRunner: Sendable {
+  /// How often to look without being woken.
+  static let pollInterval = Duration.seconds(1)
+  /// The pause after a look that found nothing, however often it is woken.
+  static let breath = Duration.milliseconds(20)
+
+  let queue: JobQueue
+  private let table: JobTable
+  private let handlers: [String: JobHandler]
+  private let channel: String
+  private let logger: Logger
+  let hands = JobHands()
+
+  /// - Parameters:
+  ///   - worker: connected as the service's worker role.
+  ///   - schema: the service's; commits that enqueue are announced on `<schema>_events`.
+  ///   - handlers: one for each kind of the queue; jobs of other kinds are left to others.
+  init(
+    _ queue: JobQueue, worker: Database, schema: String, logger: Logger, handlers: [JobHandler]
+  ) {
+    self.queue = queue
+    table = JobTable(worker: worker, queue: queue)
+    self.handlers = Dictionary(
+      handlers.map { ($0.kind, $0) }, uniquingKeysWith: { first, _ in first })
+    channel = "\(schema)_events"
+    var logger = logger
+    logger[metadataKey: "queue"] = "\(queue.name)"
+    self.logger = logger
+  }
+
+  /// Works until it is cancelled. Then jobs in hand are cancelled, and given back.
+  func run() async {
+    let (looks, bell) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    await withDiscardingTaskGroup { group in
+      group.addTask {
+        while !Task.isCancelled {
+          bell.yield()
+          try? await Task.sleep(for: Self.pollInterval)
+        }
+      }
+      group.addTask {
+        for await _ in table.worker.notifications(channel: channel) { bell.yield() }
+      }
+      group.addTask { await beat() }
+      for await _ in looks {
+        let free = queue.concurrency - hands.count
+        guard free > 0 else { continue }
+        let claimed = await claim(atMost: free)
+        for job in claimed {
+          hands.take(job)
+          group.addTask {
+            await see(job)
+            bell.yield()
+          }
+        }
+        if claimed.isEmpty { try? await Task.sleep(for: Self.breath) }
+      }
+      group.cancelAll()
+    }
+  }
+
+  /// Does what is due now, and returns how many jobs that was.
+  func drain() async -> Int {
+    var taken = 0
+    while !Task.isCancelled {
+      let jobs = await claim(atMost: queue.concurrency)
+      if jobs.isEmpty { break }
+      taken += jobs.count
+      await withDiscardingTaskGroup { group in
+        for job in jobs {
+          hands.take(job)
+          group.addTask { await see(job) }
+        }
+      }
+    }
+    return taken
+  }
+
+  /// How the queue stands, and what this process did of it.
+  func figures() async -> (census: JobCensus?, tally: JobHands.Tally) {
+    (try? await table.census(), hands.tally)
+  }
+
+  private func claim(atMost count: Int) async -> [ClaimedJob] {
+    do {
+      return try await table.claim(handlers.keys.sorted(), atMost: count)
+    } catch {
+      if error != .cancelled { logger.warning("no jobs claimed", metadata: ["error": "\(error)"]) }
+      return []
+    }
+  }
+
+  /// Says, every so often, that the jobs in hand are still in hand.
+  private func beat() async {
+    while !Task.isCancelled {
+      try? await Task.sleep(for: queue.heartbeat)
+      let jobs = hands.all
+      guard !jobs.isEmpty else { continue }
+      do {
+        try await table.extend(jobs)
+      } catch {
+        logger.warning("leases not extended", metadata: ["error": "\(error)"])
+      }
+    }
+  }
+
+  /// Sees a job through. Whatever becomes of it, its place is free again when its time is up: a job
+  /// that does not listen to its cancellation is left behind.
+  private func see(_ job: ClaimedJob) async {
+    guard let handler = handlers[job.kind] else { return hands.drop(job) }
+    if let because = JobVerdict.refusal(
+      attempt: job.attempt, attemptsMax: job.attemptsMax, abandoned: job.abandoned)
+    {
+      await settle(job, .bury(because: because), handler.burial(job, because))
+      return hands.drop(job)
+    }
+    await withTaskGroup(of: JobOutcome?.self) { group in
+      group.addTask { await outcome(of: job, handler) }
+      group.addTask {
+        try? await Task.sleep(for: queue.timeLimit)
+        return nil
+      }
+      var word = await group.next() ?? nil
+      // A process that stops wakes the clock as well: the job has the last word.
+      if word == nil, Task.isCancelled { word = await group.next() ?? nil }
+      group.cancelAll()
+      await note(word ?? overrun, of: job, handler)
+      hands.drop(job)
+    }
+  }
+
+  private var overrun: JobOutcome { .again(because: "it took longer than \(queue.timeLimit)") }
+
+  private func outcome(of job: ClaimedJob, _ handler: JobHandler) async -> JobOutcome {
+    do {
+      return try await handler.perform(job)
+    } catch {
+      if Task.isCancelled {
+        return .again(after: .zero, because: "its worker was told to stop", counts: false)
+      }
+      let ending = JobVerdict.ending(of: error)
+      guard case .dead(let because) = ending else { return JobOutcome(ending: ending, effect: []) }
+      return .dead(because: because, handler.burial(job, because))
+    }
+  }
+
+  private func note(_ outcome: JobOutcome, of job: ClaimedJob, _ handler: JobHandler) async {
+    let verdict = JobVerdict(
+      outcome.ending, attempt: job.attempt, attemptsMax: job.attemptsMax, queue: queue)
+    var effect = outcome.effect
+    if case .bury(let because) = verdict, case .again = outcome.ending {
+      effect += handler.burial(job, because)
+    }
+    await settle(job, verdict, effect)
+  }
+
+  /// Notes what became of a job, in a task of its own, which is not cancelled: what was done is on
+  /// record before the process stops.
+  private func settle(_ job: ClaimedJob, _ verdict: JobVerdict, _ effect: [AnyQuery]) async {
+    await Task { await persist(job, verdict, effect) }.value
+  }
+
+  /// A database that is away is waited for, while the job may still be ours.
+  private func persist(_ job: ClaimedJob, _ verdict: JobVerdict, _ effect: [AnyQuery]) async {
+    let limit = ContinuousClock.now + queue.lease
+    var word = (verdict: verdict, effect: effect)
+    while true {
+      do throws(PostgresError) {
+        try await table.settle(job, word.verdict, word.effect)
+        CrashPoint.reach("jobs.settle.after-commit")
+        return tell(job, word.verdict)
+      } catch {
+        switch await reading(error, job, hasEffect: !word.effect.isEmpty) {
+        case .again where .now < limit:
+          try? await Task.sleep(for: .milliseconds(Int.random(in: 200...600)))
+        case .effectRefused:
+          let ending = JobOutcome.Ending.again(after: nil, because: "\(error)", counts: true)
+          word.verdict = JobVerdict(
+            ending, attempt: job.attempt, attemptsMax: job.attemptsMax, queue: queue)
+          word.effect = []
+        case .again, .lost:
+          return lose(job, error)
+        }
+      }
+    }
+  }
+
+  /// What it means that word of a job was not taken.
+  private enum Reading {
+    /// The database is away, or in trouble.
+    case again
+    /// What was to happen with it is what the database refuses.
+    case effectRefused
+    /// It was taken already, or the job is another worker's.
+    case lost
+  }
+
+  private func reading(
+    _ error: PostgresError, _ job: ClaimedJob, hasEffect: Bool
+  ) async -> Reading {
+    guard case .refused(let sqlState, _, _, _) = error else { return .again }
+    // Conflicts, lack of resources, waits in vain, shutdowns, a standby.
+    if ["40", "53", "55", "57", "08", "25"].contains(String(sqlState.prefix(2))) { return .again }
+    if sqlState == JobTable.divisionByZero {
+      do {
+        guard try await table.isHeld(job) else { return .lost }
+      } catch {
+        return .again
+      }
+    }
+    return hasEffect ? .effectRefused : .again
+  }
+
+  private func tell(_ job: ClaimedJob, _ verdict: JobVerdict) {
+    hands.count(verdict)
+    let facts: Logger.Metadata = [
+      "kind": "\(job.kind)", "job_id": "\(job.jobID.text)", "attempt": "\(job.attempt)",
+    ]
+    switch verdict {
+    case .complete:
+      logger.debug("job done", metadata: facts)
+    case .postpone(_, let because, _):
+      logger.warning("job put back", metadata: facts.merging(["cause": "\(because)"]) { $1 })
+    case .bury(let because):
+      logger.error("job dead", metadata: facts.merging(["cause": "\(because)"]) { $1 })
+    }
+  }
+
+  private func lose(_ job: ClaimedJob, _ error: PostgresError) {
+    logger.warning(
+      "word of a job came too late",
+      metadata: ["kind": "\(job.kind)", "job_id": "\(job.jobID.text)", "error": "\(error)"])
+  }
+}

@@ -1,0 +1,186 @@
+import Foundation
+import Postgres
+import ServiceKit
+
+/// A job as claimed.
+struct ClaimedJob: PostgresRow, Hashable {
+  let organizationID: UUID
+  let jobID: UUID
+  let kind: String
+  let payload: [UInt8]
+  let attempt: Int
+  let attemptsMax: Int
+  let abandoned: Int
+  let fence: Int64
+
+  init(from columns: inout ColumnReader) throws(PostgresError) {
+    organizationID = try columns.next()
+    jobID = try columns.next()
+    kind = try columns.next()
+    payload = try columns.next()
+    attempt = try columns.next()
+    attemptsMax = try columns.next()
+    abandoned = try columns.next()
+    fence = try columns.next()
+  }
+}
+
+/// The worker's side of `jobs`. A claim is a lease with a number: when it runs out the job is taken
+/// again, and word of the late worker is not taken any more.
+struct JobTable: Sendable {
+  /// Connected as the service's worker role, which sees the jobs of every organisation.
+  let worker: Database
+  let queue: JobQueue
+
+  /// While a job is leased, `run_at` is when the lease ends, so that one index finds what is due.
+  /// Leases differ a little: jobs that were in hand when a process died are not all taken again at
+  /// once, with the one that killed it among them.
+  private static let claim = Statement<ClaimedJob>(
+    """
+    with due as (
+      select organization_id, job_id,
+        now() + make_interval(secs => $4 * (1 + random() / 4)) as lease_until
+      from jobs where queue = $1 and run_at <= now() and kind = any ($2)
+      order by run_at limit $3 for update skip locked
+    )
+    update jobs as j
+    set attempt = j.attempt + 1, abandoned = j.abandoned + (j.lease_until is not null)::integer,
+      lease_until = due.lease_until, run_at = due.lease_until, fence = nextval('job_fences')
+    from due
+    where j.organization_id = due.organization_id and j.job_id = due.job_id
+    returning j.organization_id, j.job_id, j.kind, j.payload, j.attempt, j.attempts_max,
+      j.abandoned, j.fence
+    """)
+  private static let extend = Statement<NoRow>(
+    """
+    update jobs set lease_until = term.lease_until, run_at = term.lease_until
+    from (select now() + make_interval(secs => $4 * (1 + random() / 4)) as lease_until) as term
+    where organization_id = $1 and job_id = $2 and fence = $3 and jobs.lease_until is not null
+    """)
+  /// Locks a job for its holder, or fails for anybody else, and for a holder who gave it back: the
+  /// division does, and with it all that was to be done in the same transaction.
+  static let hold = Statement<NoRow>(
+    """
+    select 1 / count(*) from (
+      select from jobs
+      where organization_id = $1 and job_id = $2 and fence = $3 and lease_until is not null
+      for update) as held
+    """, writes: true)
+  private static let delete = Statement<NoRow>(
+    "delete from jobs where organization_id = $1 and job_id = $2")
+  /// An attempt that does not count gives one more, and still lengthens the pause after it.
+  private static let postpone = Statement<NoRow>(
+    """
+    update jobs
+    set run_at = now() + make_interval(secs => $3), lease_until = null, failure = $4,
+      attempts_max = attempts_max + $5
+    where organization_id = $1 and job_id = $2
+    """)
+  private static let bury = Statement<NoRow>(
+    """
+    with dead as (delete from jobs where organization_id = $1 and job_id = $2 returning *)
+    insert into dead_jobs (
+      organization_id, job_id, queue, kind, dedupe_key, payload, attempt, attempts_max, abandoned,
+      failure, created_at)
+    select organization_id, job_id, queue, kind, dedupe_key, payload, attempt, attempts_max,
+      abandoned, $3, created_at
+    from dead
+    """)
+  private static let census = Statement<JobCensus>(
+    """
+    select count(*), count(*) filter (where lease_until is not null),
+      extract(epoch from coalesce(now() - min(run_at) filter (where run_at <= now()), '0'))::float8,
+      (select count(*) from dead_jobs where queue = $1)
+    from jobs where queue = $1
+    """)
+  static let statements: [any DescribedStatement] = [
+    claim, extend, hold, delete, postpone, bury, census,
+  ]
+
+  /// Takes jobs that are due, the longest waiting first. From here on the attempt counts.
+  func claim(_ kinds: [String], atMost count: Int) async throws(PostgresError) -> [ClaimedJob] {
+    try await worker.run(.none, Self.claim(queue.name, kinds, count, queue.lease.inSeconds))
+  }
+
+  /// Holds on to jobs for another lease; those that are lost stay lost.
+  func extend(_ jobs: [ClaimedJob]) async throws(PostgresError) {
+    try await worker.run(
+      .none,
+      all: jobs.map {
+        AnyQuery(Self.extend($0.organizationID, $0.jobID, $0.fence, queue.lease.inSeconds))
+      })
+  }
+
+  /// Whether nobody else took the job meanwhile.
+  func isHeld(_ job: ClaimedJob) async throws(PostgresError) -> Bool {
+    do {
+      _ = try await worker.run(.none, Self.hold(job.organizationID, job.jobID, job.fence))
+      return true
+    } catch  where error.sqlState == Self.divisionByZero {
+      return false
+    }
+  }
+
+  /// Notes what became of a job, with its effect, in one transaction.
+  /// - Throws: division by zero when the job is somebody else's.
+  func settle(
+    _ job: ClaimedJob, _ verdict: JobVerdict, _ effect: [AnyQuery]
+  ) async throws(PostgresError) {
+    let hold = AnyQuery(Self.hold(job.organizationID, job.jobID, job.fence))
+    let scope: Scope =
+      job.organizationID == Jobs.system ? .none : .organization(job.organizationID)
+    try await worker.run(scope, all: [hold] + effect + queries(job, verdict))
+  }
+
+  private func queries(_ job: ClaimedJob, _ verdict: JobVerdict) -> [AnyQuery] {
+    switch verdict {
+    case .complete:
+      [AnyQuery(Self.delete(job.organizationID, job.jobID))]
+    case .postpone(let pause, let because, let counts):
+      [
+        AnyQuery(
+          Self.postpone(
+            job.organizationID, job.jobID, pause.inSeconds, Self.cut(because), counts ? 0 : 1))
+      ]
+    case .bury(let because):
+      [
+        AnyQuery(Self.bury(job.organizationID, job.jobID, Self.cut(because))),
+        Alerts.raise(
+          kind: JobDesk.alert, subject: "\(queue.name)/\(job.kind)",
+          detail: "job \(job.jobID.text) is dead after \(job.attempt) attempts"),
+      ]
+    }
+  }
+
+  /// How the queue stands.
+  func census() async throws(PostgresError) -> JobCensus? {
+    try await worker.run(.none, deadline: .now + .seconds(1), Self.census(queue.name)).first
+  }
+
+  /// What `hold` fails with.
+  static let divisionByZero = "22012"
+
+  private static func cut(_ text: String) -> String { String(text.unicodeScalars.prefix(1000)) }
+}
+
+/// How a queue stands.
+struct JobCensus: PostgresRow, Hashable {
+  /// Jobs that are not done.
+  let depth: Int
+  /// How many of them somebody is at.
+  let leased: Int
+  /// For how long the longest waiting one has been due, seconds.
+  let oldestDue: Double
+  let dead: Int
+
+  init(from columns: inout ColumnReader) throws(PostgresError) {
+    depth = try columns.next()
+    leased = try columns.next()
+    oldestDue = try columns.next()
+    dead = try columns.next()
+  }
+}
+
+extension Duration {
+  var inSeconds: Double { self / .seconds(1) }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import GRPC
+import Postgres
+import ServiceKit
+import TestKit
+import Testing
+
+@testable import ServiceStorage
+
+@Suite struct JobTests {
+  private static let kind = JobKind<String>("greet", in: JobRig.queue("greetings"))
+
+  @Test("the statements fit the tables of every service")
+  func statements() async throws {
+    for service in ["identity", "organization", "client-directory", "messaging"] {
+      try await withDatabase(service) { database in
+        let worker = try database.database(role: "\(database.schema)_worker")
+        let lines = try await worker.describe(Jobs.statements + JobDesk.statements)
+        #expect(lines.isEmpty, "\(lines)")
+      }
+    }
+  }
+
+  @Test("a job is enqueued once, a key has one live job, and what is done is gone")
+  func once() async throws {
+    try await JobRig.with { rig in
+      let id = UUIDv7.make()
+      for _ in 1...3 { try await rig.enqueue(Self.kind, "hello", id: id, key: "a") }
+      try await rig.enqueue(Self.kind, "another", key: "a")
+      try await rig.enqueue(Self.kind, "bye", key: "b")
+      try await rig.enqueue(Self.kind, "later", runAt: .now.addingTimeInterval(600))
+      let jobs = Jobs(database: rig.service)
+      #expect(
+        try await jobs.pending(
+          Self.kind, key: "a", organization: JobRig.organization, deadline: .after(.seconds(5)))
+          == id)
+      let said = Tally()
+      let office = rig.office([
+        JobHandler(Self.kind) { job in
+          said.add(job.payload)
+          #expect(job.organizationID == JobRig.organization && job.attempt == 1)
+          return .done([AnyQuery(JobRig.effect(job.id))])
+        }
+      ])
+      #expect(await office.drain() == 2)
+      #expect(said["hello"] == 1 && said["bye"] == 1 && said["another"] == 0)
+      #expect(try await rig.database.count("effects") == 2)
+      #expect(try await rig.database.count("jobs") == 1)
+    }
+  }
+
+  @Test("a worker that comes too late changes nothing")
+  func fenced() async throws {
+    try await JobRig.with { rig in
+      try await rig.enqueue(Self.kind, "hello")
+      let table = JobTable(worker: rig.worker, queue: Self.kind.queue)
+      let late = try #require(try await table.claim(["greet"], atMost: 1).first)
+      #expect(try await table.claim(["greet"], atMost: 1).isEmpty)
+      try await rig.database.sql("update organization.jobs set run_at = now()")
+      let next = try #require(try await table.claim(["greet"], atMost: 1).first)
+      #expect(next.abandoned == 1 && next.attempt == 2 && next.fence > late.fence)
+      for verdict: JobVerdict in [
+        .complete, .postpone(.zero, because: "", counts: true), .bury(because: ""),
+      ] {
+        let refused = await #expect(throws: PostgresError.self) {
+          try await table.settle(late, verdict, [AnyQuery(JobRig.effect(late.jobID))])
+        }
+        #expect(refused?.sqlState == JobTable.divisionByZero)
+      }
+      try await table.extend([late])
+      #expect(try await table.isHeld(next))
+      #expect(try await rig.database.count("effects") == 0)
+      try await table.settle(
+        next, .postpone(.zero, because: "", counts: true), [AnyQuery(JobRig.effect(next.jobID))])
+      // Said again, since the first answer was lost: that is once.
+      #expect(try await !table.isHeld(next))
+      try await table.extend([next])
+      let last = try #require(try await table.claim(["greet"], atMost: 1).first)
+      #expect(last.abandoned == 1)
+      try await table.settle(last, .complete, [AnyQuery(JobRig.effect(last.jobID))])
+      #expect(try await rig.database.count("effects") == 2)
+      #expect(try await rig.database.count("jobs") == 0)
+    }
+  }
+
+  @Test("an effect that the database refuses is the job's failure, and kept out whole")
+  func refusedEffect() async throws {
+    try await JobRig.with { rig in
+      try await rig.database.sql("create unique index on organization.effects (job_id)")
+      try await rig.enqueue(Self.kind, "hello")
+      let office = rig.office([
+        JobHandler(Self.kind) { job in
+          job.attempt < 3
+            ? .done([AnyQuery(JobRig.effect(job.id)), AnyQuery(JobRig.effect(job.id))])
+            : .done([AnyQuery(JobRig.effect(job.id))])
+        }
+      ])
+      try await rig.work([office]) { try await rig.database.count("jobs") == 0 }
+      #expect(try await rig.database.count("effects") == 1)
+    }
+  }
+
+  @Test("an outage of a peer uses up no attempt; what a peer refuses for good is dead at once")
+  func peers() async throws {
+    try await JobRig.with { rig in
+      try await rig.enqueue(Self.kind, "away")
+      try await rig.enqueue(Self.kind, "no")
+      let tries = Tally()
+      let office = rig.office([
+        JobHandler(Self.kind) { job in
+          if job.payload == "no" { throw RPCError(.failedPrecondition, "no") }
+          if tries.add("away") < 12 { throw RPCError(.unavailable, "away") }
+          return .done()
+        }
+      ])
+      try await rig.work([office]) { try await rig.database.count("jobs") == 0 }
+      #expect(tries["away"] == 12)
+      #expect(try await rig.database.count("dead_jobs") == 1)
+      #expect(try await rig.one("select attempt from organization.dead_jobs") == "1")
+    }
+  }
+
+  @Test("a process that stops gives back what it has in hand, and finishes what ends")
+  func stops() async throws {
+    try await JobRig.with { rig in
+      try await rig.enqueue(Self.kind, "waits")
+      let begun = Tally()
+      let office = rig.office([
+        JobHandler(Self.kind) { _ in
+          begun.add("job")
+          try await Task.sleep(for: .seconds(600))
+          return .done()
+        }
+      ])
+      try await rig.work([office]) { begun["job"] == 1 }
+      let row = try await rig.database.sql(
+        "select lease_until is null, run_at <= now(), abandoned from organization.jobs")
+      #expect(row == [["t", "t", "0"]])
+    }
+  }
+
+  @Test("an operator sees queues and dead jobs, and retries or drops them")
+  func desk() async throws {
+    try await JobRig.with { rig in
+      let retried = try await rig.enqueue(Self.kind, "a")
+      let dropped = try await rig.enqueue(Self.kind, "b")
+      let office = rig.office([
+        JobHandler(Self.kind) { job in
+          job.abandoned == 0 && job.payload.isEmpty ? .done() : .dead(because: "no")
+        }
+      ])
+      #expect(await office.drain() == 2)
+      let database = try rig.database.database(role: "postgres") {
+        $0.connection += " options='-c search_path=organization'"
+      }
+      let desk = JobDesk(database: database)
+      #expect(try await desk.queues().map(\.dead) == [2])
+      #expect(try await desk.dead().map(\.failure) == ["no", "no"])
+      #expect(try await Alerts(database: database).open().map(\.subject) == ["greetings/greet"])
+      #expect(try await desk.retry(retried))
+      #expect(try await !desk.retry(retried))
+      #expect(try await Alerts(database: database).open().count == 1)
+      #expect(try await desk.drop(dropped))
+      #expect(try await Alerts(database: database).open().isEmpty)
+      #expect(try await desk.queues().map(\.waiting) == [1])
+      let samples = await office.samples()
+      #expect(samples.first { $0.name == "clientele_jobs_depth" }?.value == 1)
+      #expect(samples.first { $0.name == "clientele_jobs_buried_total" }?.value == 2)
+    }
+  }
+
+  @Test("an organisation's role sees, enqueues and deletes its own jobs only")
+  func tenants() async throws {
+    try await JobRig.with { rig in
+      try await rig.enqueue(Self.kind, "mine", key: "k")
+      let other = UUIDv7.make()
+      let all = Statement<Int>("select count(*) from jobs")
+      #expect(try await rig.service.run(.organization(other), all()) == [0])
+      #expect(try await rig.service.run(.none, all()) == [0])
+      _ = try await rig.service.run(
+        .organization(other), Jobs.drop(Self.kind, key: "k", organization: JobRig.organization))
+      #expect(try await rig.database.count("jobs") == 1)
+      let planted = await #expect(throws: PostgresError.self) {
+        try await rig.service.run(
+          .organization(other),
+          try Jobs.enqueue(
+            Self.kind, id: other, organization: JobRig.organization, "planted"))
+      }
+      #expect(planted?.sqlState == "42501")
+      for sql in [
+        "update jobs set run_at = now()", "insert into dead_jobs select * from dead_jobs",
+      ] {
+        let refused = await #expect(throws: PostgresError.self) {
+          try await rig.service.run(.organization(JobRig.organization), Statement<NoRow>(sql)())
+        }
+        #expect(refused?.sqlState == "42501", "\(sql)")
+      }
+    }
+  }
+}

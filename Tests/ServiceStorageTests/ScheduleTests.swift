@@ -1,0 +1,61 @@
+import Foundation
+import Postgres
+import ServiceKit
+import Synchronization
+import TestKit
+import Testing
+
+@testable import ServiceStorage
+
+@Suite struct ScheduleTests {
+  private static let kind = JobKind<NoPayload>("sweep", in: JobRig.queue("upkeep"))
+
+  private func date(_ text: String) throws -> Date { try Date(text, strategy: .iso8601) }
+
+  @Test("a run is due at its moment of the day, or every so often, by UTC")
+  func slots() throws {
+    let daily = Schedule(Self.kind, .daily(hour: 3, minute: 30))
+    #expect(
+      try daily.slot(at: date("2026-11-22T03:30:00Z")) == date("2026-11-22T03:30:00Z"))
+    #expect(
+      try daily.slot(at: date("2026-11-22T03:29:59Z")) == date("2026-11-21T03:30:00Z"))
+    let often = Schedule(Self.kind, .every(.seconds(900)))
+    #expect(
+      try often.slot(at: date("2026-11-22T03:29:59Z")) == date("2026-11-22T03:15:00Z"))
+    let slot = try date("2026-11-22T03:15:00Z")
+    #expect(often.jobID(slot) == often.jobID(slot))
+    #expect(often.jobID(slot) != often.jobID(slot + 900))
+  }
+
+  @Test("of many processes one enqueues each run; what was missed is made up for once")
+  func exactlyOne() async throws {
+    try await JobRig.with { rig in
+      let start = try date("2026-11-22T03:00:00Z")
+      let now = Mutex(start)
+      let clock = ServiceClock { now.withLock { $0 } }
+      let runs = Tally()
+      let offices = (1...5).map { _ in
+        rig.office(
+          [
+            JobHandler(Self.kind) { _ in
+              runs.add("run")
+              return .done()
+            }
+          ], schedules: [Schedule(Self.kind, .every(.seconds(60)))], clock: clock)
+      }
+      for (run, minute) in [0, 1, 2, 9].enumerated() {
+        now.withLock { $0 = start + Double(minute * 60) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for office in offices { group.addTask { try await office.enqueueDue() } }
+          try await group.waitForAll()
+        }
+        for office in offices { await office.drain() }
+        #expect(runs["run"] == run + 1)
+      }
+      // A process whose clock is behind enqueues nothing anew.
+      now.withLock { $0 = start }
+      try await offices[0].enqueueDue()
+      #expect(try await rig.database.count("jobs") == 0)
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import Foundation
+import Postgres
+import ServiceStorage
+import Synchronization
+import TestKit
+import Testing
+
+@testable import MessagingCore
+
+/// Mails through a server that misbehaves in every way, by workers that are killed (R14).
+@Suite(.timeLimit(.minutes(5))) struct MailFaultTests {
+  /// How the server answers, one mail after the other.
+  private static let script = (1...900).map { number in
+    switch number {
+    case _ where number % 7 == 0: "45\(number % 2 + 1)"
+    case _ where number % 11 == 0: "drop"
+    case _ where number % 13 == 0: "reset"
+    case _ where number % 101 == 0: "hang"
+    default: "ok"
+    }
+  }
+
+  @Test("none is lost, and none comes twice but where nobody could know of the first")
+  func faults() async throws {
+    let count = 300, kills = 5
+    try await withStage { stage in
+      let sink = try SMTPSink(Self.script)
+      var settings = try SMTPSettings(url: sink.url)
+      settings.timeoutMilliseconds = 1_000
+      let carrier = CountingCarrier(SMTPCarrier(settings: settings))
+      for _ in 1...count { try await stage.apply(.sample()) }
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await work(in: stage, carrier, kills: kills, count) }
+        try await group.waitForAll()
+      }
+      #expect(Set(try await stage.column("state")) == ["SENT"])
+      #expect(try await stage.database.count("jobs") == 0)
+      #expect(try await stage.database.count("dead_jobs") == 0)
+      let ids = sink.messageIDs
+      #expect(Set(ids).count == count)
+      // The same bytes each time: a reader's program shows one of them.
+      #expect(Set(sink.mails).count == count)
+      // Taken without a word, or with one that a killed worker could not note.
+      let silent = carrier.cut.withLock { $0 }
+      #expect(ids.count <= count + silent + kills * 6, "\(ids.count), \(silent) cut")
+    }
+  }
+
+  @Test("without a fault and without a kill each comes once")
+  func once() async throws {
+    try await withStage { stage in
+      let sink = try SMTPSink()
+      let carrier = SMTPCarrier(settings: try SMTPSettings(url: sink.url))
+      for _ in 1...60 { try await stage.apply(.sample()) }
+      let workers = try (1...3).map { _ in try stage.delivery(carrier: carrier) }
+      await withTaskGroup(of: Void.self) { group in
+        for worker in workers { group.addTask { await worker.drain() } }
+      }
+      #expect(Set(try await stage.column("state")) == ["SENT"])
+      #expect(sink.messageIDs.count == 60 && Set(sink.messageIDs).count == 60)
+    }
+  }
+
+  /// Has two workers at it until everything is sent; now and then one loses its connections for
+  /// good, with mails in hand, and another takes its place.
+  private func work(
+    in stage: Stage, _ carrier: CountingCarrier, kills: Int, _ count: Int
+  ) async throws {
+    var lives = [try Life(stage, carrier), try Life(stage, carrier)]
+    for kill in 0..<kills {
+      try await stage.wait("a part is sent", for: "state = 'SENT'", atLeast: (kill + 1) * count / 8)
+      await lives[kill % 2].end()
+      lives[kill % 2] = try Life(stage, carrier)
+    }
+    try await stage.wait("all is sent", for: "state = 'SENT'", atLeast: count)
+    for life in lives { await life.end() }
+  }
+}
+
+/// A worker that can be killed.
+private struct Life {
+  private let pool: Database
+  private let work: Task<Void, Never>
+
+  init(_ stage: Stage, _ carrier: CountingCarrier) throws {
+    pool = try stage.database.database(role: "messaging_worker")
+    let stage = Stage(
+      database: stage.database, worker: pool, identity: stage.identity, outbox: stage.outbox,
+      channel: stage.channel)
+    let delivery = try stage.delivery(
+      carrier: carrier, leaseSeconds: 2, backoff: Backoff(first: 0.05, longest: 0.5))
+    work = Task { await delivery.office.run() }
+  }
+
+  /// Cuts it off from the database, so that it cannot say what it did.
+  func end() async {
+    await pool.close()
+    work.cancel()
+    await work.value
+  }
+}
+
+/// Counts the mails that the server may have without having said so.
+private final class CountingCarrier: MailCarrier {
+  private let carrier: SMTPCarrier
+  let cut = Mutex(0)
+
+  init(_ carrier: SMTPCarrier) { self.carrier = carrier }
+
+  var destination: String { carrier.destination }
+
+  func handOver(_ mail: OutgoingMail) -> Handover {
+    let outcome = carrier.handOver(mail)
+    if !outcome.isAnswer { cut.withLock { $0 += 1 } }
+    return outcome
+  }
+}
+
+extension Stage {
+  /// Waits until so many messages are in a state.
+  func wait(_ what: String, for condition: String, atLeast count: Int) async throws {
+    let limit = ContinuousClock.now + .seconds(120)
+    while true {
+      let rows = try await database.sql(
+        "select count(*) from messaging.messages where \(condition)")
+      if Int(rows.first?.first.flatMap { $0 } ?? "") ?? 0 >= count { return }
+      try #require(.now < limit, "\(what)")
+      try await Task.sleep(for: .milliseconds(20))
+    }
+  }
+}
