@@ -47,6 +47,8 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
 
   /// No more than this is handed to the socket in one piece.
   private static let pieceBytes = 64 << 10
+  /// What a connection without streams may keep of that.
+  private static let keptBytes = 4 << 10
 
   /// A connection over a channel that the handler is about to be added to.
   public init(session: Session, delegate: any ConnectionDelegate) {
@@ -73,6 +75,13 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
     self.reason = self.reason ?? reason
     isBroken = true
     context?.close(promise: nil)
+  }
+
+  /// Gives back what earlier turns took, if the connection has no streams now.
+  public func rest() {
+    guard session.openStreams == 0, !isReading, !isPumping else { return }
+    if outbound.storageCapacity > Self.keptBytes { outbound = ByteBuffer() }
+    session.rest()
   }
 
   // MARK: Channel

@@ -23,6 +23,7 @@ public final class Session {
   // Exclusivity of the state that every field and frame touches is not checked at run time: one
   // thread has it, and the C library, which is never entered twice, stands between the accesses.
   var raw: OpaquePointer?
+  private let memory = SessionMemory()
   @exclusivity(unchecked) var turn = Turn()
   @exclusivity(unchecked) var streams = Slab<Stream>()
   @exclusivity(unchecked) var now: Int64 = 0
@@ -47,6 +48,7 @@ public final class Session {
   @exclusivity(unchecked) var settingsFrames: RateBucket
   @exclusivity(unchecked) var priorities: RateBucket
   @exclusivity(unchecked) var emptyData: RateBucket
+  @exclusivity(unchecked) var cheapFrames: RateBucket
 
   /// A session whose first bytes, its SETTINGS, wait to be sent.
   public init(_ settings: SessionSettings) throws(SessionError) {
@@ -56,7 +58,9 @@ public final class Session {
     settingsFrames = RateBucket(settings.settingsFrames)
     priorities = RateBucket(settings.priorities)
     emptyData = RateBucket(settings.emptyData)
-    raw = try Self.make(settings, owner: Unmanaged.passUnretained(self).toOpaque())
+    cheapFrames = RateBucket(settings.cheapFrames)
+    raw = try Self.make(
+      settings, memory: memory, owner: Unmanaged.passUnretained(self).toOpaque())
     try submitSettings()
   }
 
@@ -65,7 +69,7 @@ public final class Session {
   }
 
   private static func make(
-    _ settings: SessionSettings, owner: UnsafeMutableRawPointer
+    _ settings: SessionSettings, memory: SessionMemory, owner: UnsafeMutableRawPointer
   ) throws(SessionError) -> OpaquePointer? {
     var option: OpaquePointer?
     var callbacks: OpaquePointer?
@@ -85,13 +89,19 @@ public final class Session {
       option, UInt64(clamping: settings.resetsReceived.burst),
       UInt64(clamping: Int64(min(settings.resetsReceived.perSecond, 1e9))))
     nghttp2_option_set_max_continuations(option, max(0, settings.continuationsMax))
+    // Frames of types that nobody knows mean nothing; a server counts them all the same.
+    if settings.role == .server {
+      for type in UInt8(10)...255 { nghttp2_option_set_user_recv_extension_type(option, type) }
+    }
     installCallbacks(callbacks)
 
     var session: OpaquePointer?
+    var functions = memory.functions
     let made =
       settings.role == .server
-      ? nghttp2_session_server_new2(&session, callbacks, owner, option)
-      : nghttp2_session_client_new2(&session, callbacks, owner, option)
+      ? nghttp2_session_server_new3(&session, callbacks, owner, option, &functions)
+      : nghttp2_session_client_new3(&session, callbacks, owner, option, &functions)
+    memory.seal()
     guard made == 0 else { throw .failed(describe(made)) }
     return session
   }
@@ -224,6 +234,11 @@ public final class Session {
   /// Streams the peer allows us to have open.
   public var peerStreamsMax: Int {
     Int(nghttp2_session_get_remote_settings(raw, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+
+  /// Gives back the memory of earlier turns.
+  func rest() {
+    if turn.events.isEmpty, turn.openBlock == nil { turn = Turn() }
   }
 
   // MARK: Events

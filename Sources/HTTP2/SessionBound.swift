@@ -27,6 +27,8 @@ public enum SessionBound: String, Sendable, Hashable, CaseIterable {
   case priorities
   /// DATA frames with nothing in them; the connection ends.
   case emptyData = "empty_data"
+  /// Frames that ask for nothing and bring next to nothing; the connection ends.
+  case cheapFrames = "cheap_frames"
   /// Frames that wait to be sent; the connection ends.
   case outboundFrames = "outbound_frames"
 

@@ -21,6 +21,11 @@ func installCallbacks(_ callbacks: OpaquePointer?) {
     guard let frame else { return carryOn }
     return lend(owner, or: carryOn) { $0.headersBegan(raw, frame) }
   }
+  nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, owner in
+    guard let header else { return carryOn }
+    lend(owner, or: ()) { $0.frameBegan(header.pointee) }
+    return carryOn
+  }
   nghttp2_session_callbacks_set_on_header_callback(callbacks) {
     _, _, name, nameCount, value, valueCount, _, owner in
     lend(owner, or: carryOn) { $0.fieldArrived(name, nameCount, value, valueCount) }
@@ -28,6 +33,10 @@ func installCallbacks(_ callbacks: OpaquePointer?) {
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
     raw, _, id, bytes, count, owner in
     lend(owner, or: ()) { $0.dataArrived(raw, id, bytes, count) }
+    return carryOn
+  }
+  nghttp2_session_callbacks_set_unpack_extension_callback(callbacks) { _, payload, _, _ in
+    payload?.pointee = nil
     return carryOn
   }
   nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { raw, frame, owner in
@@ -114,6 +123,28 @@ extension Session {
     turn.events.append(.data(stream, bytes: start..<turn.bytes.count, end: false))
   }
 
+  /// Counts what costs the peer as little as it is worth. Some of these frames nobody hears of when
+  /// they end.
+  fileprivate func frameBegan(_ header: nghttp2_frame_hd) {
+    switch UInt32(header.type) {
+    case NGHTTP2_HEADERS.rawValue:
+      cheapFrames.give(4)
+    case NGHTTP2_DATA.rawValue:
+      let end = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+      if !end, (1..<Self.headBytes).contains(header.length) { count(&cheapFrames, .cheapFrames) }
+    case NGHTTP2_PING.rawValue:
+      guard header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 else { return }
+      count(&cheapFrames, .cheapFrames)
+    case NGHTTP2_WINDOW_UPDATE.rawValue, NGHTTP2_RST_STREAM.rawValue, NGHTTP2_GOAWAY.rawValue:
+      count(&cheapFrames, .cheapFrames)
+    default:
+      break
+    }
+  }
+
+  /// Bytes of the head of a message.
+  private static let headBytes = 5
+
   fileprivate func frameArrived(_ raw: OpaquePointer?, _ frame: UnsafePointer<nghttp2_frame>) {
     let header = frame.pointee.hd
     let end = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
@@ -122,10 +153,15 @@ extension Session {
     case NGHTTP2_HEADERS:
       headersEnded(raw, header.stream_id, end: end)
     case NGHTTP2_DATA:
+      let bytes = header.length &- frame.pointee.data.padlen
       if end {
         bodyEnded(raw, header.stream_id)
-      } else if header.length == 0 {
+      } else if bytes == 0 {
         count(&emptyData, .emptyData)
+      } else if bytes >= Self.headBytes {
+        cheapFrames.give(1)
+      } else if header.length >= Self.headBytes {
+        count(&cheapFrames, .cheapFrames)
       }
     case NGHTTP2_SETTINGS:
       if !isAnswer {
@@ -136,10 +172,13 @@ extension Session {
       if isAnswer { pongArrived(frame.pointee.ping) } else { count(&pings, .pings) }
     case NGHTTP2_PRIORITY:
       count(&priorities, .priorities)
+    case NGHTTP2_RST_STREAM, NGHTTP2_WINDOW_UPDATE:
+      break
     case NGHTTP2_GOAWAY:
       turn.events.append(.goAway(ErrorCode(rawValue: frame.pointee.goaway.error_code)))
     default:
-      break
+      // Of a type that nobody knows.
+      count(&cheapFrames, .cheapFrames)
     }
   }
 
@@ -224,6 +263,8 @@ extension Session {
     }
     // Foreign clients measure the connection by pings while answers flow; that is no flood.
     pings.refill()
+    // Whoever is sent something may say twice that there is room again, and more.
+    cheapFrames.give(4)
     guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return }
     if let stream = handle(raw, header.stream_id), streams[stream]?.receivedEnd == false {
       answeredEarly.append(stream)

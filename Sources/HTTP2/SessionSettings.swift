@@ -37,8 +37,12 @@ public struct SessionSettings: Sendable, Hashable {
   public var settingsFrames = Rate(burst: 20, perSecond: 5)
   /// PRIORITY frames.
   public var priorities = Rate(burst: 40, perSecond: 20)
-  /// DATA frames that carry nothing and end nothing.
+  /// DATA frames that carry nothing, or only padding, and end nothing.
   public var emptyData = Rate(burst: 100, perSecond: 20)
+  /// Frames that ask for nothing and bring next to nothing: WINDOW_UPDATE, RST_STREAM, GOAWAY,
+  /// answers to pings, unknown types, DATA of less than five bytes. Requests, more of a body, and
+  /// what is sent to the peer give back more than an honest one needs for it.
+  public var cheapFrames = Rate(burst: 4_000, perSecond: 500)
 
   /// The bounds above, for one side.
   public init(role: Role) { self.role = role }
@@ -85,6 +89,9 @@ struct RateBucket {
     tokens -= 1
     return true
   }
+
+  /// Gives some back.
+  mutating func give(_ count: Double) { tokens = min(Double(rate.burst), tokens + count) }
 
   mutating func refill() { tokens = Double(rate.burst) }
 }

@@ -53,6 +53,29 @@ import Testing
     }
   }
 
+  @Test("inside the process a full server refuses one more, and counts it")
+  func inFlightInProcess() async throws {
+    let gate = Gate()
+    var settings = ServerSettings()
+    settings.inFlightMax = 2
+    settings.defaultDeadline = .seconds(20)
+    let service = echo { _, _ in
+      try await gate.pass()
+      return EchoResponse()
+    }
+    let channel = InProcessChannel(services: [service], settings: settings)
+    let calls = (0..<2).map { _ in Task { try await EchoClient(channel).unary(EchoRequest()) } }
+    #expect(await eventually { gate.arrived == 2 })
+    #expect(channel.core.bounds[.inFlight] == 0)
+    let error = await refusal { try await EchoClient(channel).unary(EchoRequest()) }
+    #expect(error?.code == .resourceExhausted && error?.reason == "OVERLOADED")
+    #expect(channel.core.bounds[.inFlight] == 1 && gate.arrived == 2)
+    gate.open()
+    for call in calls { _ = try await call.value }
+    #expect(await eventually { channel.core.callsInFlight == 0 })
+    _ = try await EchoClient(channel).unary(EchoRequest())
+  }
+
   @Test("a drain finishes every call that was under way")
   func drain() async throws {
     let gate = Gate()

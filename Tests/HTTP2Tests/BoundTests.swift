@@ -50,6 +50,50 @@ import Testing
     }
   }
 
+  @Test("frames that are worth nothing, of each kind")
+  func cheapFrames() throws {
+    let kinds: [(inout FrameScript) -> Void] = [
+      { $0.window(stream: 0, 1) },
+      { $0.window(stream: 1, 1) },
+      { $0.frame(6, flags: 1, stream: 0, [UInt8](repeating: 7, count: 8)) },
+      { $0.frame(0xee, stream: 0, [1]) },
+      { $0.frame(7, stream: 0, FrameScript.big(0) + FrameScript.big(0)) },
+      { $0.data(stream: 1, [0], end: false) },
+      { $0.data(stream: 1, [0, 0, 0, 0], end: false) },
+      { $0.frame(0, flags: 8, stream: 1, [2, 9, 0, 0]) },
+    ]
+    for kind in kinds {
+      try expectEdge(.cheapFrames, at: 4, { $0.cheapFrames = Rate(burst: 4, perSecond: 0) }) {
+        script, _ in kind(&script)
+      }
+    }
+    try expectEdge(.emptyData, at: 4, { $0.emptyData = Rate(burst: 4, perSecond: 0) }) {
+      script, _ in script.frame(0, flags: 8, stream: 1, [2, 0, 0])
+    }
+  }
+
+  @Test("who asks, brings or takes something may say what belongs to it")
+  func earnedFrames() throws {
+    let server = try Bench.server { $0.cheapFrames = Rate(burst: 4, perSecond: 0) }
+    server.answer = [1, 2, 3]
+    try server.turn(FrameScript.opening.bytes)
+    for stream in stride(from: 1, to: 101, by: 2) as StrideTo<UInt32> {
+      var script = FrameScript()
+      script.request(stream: stream, end: false)
+      for _ in 0..<5 {
+        script.data(stream: stream, [0, 0, 0, 0, 1], end: false)
+        script.data(stream: stream, [7], end: false)
+      }
+      script.data(stream: stream, [0, 0, 0, 0, 0], end: true)
+      try server.turn(script.bytes)
+      // The answer was one frame of headers and one of data.
+      var thanks = FrameScript()
+      for _ in 0..<4 { thanks.window(stream: 0, 3) }
+      try server.turn(thanks.bytes)
+    }
+    #expect(server.goAway == nil && server.bounds.isEmpty)
+  }
+
   @Test("resets of both kinds")
   func resets() throws {
     try expectEdge(

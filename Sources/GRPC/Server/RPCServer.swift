@@ -134,6 +134,12 @@ public final class RPCServer: Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.tcpOption(.userTimeout), value: 10_000)
+      // Who says little keeps little; who says more soon has as much as it needs.
+      .childChannelOption(
+        .recvAllocator,
+        value: AdaptiveRecvByteBufferAllocator(
+          minimum: 64, initial: 512, maximum: 64 << 10)
+      )
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try self.accept(channel, identity) }
       }

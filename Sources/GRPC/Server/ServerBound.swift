@@ -16,6 +16,7 @@ enum ServerBound: String, CaseIterable {
   case settingsFrames = "settings_frames"
   case priorities
   case emptyData = "empty_data"
+  case cheapFrames = "cheap_frames"
   case outboundFrames = "outbound_frames"
 
   case connections

@@ -97,6 +97,7 @@ extension ServerConnection {
     {
       startDrain()
     }
+    connection.rest()
     next = min(next, sweepCalls(now), sweepStrangers(now))
     next = min(next, sweepAge(now), sweepKeepalive(now, connection))
     if next < .max { look(at: next) }

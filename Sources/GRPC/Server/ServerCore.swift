@@ -145,6 +145,7 @@ final class ServerCore: Sendable {
     session.settingsFrames = settings.settingsFrames.rate
     session.priorities = settings.priorities.rate
     session.emptyData = settings.emptyData.rate
+    session.cheapFrames = settings.cheapFrames.rate
     return session
   }
 }

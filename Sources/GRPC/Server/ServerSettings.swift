@@ -87,8 +87,11 @@ public struct ServerSettings: Sendable {
   public var settingsFrames = Frequency(burst: 20, perSecond: 5)
   /// PRIORITY frames of the peer; more end the connection.
   public var priorities = Frequency(burst: 40, perSecond: 20)
-  /// DATA frames of the peer with nothing in them; more end the connection.
+  /// DATA frames of the peer with nothing in them but padding; more end the connection.
   public var emptyData = Frequency(burst: 100, perSecond: 20)
+  /// Frames of the peer that ask for nothing and bring next to nothing, such as window updates for
+  /// which it was sent nothing; more end the connection.
+  public var cheapFrames = Frequency(burst: 4_000, perSecond: 500)
   /// Frames that wait to be sent on one connection.
   public var outboundFramesMax = 1_000
   /// Bytes that wait to be sent on one connection; answers wait when they are reached.

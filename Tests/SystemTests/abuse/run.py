@@ -27,7 +27,7 @@ from frames import Closed, Peer, TLS, opening, tls
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
-IDLE_BYTES = 20 << 10  # What an idle connection may take.
+IDLE_BYTES = 9 << 10  # What an idle connection may take.
 RECONNECTS_MAX = 50  # An attacker that is thrown out comes back so often a second.
 
 
