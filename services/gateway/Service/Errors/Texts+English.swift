@@ -74,6 +74,8 @@ extension Texts {
     "BRANCH_NOT_FOUND": "There is no such branch.",
     "FILTER_NOT_OFFERED": "These filters cannot be combined.",
     "PAGE_TOKEN_INVALID": "This page no longer exists. Start again from the first.",
+    "POSITION_EXPIRED": "These events are no longer kept. Start again from the present.",
+    "FEED_DRAINING": "This process is about to stop. Ask again.",
     "QUOTA": "You have done this too often. Try again later.",
     "EMPLOYEE_NOT_FOUND": "There is no such employee.",
     "PROFILE_ABOVE_OWN": "You cannot give a profile above your own.",

@@ -79,6 +79,8 @@ extension Texts {
     "BRANCH_NOT_FOUND": "Cette succursale n'existe pas.",
     "FILTER_NOT_OFFERED": "Ces filtres ne peuvent pas être combinés.",
     "PAGE_TOKEN_INVALID": "Cette page n'existe plus. Recommencez à la première.",
+    "POSITION_EXPIRED": "Ces événements ne sont plus conservés. Repartez du présent.",
+    "FEED_DRAINING": "Ce processus va s'arrêter. Redemandez.",
     "QUOTA": "Vous avez fait cela trop souvent. Réessayez plus tard.",
     "EMPLOYEE_NOT_FOUND": "Cet employé n'existe pas.",
     "PROFILE_ABOVE_OWN": "Vous ne pouvez pas donner un profil supérieur au vôtre.",
