@@ -244,7 +244,11 @@ import Testing
     var check = SelfCheck()
     check.seconds = 3
     check.isCoordinated = true
-    let outcome = try await check.run()
-    #expect(outcome.faults.contains { $0.hasPrefix("p99 is") })
+    // A busy machine makes one call in a hundred slow by itself, but not each time.
+    var isCaught = false
+    for _ in 0..<5 where !isCaught {
+      isCaught = try await check.run().faults.contains { $0.hasPrefix("p99 is") }
+    }
+    #expect(isCaught)
   }
 }

@@ -165,7 +165,10 @@ import Testing
     arguments: Self.forms)
   func closing(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in
-      let pool = try database.database { $0.prologue = form }
+      let pool = try database.database {
+        $0.prologue = form
+        $0.stuckTimeout = .seconds(10).patient
+      }
       async let slow = pool.run(.none, Sample.sleepWriting(Double(Patience.factor)))
       try await database.waitUntil(running: "%pg_sleep%")
       await pool.close()
