@@ -1,0 +1,54 @@
+import BenchAPI
+import TestKit
+import Testing
+
+@testable import GRPC
+
+/// What servers, channels and calls hold, seen in a process of its own where nothing else counts.
+@Suite struct HandleTests {
+  /// Held by every handler: gone when none of them waits any more.
+  private final class Token: Sendable { func stay() {} }
+
+  @Test("descriptors, threads and waiting handlers are gone, however calls have ended")
+  func handles() async {
+    await #expect(processExitsWith: .success) {
+      // What is made once, and kept, is made in the first.
+      try await HandleTests.round()
+      let before = Handles.now
+      for _ in 0..<5 { try await HandleTests.round() }
+      #expect(await eventually { Handles.now == before }, "\(before) became \(Handles.now)")
+    }
+  }
+
+  static func round() async throws {
+    let gate = Gate()
+    weak var waiting: Token?
+    do {
+      let token = Token()
+      waiting = token
+      let service = echo { request, _ in
+        defer { token.stay() }
+        if request.n > 0 { try await gate.pass() }
+        return EchoResponse(n: request.n)
+      }
+      try await withServer([service]) { _, channel, port in
+        let client = EchoClient(channel)
+        _ = try await client.unary(EchoRequest())
+        let late = await refusal {
+          try await client.unary(
+            EchoRequest(n: 1), options: CallOptions(timeout: .milliseconds(50)))
+        }
+        #expect(late?.code == .deadlineExceeded)
+        let arrived = gate.arrived
+        let left = Task { try await client.unary(EchoRequest(n: 1)) }
+        #expect(await eventually { gate.arrived > arrived })
+        left.cancel()
+        _ = await left.result
+        let peer = try await RawPeer.connect(port: port)
+        peer.send(RawPeer.opening)
+        #expect(await eventually { peer.heard(frame: 4) })
+      }
+    }
+    #expect(await eventually { waiting == nil })
+  }
+}
