@@ -50,10 +50,10 @@ public struct AdmissionSettings: Sendable, Hashable {
 ///
 /// The limit of calls at work adapts. As long as none takes much longer than it did with the server
 /// at ease, the limit gives way to whoever comes; when one does, it comes down by a tenth, and grows
-/// slowly from then on, by one for each limit of calls that end in time. Those that wait stand in a short queue: first come, first served, the critical before the
-/// rest. Once somebody has waited for a whole interval without the queue ever being empty, the
-/// newest goes first, and who has waited for longer than the target is refused: a caller who is told
-/// so at once has lost nothing.
+/// slowly from then on, by one for each limit of calls that end in time. Those that wait stand in a
+/// short queue: first come, first served, the critical before the rest. Once somebody has waited for
+/// a whole interval without the queue ever being empty, the newest goes first, and who has waited for
+/// longer than the target is refused: a caller who is told so at once has lost nothing.
 struct Admission {
   /// A call that waits.
   struct Waiting: Equatable {
