@@ -108,6 +108,22 @@ import Testing
     }
   }
 
+  @Test("a copy that cannot be written is an alert until it can")
+  func unwritableCopy() async throws {
+    try await withAudit { stage in
+      let folder = URL(fileURLWithPath: stage.path).deletingLastPathComponent()
+      try Data().write(to: folder)
+      try await stage.write(3, failing: { _ in false })
+      let alerts = Alerts(database: stage.worker)
+      await #expect(throws: (any Error).self) { try await stage.sealer().turn() }
+      #expect(try await alerts.open().map(\.kind) == [AuditSealer.alert])
+      try FileManager.default.removeItem(at: folder)
+      try await stage.sealer().turn()
+      #expect(try await alerts.open().isEmpty)
+      #expect(stage.file.seals().map(\.number) == [1])
+    }
+  }
+
   @Test("neither the service nor its worker nor the schema's owner changes a row")
   func appendOnly() async throws {
     try await withAudit { stage in

@@ -38,12 +38,30 @@ public struct AuditSealer: Sendable, Table {
   public var task: BackgroundTask {
     BackgroundTask("audit-sealer") {
       while !Task.isCancelled {
-        if let glance = try await glance() {
-          while try await !isFinal(glance) { try await Task.sleep(for: .milliseconds(500)) }
-          try await seal(upTo: glance)
-        }
+        try await turn()
         try await Task.sleep(for: Self.pause)
       }
+    }
+  }
+
+  /// What an operator sees while seals do not reach the file outside the database.
+  static let alert = "audit.copy"
+
+  /// Seals what is new, and says so in an alert when the file cannot have it.
+  func turn() async throws {
+    do {
+      if let glance = try await glance() {
+        while try await !isFinal(glance) { try await Task.sleep(for: .milliseconds(500)) }
+        try await seal(upTo: glance)
+      } else {
+        try await copySeals()
+      }
+      try await worker.run(.none, all: [Alerts.clear(kind: Self.alert, subject: service)])
+    } catch let error where !(error is PostgresError || error is CancellationError) {
+      let detail = "seals do not reach CLIENTELE_AUDIT_COPY: \(error)"
+      try await worker.run(
+        .none, all: [Alerts.raise(kind: Self.alert, subject: service, detail: detail)])
+      throw error
     }
   }
 

@@ -69,6 +69,28 @@ import Testing
     }
   }
 
+  @Test("a message that others keep from trying a server that is away is given up after three days")
+  func neverItsTurn() async throws {
+    try await withStage { stage in
+      for _ in 1...Circuit.failuresMax { try await stage.apply(.sample()) }
+      let away = Handover.unreachable("the mail server does not answer")
+      let carrier = ScriptedCarrier(Array(repeating: away, count: 100))
+      let delivery = try stage.delivery(carrier: carrier)
+      #expect(await delivery.drain() == Circuit.failuresMax)
+      let tries = carrier.mails.withLock { $0.count }
+      try await stage.makeDue()
+      await delivery.drain()
+      #expect(try await Set(stage.column("state")) == ["QUEUED"])
+      try await stage.database.sql(
+        "update messaging.messages set created_at = now() - interval '73 hours'")
+      try await stage.makeDue()
+      await delivery.drain()
+      #expect(try await Set(stage.column("state")) == ["FAILED"])
+      #expect(carrier.mails.withLock { $0.count } == tries)
+      #expect(try await stage.database.count("jobs") == 0)
+    }
+  }
+
   @Test("messages of code that knows no jobs are taken over, and hidden from it")
   func adoption() async throws {
     try await withStage { stage in

@@ -76,12 +76,32 @@ struct Sendings: Table, Sendable {
     return queries
   }
 
+  static let isOlder = Statement<Bool>(
+    """
+    SELECT created_at < now() - make_interval(secs => $3)
+    FROM messages WHERE organization_id = $1 AND message_id = $2
+    """)
+
+  /// Whether a message that has not had its turn is to be given up: one whose turn never comes while
+  /// others look whether the server is back must not wait for ever.
+  private func hasWaitedTooLong(_ job: Job<MailJob>) async throws -> Bool {
+    guard let organization = job.organizationID else { return false }
+    return try await database.run(
+      .organization(organization),
+      Self.isOlder(organization, job.id, DeliveryWorker.patienceSeconds)
+    ).first == true
+  }
+
   /// The jobs of a kind, as a worker does them.
   func handler(_ kind: JobKind<MailJob>, _ worker: DeliveryWorker) -> JobHandler {
     JobHandler(kind) { job, _ in
       Self.noting(.failed, of: job, error: "sending it was interrupted too often", refused: false)
     } perform: { job in
       if let pause = worker.pause(job.attempt) {
+        if try await hasWaitedTooLong(job) {
+          let error = "the mail server could not be reached"
+          return .done(Self.noting(.failed, of: job, error: error, refused: false))
+        }
         return .again(
           after: .seconds(pause), because: "the mail server is left alone", counts: false)
       }
@@ -105,7 +125,7 @@ struct Sendings: Table, Sendable {
       AND (lease_until IS NULL OR lease_until < now())
     RETURNING organization_id, message_id
     """)
-  static let statements: [any DescribedStatement] = [begin, settle, take]
+  static let statements: [any DescribedStatement] = [begin, settle, isOlder, take]
 
   /// Makes jobs of what older code left, or leaves during a roll.
   func adopt(as kind: JobKind<MailJob>) async throws {
