@@ -1,3 +1,4 @@
+import CommonAPI
 import Testing
 
 @testable import GRPC
@@ -98,6 +99,17 @@ import Testing
       slowness = ease.note(20 * Self.millisecond, second * 1_000_000_000)
     }
     #expect(slowness < 2)
+  }
+
+  @Test("what an rpc says of itself ranks it; nothing, or what is not known here, is sheddable plus")
+  func said() {
+    let said: [AccessRule.Criticality] = [
+      .sheddable, .unspecified, .sheddablePlus, AccessRule.Criticality(rawValue: 99), .critical,
+      .criticalPlus,
+    ]
+    #expect(
+      said.map(Criticality.init)
+        == [.sheddable, .sheddablePlus, .sheddablePlus, .sheddablePlus, .critical, .criticalPlus])
   }
 
   @Test("the critical go first, and take the place of others when the queue is full")

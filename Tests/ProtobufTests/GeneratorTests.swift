@@ -92,6 +92,22 @@ struct GeneratorTests {
     #expect(noEffect.status != 0 && noEffect.output.contains("no effect"))
   }
 
+  @Test func whatARuleSaysOfItsCriticalityIsInTheDescriptor() throws {
+    func rule(_ criticality: String) -> String {
+      """
+      service TrialService { \(method) { option (clientele.common.v1.access) = {
+        callers: "gateway" subject: SUBJECT_NOBODY effect: EFFECT_READ criticality: \(criticality)
+      }; } }
+      """
+    }
+    let plus = try generate(rule("CRITICALITY_CRITICAL_PLUS"))
+    #expect(plus.status == 0 && plus.service.contains("effect: .read, criticality: .criticalPlus)"))
+    let sheddable = try generate(rule("CRITICALITY_SHEDDABLE"))
+    #expect(sheddable.service.contains("effect: .read, criticality: .sheddable)"))
+    let unsaid = try generate(rule("CRITICALITY_UNSPECIFIED"))
+    #expect(unsaid.service.contains("effect: .read)"))
+  }
+
   @Test func everyKindOfStreamIsDeclaredBoundAndCalled() throws {
     let rule = """
       { option (clientele.common.v1.access) = {

@@ -107,7 +107,7 @@ public enum ClientDirectoryServiceMethods {
   public static let checkClientEmail = MethodDescriptor(
     service: "clientele.client_directory.v1.ClientDirectoryService",
     name: "CheckClientEmail",
-    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "clients.create", effect: .write),
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "clients.create", effect: .write, criticality: .sheddable),
     httpRules: [
       HTTPRule(method: "POST", pattern: "/v1/organizations/{organization_id}/clients:checkEmail", body: "*"),
     ],

@@ -17,6 +17,8 @@ public struct AccessRule: Protobuf.Message {
   public var permission: String = ""
   /// What the call does to stored data.
   public var effect: AccessRule.Effect = .init()
+  /// How much it matters that the call is answered when not all can be.
+  public var criticality: AccessRule.Criticality = .init()
 
   public init() {}
 
@@ -25,12 +27,14 @@ public struct AccessRule: Protobuf.Message {
     callers: [String] = [],
     subject: AccessRule.Subject = .init(),
     permission: String = "",
-    effect: AccessRule.Effect = .init()
+    effect: AccessRule.Effect = .init(),
+    criticality: AccessRule.Criticality = .init()
   ) {
     self.callers = callers
     self.subject = subject
     self.permission = permission
     self.effect = effect
+    self.criticality = criticality
   }
 
   public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -45,6 +49,7 @@ public struct AccessRule: Protobuf.Message {
     self.subject = AccessRule.Subject(rawValue: c.pointee.subject)
     self.permission = StructFields.string(c.pointee.permission.len, c.pointee.permission.data)
     self.effect = AccessRule.Effect(rawValue: c.pointee.effect)
+    self.criticality = AccessRule.Criticality(rawValue: c.pointee.criticality)
   }
 
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -55,6 +60,7 @@ public struct AccessRule: Protobuf.Message {
     c.pointee.subject = self.subject.rawValue
     (c.pointee.permission.len, c.pointee.permission.data) = arena.copy(self.permission)
     c.pointee.effect = self.effect.rawValue
+    c.pointee.criticality = self.criticality.rawValue
     return UnsafeMutableRawPointer(c)
   }
 
@@ -71,6 +77,8 @@ public struct AccessRule: Protobuf.Message {
         if let value = try reader.one(3, JSONMapping.string) { self.permission = value }
       case "effect":
         if let value = try reader.one(4, AccessRule.Effect.init(json:)) { self.effect = value }
+      case "criticality":
+        if let value = try reader.one(5, AccessRule.Criticality.init(json:)) { self.criticality = value }
       default: throw reader.unknown()
       }
     }
@@ -82,11 +90,12 @@ public struct AccessRule: Protobuf.Message {
     if self.subject.rawValue != 0 { object.add("subject", JSONMapping.json(self.subject)) }
     if !self.permission.isEmpty { object.add("permission", JSONMapping.json(self.permission)) }
     if self.effect.rawValue != 0 { object.add("effect", JSONMapping.json(self.effect)) }
+    if self.criticality.rawValue != 0 { object.add("criticality", JSONMapping.json(self.criticality)) }
     return .object(object)
   }
 
   public static let wireTable = WireTable([
-    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .varint)],
+    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .varint), .init(5, .varint)],
   ])
 }
 
@@ -207,6 +216,72 @@ extension AccessRule {
     }
 
     public static let allKnown: [Self] = [.unspecified, .read, .write]
+  }
+
+}
+extension AccessRule {
+  /// What a server with too much to do answers first.
+  public enum Criticality: Protobuf.ProtoEnum {
+    /// Not said: as CRITICALITY_SHEDDABLE_PLUS.
+    case unspecified
+    /// What everything else rests on; waits for a place, and is not refused for the load.
+    case criticalPlus
+    /// What many other calls rest on, such as a session's look-up; refused after the rest.
+    case critical
+    /// What most calls are.
+    case sheddablePlus
+    /// The first to be refused: what comes again by itself, or what people can do without.
+    case sheddable
+    /// A number that is not declared.
+    case unrecognized(Int32)
+
+    public init() { self = .unspecified }
+
+    public init(rawValue: Int32) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .criticalPlus
+      case 2: self = .critical
+      case 3: self = .sheddablePlus
+      case 4: self = .sheddable
+      default: self = .unrecognized(rawValue)
+      }
+    }
+
+    public var rawValue: Int32 {
+      switch self {
+      case .unspecified: 0
+      case .criticalPlus: 1
+      case .critical: 2
+      case .sheddablePlus: 3
+      case .sheddable: 4
+      case .unrecognized(let number): number
+      }
+    }
+
+    public init?(protoName: String) {
+      switch protoName {
+      case "CRITICALITY_UNSPECIFIED": self = .unspecified
+      case "CRITICALITY_CRITICAL_PLUS": self = .criticalPlus
+      case "CRITICALITY_CRITICAL": self = .critical
+      case "CRITICALITY_SHEDDABLE_PLUS": self = .sheddablePlus
+      case "CRITICALITY_SHEDDABLE": self = .sheddable
+      default: return nil
+      }
+    }
+
+    public var protoName: String? {
+      switch self {
+      case .unspecified: "CRITICALITY_UNSPECIFIED"
+      case .criticalPlus: "CRITICALITY_CRITICAL_PLUS"
+      case .critical: "CRITICALITY_CRITICAL"
+      case .sheddablePlus: "CRITICALITY_SHEDDABLE_PLUS"
+      case .sheddable: "CRITICALITY_SHEDDABLE"
+      case .unrecognized: nil
+      }
+    }
+
+    public static let allKnown: [Self] = [.unspecified, .criticalPlus, .critical, .sheddablePlus, .sheddable]
   }
 
 }

@@ -29,7 +29,7 @@ public enum FeedServiceMethods {
   public static let listEvents = MethodDescriptor(
     service: "clientele.feed.v1.FeedService",
     name: "ListEvents",
-    access: AccessRule(callers: ["organization", "client-directory", "messaging", "gateway"], subject: .nobody, permission: "", effect: .read),
+    access: AccessRule(callers: ["organization", "client-directory", "messaging", "gateway"], subject: .nobody, permission: "", effect: .read, criticality: .sheddable),
     requestType: CommonAPI.ListEventsRequest.self,
     responseType: CommonAPI.ListEventsResponse.self
   )
@@ -42,7 +42,7 @@ public enum FeedServiceMethods {
     service: "clientele.feed.v1.FeedService",
     name: "WatchEvents",
     serverStreaming: true,
-    access: AccessRule(callers: ["organization", "client-directory", "messaging", "gateway"], subject: .nobody, permission: "", effect: .read),
+    access: AccessRule(callers: ["organization", "client-directory", "messaging", "gateway"], subject: .nobody, permission: "", effect: .read, criticality: .critical),
     requestType: CommonAPI.WatchEventsRequest.self,
     responseType: CommonAPI.WatchEventsResponse.self
   )

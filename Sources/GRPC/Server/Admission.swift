@@ -1,16 +1,22 @@
-/// How much it matters that a call is answered when not all can be.
-public enum Criticality: Int, Sendable, Hashable, Comparable, CaseIterable {
-  /// The first to be refused: what nobody waits for.
-  case sheddable
-  /// What every call is unless said otherwise.
-  case sheddablePlus
-  /// What people notice at once.
-  case critical
-  /// What everything else rests on; waits for a place, and is not refused for the load.
-  case criticalPlus
+import CommonAPI
 
-  /// Less critical comes first.
-  public static func < (lhs: Criticality, rhs: Criticality) -> Bool { lhs.rawValue < rhs.rawValue }
+/// How much it matters that a call is answered when not all can be: `AccessRule.Criticality` in the
+/// order of importance, so that it can be compared and counted.
+enum Criticality: Int, Comparable, CaseIterable {
+  case sheddable, sheddablePlus, critical, criticalPlus
+
+  /// What the option of the rpc says; `sheddablePlus` where it says nothing.
+  init(_ said: AccessRule.Criticality) {
+    self =
+      switch said {
+      case .sheddable: .sheddable
+      case .critical: .critical
+      case .criticalPlus: .criticalPlus
+      default: .sheddablePlus
+      }
+  }
+
+  static func < (lhs: Criticality, rhs: Criticality) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
 /// How a server decides which calls begin when not all can.

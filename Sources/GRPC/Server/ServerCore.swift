@@ -43,11 +43,10 @@ final class ServerCore: Sendable {
     self.logger = logger
     router = Router(services + builtIn)
     firstBuiltIn = services.reduce(0) { $0 + $1.handlers.count }
-    let paths = router.handlers.map(\.method.path)
-    ranks = paths.map { settings.criticality[$0] ?? .sheddablePlus }
+    ranks = router.handlers.map { Criticality($0.method.access.criticality) }
     overloadAfter = settings.admission.interval.clampedNanoseconds
     turnNanoseconds = settings.admission.turn.clampedNanoseconds
-    watchRoute = paths.lastIndex { $0 == HealthStatus.watchPath } ?? -1
+    watchRoute = router.handlers.lastIndex { $0.method.path == HealthStatus.watchPath } ?? -1
     var pushback = Metadata()
     let milliseconds = settings.admission.pushback.clampedNanoseconds / 1_000_000
     pushback.append(

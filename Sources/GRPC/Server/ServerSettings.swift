@@ -43,10 +43,9 @@ public struct ServerSettings: Sendable {
   /// Handlers at work in the whole server, at most; the event loops share them. How many it are at
   /// a moment, and who waits for a place, `admission` says. Health and reflection pass all the same.
   public var inFlightMax = 256
-  /// How the server decides what begins, waits, or gets RESOURCE_EXHAUSTED.
+  /// How the server decides what begins, waits, or gets RESOURCE_EXHAUSTED. How much a call matters
+  /// is said by its method's access rule.
   public var admission = AdmissionSettings()
-  /// How much calls matter, by the path of their method; `sheddablePlus` unless it is named.
-  public var criticality: [String: Criticality] = [:]
   /// Bytes of all requests of one message that have not begun to be answered.
   public var heldBytesMax = 64 << 20
   /// Health watches of one connection.

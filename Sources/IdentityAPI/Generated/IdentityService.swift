@@ -137,7 +137,7 @@ public enum IdentityServiceMethods {
   public static let getAccount = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "GetAccount",
-    access: AccessRule(callers: ["client-directory", "organization", "messaging"], subject: .nobody, permission: "", effect: .read),
+    access: AccessRule(callers: ["client-directory", "organization", "messaging"], subject: .nobody, permission: "", effect: .read, criticality: .sheddable),
     requestType: GetAccountRequest.self,
     responseType: Account.self
   )
@@ -168,7 +168,7 @@ public enum IdentityServiceMethods {
   public static let mintInvitationLink = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "MintInvitationLink",
-    access: AccessRule(callers: ["messaging"], subject: .nobody, permission: "", effect: .read),
+    access: AccessRule(callers: ["messaging"], subject: .nobody, permission: "", effect: .read, criticality: .sheddable),
     requestType: MintInvitationLinkRequest.self,
     responseType: MintInvitationLinkResponse.self
   )
@@ -236,7 +236,7 @@ public enum IdentityServiceMethods {
   public static let introspectSession = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "IntrospectSession",
-    access: AccessRule(callers: ["gateway"], subject: .nobody, permission: "", effect: .read),
+    access: AccessRule(callers: ["gateway"], subject: .nobody, permission: "", effect: .read, criticality: .critical),
     requestType: IntrospectSessionRequest.self,
     responseType: Session.self
   )
@@ -245,7 +245,7 @@ public enum IdentityServiceMethods {
   public static let issueContextToken = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "IssueContextToken",
-    access: AccessRule(callers: ["gateway"], subject: .nobody, permission: "", effect: .read),
+    access: AccessRule(callers: ["gateway"], subject: .nobody, permission: "", effect: .read, criticality: .critical),
     requestType: IssueContextTokenRequest.self,
     responseType: IssueContextTokenResponse.self
   )

@@ -24,7 +24,7 @@ public enum MessagingServiceMethods {
   public static let listMessages = MethodDescriptor(
     service: "clientele.messaging.v1.MessagingService",
     name: "ListMessages",
-    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "", effect: .read),
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "", effect: .read, criticality: .sheddable),
     httpRules: [
       HTTPRule(method: "GET", pattern: "/v1/organizations/{organization_id}/messages", body: ""),
     ],

@@ -44,14 +44,15 @@ enum Documents {
 
       Generated from the access options in `protos/`; do not edit. A ● stands where the caller's certificate may
       call the method; the operator's may call every one. Subject is the end user whom a call must carry.
+      Criticality says what a server with too much to do answers first: without one, sheddable plus.
 
 
       """
     for service in services {
       text += "## \(service.fullName)\n\n"
       text += "| method | " + columns.joined(separator: " | ")
-      text += " | subject | permission | effect | route |\n"
-      text += "|" + String(repeating: "---|", count: columns.count + 5) + "\n"
+      text += " | subject | permission | effect | criticality | route |\n"
+      text += "|" + String(repeating: "---|", count: columns.count + 6) + "\n"
       for (owner, method, rules) in rows where owner === service {
         let access = rules.access ?? .init()
         let marks = columns.map { access.callers.contains($0) ? "●" : "" }
@@ -59,7 +60,8 @@ enum Documents {
         let cells =
           [method.name] + marks + [
             MethodRules.Access.subjects[access.subject], access.permission,
-            MethodRules.Access.effects[access.effect], routes,
+            MethodRules.Access.effects[access.effect],
+            MethodRules.Access.criticalityWords[access.criticality], routes,
           ]
         text += "| " + cells.joined(separator: " | ") + " |\n"
       }

@@ -8,9 +8,14 @@ struct MethodRules {
     var subject = 0
     var permission = ""
     var effect = 0
+    var criticality = 0
 
     static let subjects = ["unspecified", "nobody", "account", "member", "staff"]
     static let effects = ["unspecified", "read", "write"]
+    static let criticalities = [
+      "unspecified", "criticalPlus", "critical", "sheddablePlus", "sheddable",
+    ]
+    static let criticalityWords = ["", "critical plus", "critical", "sheddable plus", "sheddable"]
   }
 
   struct Route {
@@ -48,6 +53,9 @@ struct MethodRules {
     guard (1..<Access.effects.count).contains(access.effect) else {
       throw GeneratorError("\(method.fullName): the access rule names no effect")
     }
+    guard Access.criticalities.indices.contains(access.criticality) else {
+      throw GeneratorError("\(method.fullName): the access rule's criticality is unknown")
+    }
   }
 
   private static func access(_ bytes: [UInt8]) throws -> Access {
@@ -58,6 +66,7 @@ struct MethodRules {
       case 2: access.subject = Int(truncatingIfNeeded: field.varint)
       case 3: access.permission = String(decoding: field.bytes, as: UTF8.self)
       case 4: access.effect = Int(truncatingIfNeeded: field.varint)
+      case 5: access.criticality = Int(truncatingIfNeeded: field.varint)
       default: break
       }
     }

@@ -119,8 +119,10 @@ struct ServiceEmitter {
     let callers = access.callers.map { "\"\($0)\"" }.joined(separator: ", ")
     let subject = MethodRules.Access.subjects[access.subject]
     let effect = MethodRules.Access.effects[access.effect]
+    let criticality = MethodRules.Access.criticalities[access.criticality]
     return "AccessRule(callers: [\(callers)], subject: .\(subject), "
-      + "permission: \"\(access.permission)\", effect: .\(effect))"
+      + "permission: \"\(access.permission)\", effect: .\(effect)"
+      + (access.criticality == 0 ? ")" : ", criticality: .\(criticality))")
   }
 
   private func emitBinding(_ text: inout Text) {

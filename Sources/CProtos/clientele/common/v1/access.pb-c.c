@@ -52,7 +52,7 @@ void   clientele__common__v1__access_rule__free_unpacked
   assert(message->base.descriptor == &clientele__common__v1__access_rule__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor clientele__common__v1__access_rule__field_descriptors[4] =
+static const ProtobufCFieldDescriptor clientele__common__v1__access_rule__field_descriptors[5] =
 {
   {
     "callers",
@@ -102,9 +102,22 @@ static const ProtobufCFieldDescriptor clientele__common__v1__access_rule__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "criticality",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Common__V1__AccessRule, criticality),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned clientele__common__v1__access_rule__field_indices_by_name[] = {
   0,   /* field[0] = callers */
+  4,   /* field[4] = criticality */
   3,   /* field[3] = effect */
   2,   /* field[2] = permission */
   1,   /* field[1] = subject */
@@ -112,7 +125,7 @@ static const unsigned clientele__common__v1__access_rule__field_indices_by_name[
 static const ProtobufCIntRange clientele__common__v1__access_rule__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor clientele__common__v1__access_rule__descriptor =
 {
@@ -122,7 +135,7 @@ const ProtobufCMessageDescriptor clientele__common__v1__access_rule__descriptor 
   "Clientele__Common__V1__AccessRule",
   "clientele.common.v1",
   sizeof(Clientele__Common__V1__AccessRule),
-  4,
+  5,
   clientele__common__v1__access_rule__field_descriptors,
   clientele__common__v1__access_rule__field_indices_by_name,
   1,  clientele__common__v1__access_rule__number_ranges,

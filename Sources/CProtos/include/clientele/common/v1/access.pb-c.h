@@ -31,10 +31,11 @@ struct  Clientele__Common__V1__AccessRule
   int32_t subject;
   ProtobufCBinaryData permission;
   int32_t effect;
+  int32_t criticality;
 };
 #define CLIENTELE__COMMON__V1__ACCESS_RULE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__common__v1__access_rule__descriptor) \
-    , 0,NULL, 0, {0,NULL}, 0 }
+    , 0,NULL, 0, {0,NULL}, 0, 0 }
 
 
 /* Clientele__Common__V1__AccessRule methods */
