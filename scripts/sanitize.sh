@@ -6,7 +6,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all="ProtobufTests HTTP2Tests GRPCTests PostgresTests FeedTests ServiceKitTests ConformanceTests"
+all="ProtobufTests HTTP2Tests GRPCTests PostgresTests FeedTests ServiceKitTests ServiceStorageTests"
+all+=" ConformanceTests"
 rooms=${ROOMS:-$all LoadTestTests}
 tried=$PWD/.build/sanitize
 rm -rf "$tried"

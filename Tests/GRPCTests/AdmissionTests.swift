@@ -101,7 +101,7 @@ import Testing
     #expect(slowness < 2)
   }
 
-  @Test("what an rpc says of itself ranks it; nothing, or what is not known here, is sheddable plus")
+  @Test("what an rpc says of itself ranks it; nothing, or nothing known, is sheddable plus")
   func said() {
     let said: [AccessRule.Criticality] = [
       .sheddable, .unspecified, .sheddablePlus, AccessRule.Criticality(rawValue: 99), .critical,

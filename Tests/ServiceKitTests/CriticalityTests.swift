@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  @Test("a session is looked up while a background call is refused, and takes its place in the queue")
+  @Test("a session is looked up, in the place of a background call that is refused for it")
   func session() async throws {
     let (gate, opener) = AsyncStream.makeStream(of: Void.self)
     let isBusy = Mutex(false)

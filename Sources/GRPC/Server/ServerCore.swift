@@ -1,3 +1,4 @@
+import CommonAPI
 import HTTP2
 import Logging
 import NIOCore
