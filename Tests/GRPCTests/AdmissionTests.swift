@@ -130,6 +130,33 @@ import Testing
     #expect(order == [4, 6, 3])
   }
 
+  @Test("the critical have places beyond the limit, and no others take them")
+  func reserve() {
+    let now = 200 * Self.millisecond
+    var admission = admission(most: 5) {
+      $0.start = 2
+      $0.least = 2
+      $0.reserve = 2
+    }
+    // Came down, so that it gives way to nobody.
+    #expect(admission.arrive(0, .sheddable, now) == .start)
+    admission.end(took: 500 * Self.millisecond, slowness: 50, now)
+    #expect(admission.arrive(1, .sheddablePlus, now) == .start)
+    #expect(admission.arrive(2, .sheddablePlus, now) == .start)
+    #expect(admission.arrive(3, .sheddablePlus, now) == .wait(instead: nil))
+    #expect(admission.arrive(4, .critical, now) == .start)
+    #expect(admission.arrive(5, .criticalPlus, now) == .start)
+    #expect(admission.arrive(6, .critical, now) == .wait(instead: nil))
+    #expect(admission.next(now) == nil)
+    admission.end(took: 0, slowness: nil, now)
+    #expect(admission.next(now)?.id == 6)
+    admission.end(took: 0, slowness: nil, now)
+    admission.end(took: 0, slowness: nil, now)
+    #expect(admission.next(now) == nil)
+    admission.end(took: 0, slowness: nil, now)
+    #expect(admission.next(now)?.id == 3)
+  }
+
   @Test("after an interval of waiting the newest go first, and who waited too long is refused")
   func overload() {
     var admission = admission(most: 1)
@@ -254,6 +281,7 @@ import Testing
       #expect(admission.queue.count <= 6)
       #expect((2...12).contains(admission.limit))
       #expect(admission.queue.isEmpty || admission.atWork >= admission.limit)
+      #expect(admission.atWork <= 12)
     }
   }
 }

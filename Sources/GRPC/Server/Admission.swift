@@ -25,6 +25,9 @@ public struct AdmissionSettings: Sendable, Hashable {
   public var start = 32
   /// The fewest that the limit comes down to.
   public var least = 8
+  /// Places beyond the limit, though within the server's bound, for critical calls alone: whatever
+  /// the others are stuck in does not hold those up.
+  public var reserve = 8
   /// Calls that wait for a place; further ones are refused.
   public var queueMax = 64
   /// With calls kept waiting for longer than `interval`, none waits longer than this.
@@ -57,9 +60,10 @@ public struct AdmissionSettings: Sendable, Hashable {
 /// The limit of calls at work adapts. As long as none takes much longer than it did with the server
 /// at ease, the limit gives way to whoever comes; when one does, it comes down by a tenth, and grows
 /// slowly from then on, by one for each limit of calls that end in time. Those that wait stand in a
-/// short queue: first come, first served, the critical before the rest. Once somebody has waited for
-/// a whole interval without the queue ever being empty, the newest goes first, and who has waited for
-/// longer than the target is refused: a caller who is told so at once has lost nothing.
+/// short queue: first come, first served, the critical before the rest, which also have a few places
+/// that nobody else gets. Once somebody has waited for a whole interval without the queue ever being
+/// empty, the newest goes first, and who has waited for longer than the target is refused: a caller
+/// who is told so at once has lost nothing.
 struct Admission {
   /// A call that waits.
   struct Waiting: Equatable {
@@ -111,7 +115,7 @@ struct Admission {
   /// A call could begin.
   mutating func arrive(_ id: UInt64, _ rank: Criticality, _ now: Int64) -> Decision {
     if atWork >= limit, givesWay(now) { limit = min(most, limit &* 2) }
-    if atWork < limit, queue.isEmpty {
+    if atWork < places(for: rank), queue.allSatisfy({ $0.rank < rank }) {
       atWork &+= 1
       return .start
     }
@@ -147,6 +151,11 @@ struct Admission {
   /// A call that took a place without being asked, such as one that is always let in.
   mutating func startAnyway() { atWork &+= 1 }
 
+  /// With how many at work a call of this rank does not begin any more.
+  private func places(for rank: Criticality) -> Int {
+    rank < .critical ? limit : min(most, limit &+ settings.reserve)
+  }
+
   /// True while nothing says that more at once would be slower.
   private func givesWay(_ now: Int64) -> Bool {
     guard limit < most else { return false }
@@ -171,7 +180,9 @@ struct Admission {
 
   /// True when a call of this rank would be refused now.
   func isFull(for rank: Criticality, _ now: Int64) -> Bool {
-    guard queue.count >= settings.queueMax, atWork >= limit, !givesWay(now) else { return false }
+    guard queue.count >= settings.queueMax, atWork >= places(for: rank), !givesWay(now) else {
+      return false
+    }
     return !queue.contains { $0.rank < rank }
   }
 
@@ -179,7 +190,7 @@ struct Admission {
 
   /// The next call to begin, which then is at work; nil when none waits or no place is free.
   mutating func next(_ now: Int64) -> Waiting? {
-    guard atWork < limit, !queue.isEmpty else { return nil }
+    guard !queue.isEmpty else { return nil }
     let isOverloaded = isOverloaded(now)
     var best = 0
     for index in queue.indices.dropFirst() {
@@ -187,6 +198,7 @@ struct Admission {
         isOverloaded ? queue[index].rank >= queue[best].rank : queue[index].rank > queue[best].rank
       if isBetter { best = index }
     }
+    guard atWork < places(for: queue[best].rank) else { return nil }
     let chosen = queue.remove(at: best)
     atWork &+= 1
     return chosen
