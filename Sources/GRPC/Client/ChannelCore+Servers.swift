@@ -119,14 +119,19 @@ extension ChannelCore {
   }
 
   private func giveTime(_ server: Server, _ connection: ClientConnection) {
-    loop.scheduleTask(in: settings.connectTimeout.timeAmount) {
+    // A connection that is lost before is not kept until then.
+    loop.scheduleTask(in: settings.connectTimeout.timeAmount) { [weak connection] in
       // Connected, but no word of HTTP/2 in time.
-      guard server.connection === connection, !connection.takesCalls else { return }
+      guard let connection, server.connection === connection, !connection.takesCalls else {
+        return
+      }
       connection.connection?.close("the server did not answer in time")
     }
     guard balancer.policy == .pickFirst, balancer.members.count > 1 else { return }
-    loop.scheduleTask(in: settings.nextServerAfter.timeAmount) {
-      guard server.connection === connection, !connection.takesCalls else { return }
+    loop.scheduleTask(in: settings.nextServerAfter.timeAmount) { [weak connection] in
+      guard let connection, server.connection === connection, !connection.takesCalls else {
+        return
+      }
       self.tell(.slow(server.id))
     }
   }
