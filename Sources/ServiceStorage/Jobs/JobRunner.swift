@@ -17,6 +17,7 @@ struct JobRunner: Sendable {
   private let channel: String
   private let logger: Logger
   let hands = JobHands()
+  private let horizon = JobHorizon()
 
   /// - Parameters:
   ///   - worker: connected as the service's worker role.
@@ -90,8 +91,13 @@ struct JobRunner: Sendable {
   }
 
   private func claim(atMost count: Int) async -> [ClaimedJob] {
+    let start = ContinuousClock.now
+    let reach = horizon.reach(at: start)
     do {
-      return try await table.claim(handlers.keys.sorted(), atMost: count)
+      let jobs = try await table.claim(handlers.keys.sorted(), atMost: count, reach: reach)
+      let latest = jobs.map(\.overdue).min().map { Duration.seconds($0) }
+      horizon.saw(from: start, reach: reach, latest: jobs.count < count ? nil : latest)
+      return jobs
     } catch {
       if error != .cancelled { logger.warning("no jobs claimed", metadata: ["error": "\(error)"]) }
       return []

@@ -12,6 +12,8 @@ struct ClaimedJob: PostgresRow, Hashable {
   let attemptsMax: Int
   let abandoned: Int
   let fence: Int64
+  /// For how long it had been due, seconds.
+  let overdue: Double
 
   init(from columns: inout ColumnReader) throws(PostgresError) {
     organizationID = try columns.next()
@@ -22,6 +24,7 @@ struct ClaimedJob: PostgresRow, Hashable {
     attemptsMax = try columns.next()
     abandoned = try columns.next()
     fence = try columns.next()
+    overdue = try columns.next()
   }
 }
 
@@ -34,22 +37,25 @@ struct JobTable: Sendable {
 
   /// While a job is leased, `run_at` is when the lease ends, so that one index finds what is due.
   /// Leases differ a little: jobs that were in hand when a process died are not all taken again at
-  /// once, with the one that killed it among them.
+  /// once, with the one that killed it among them. Rows are found again by their place: the table's
+  /// size says nothing of what is in it, and misleads the planner into passing all of it.
   private static let claim = Statement<ClaimedJob>(
     """
     with due as (
-      select organization_id, job_id,
-        now() + make_interval(secs => $4 * (1 + random() / 4)) as lease_until
-      from jobs where queue = $1 and run_at <= now() and kind = any ($2)
+      select ctid as place, now() + make_interval(secs => $4 * (1 + random() / 4)) as lease_until,
+        extract(epoch from now() - run_at)::float8 as overdue
+      from jobs
+      where queue = $1 and run_at <= now() and run_at >= now() - make_interval(secs => $5)
+        and kind = any ($2)
       order by run_at limit $3 for update skip locked
     )
     update jobs as j
     set attempt = j.attempt + 1, abandoned = j.abandoned + (j.lease_until is not null)::integer,
       lease_until = due.lease_until, run_at = due.lease_until, fence = nextval('job_fences')
     from due
-    where j.organization_id = due.organization_id and j.job_id = due.job_id
+    where j.ctid = due.place
     returning j.organization_id, j.job_id, j.kind, j.payload, j.attempt, j.attempts_max,
-      j.abandoned, j.fence
+      j.abandoned, j.fence, due.overdue
     """)
   private static let extend = Statement<NoRow>(
     """
@@ -98,9 +104,18 @@ struct JobTable: Sendable {
   ]
 
   /// Takes jobs that are due, the longest waiting first. From here on the attempt counts.
-  func claim(_ kinds: [String], atMost count: Int) async throws(PostgresError) -> [ClaimedJob] {
-    try await worker.run(.none, Self.claim(queue.name, kinds, count, queue.lease.inSeconds))
+  /// - Parameter reach: how long ago they became due at most; nil for whenever.
+  func claim(
+    _ kinds: [String], atMost count: Int, reach: Duration? = nil
+  ) async throws(PostgresError) -> [ClaimedJob] {
+    try await worker.run(
+      .none,
+      Self.claim(
+        queue.name, kinds, count, queue.lease.inSeconds, reach?.inSeconds ?? Self.ever))
   }
+
+  /// Longer than any job waits, in seconds.
+  private static let ever = 1e9
 
   /// Holds on to jobs for another lease; those that are lost stay lost.
   func extend(_ jobs: [ClaimedJob]) async throws(PostgresError) {

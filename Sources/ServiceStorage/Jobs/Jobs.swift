@@ -13,7 +13,7 @@ public struct Jobs: Table, Sendable {
     """
     insert into jobs (
       organization_id, job_id, queue, kind, dedupe_key, payload, attempts_max, run_at)
-    values ($1, $2, $3, $4, $5, $6, $7, coalesce($8, now())) on conflict do nothing
+    values ($1, $2, $3, $4, $5, $6, $7, greatest($8, now())) on conflict do nothing
     """, announces: true)
   private static let deleteKeyed = Statement<NoRow>(
     """
@@ -52,7 +52,7 @@ public struct Jobs: Table, Sendable {
   ///   - organization: whose job it is, which must be the scope's; nil for the system's own.
   ///   - key: when given, at most one job of the kind and key is live in an organisation; another
   ///     one is not taken.
-  ///   - runAt: not before then; at once when nil.
+  ///   - runAt: not before then; at once when nil or past.
   /// - Throws: `EncodingError` for a payload that is no JSON.
   public static func enqueue<Payload>(
     _ kind: JobKind<Payload>, id: UUID, organization: UUID?, _ payload: Payload,

@@ -1,0 +1,17 @@
+import Foundation
+
+/// How much of something a run does: little in `make test`, more in `make torture`.
+public enum Setting {
+  /// The number that a variable of the environment names, else the standard.
+  public static func count(_ name: String, _ standard: Int) -> Int {
+    ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? standard
+  }
+}
+
+/// What a run came to, in words that `make torture` gathers and adds up: see `scripts/torture.sh`.
+public enum Report {
+  /// Prints it with a mark in front of each line.
+  public static func say(_ words: String) {
+    print(words.split(separator: "\n").map { "report: \($0)" }.joined(separator: "\n"))
+  }
+}
