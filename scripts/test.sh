@@ -1,6 +1,7 @@
 #!/bin/bash
-# Runs every check and ends with the line "N passed, N failed"; `test.sh NAME` runs only the tests
-# whose id (Room.Suite/test) matches the regular expression NAME. One failure does not stop the rest.
+# Runs every check and ends with the line "N passed, N failed"; `test.sh NAME [OPTION…]` runs only the
+# tests whose id (Room.Suite/test) matches the regular expression NAME, with options of `swift test`.
+# One failure does not stop the rest.
 set -uo pipefail
 export LC_ALL=C.UTF-8
 # A trap is told in a few lines, without the list of loaded libraries.
@@ -79,12 +80,14 @@ count_cases() {
 # room NAME [SETTING]: all tests of one test target, in a process of their own, so that one that
 # traps takes no other room's results with it.
 room() {
-  local name="$1${2:+ $2}" slug from=$SECONDS status=0 counts good bad left
+  local name="$1${2:+ $2}" slug from=$SECONDS status=0 counts good bad left alone=()
   slug=${name//[ =]/-}
   local log="$logs/$slug.log" xml="$logs/$slug.xml"
   rm -f "$logs/$slug-swift-testing.xml"
+  # Each of these tests starts the whole product and may kill it: several at once starve each other.
+  [ "$1" != SystemTests ] || alone=(--no-parallel)
   quietly "$log" env ${2:+"$2"} timeout --kill-after=30 "$room_seconds_max" \
-    swift test --skip-build --filter "^$1\\." --xunit-output "$xml" || status=$?
+    swift test --skip-build "${alone[@]}" --filter "^$1\\." --xunit-output "$xml" || status=$?
   counts=$(count_cases "$logs/$slug-swift-testing.xml")
   if [ -n "$counts" ]; then
     read -r good bad left <<<"$counts"
@@ -132,7 +135,7 @@ mkdir -p "$logs"
 if [ "$#" -gt 0 ]; then
   scripts/setup.sh test && swift build --build-tests || exit 1
   start_cluster || exit 1
-  swift test --skip-build --filter "$1" </dev/null
+  swift test --skip-build --filter "$@" </dev/null
   exit
 fi
 

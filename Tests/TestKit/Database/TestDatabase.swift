@@ -140,7 +140,8 @@ private func withOwnDatabase<Result>(
 
 /// The databases that tests are cloned from: made once for each state of the migrations.
 private enum Template {
-  private static let known = Mutex<Set<String>>([])
+  /// What is being made or is there, by cluster and name: whoever needs the same waits for it.
+  private static let known = Mutex<[String: Task<Void, any Error>]>([:])
 
   /// - Returns: the template's name.
   static func prepare(_ schemas: [TestSchema], cluster: String) async throws -> String {
@@ -153,28 +154,32 @@ private enum Template {
       byte < 16 ? "0" + String(byte, radix: 16) : String(byte, radix: 16)
     }
     let name = "template_" + digits.joined()
-    let key = cluster + name
-    if known.withLock({ $0.contains(key) }) { return name }
-    try await make(name, schemas, cluster)
-    known.withLock { _ = $0.insert(key) }
+    let making = known.withLock { known in
+      if let making = known[cluster + name] { return making }
+      let making = Task { try await make(name, schemas, cluster) }
+      known[cluster + name] = making
+      return making
+    }
+    do {
+      try await making.value
+    } catch {
+      // The next one tries for itself.
+      known.withLock { if $0[cluster + name] == making { $0[cluster + name] = nil } }
+      throw error
+    }
     return name
   }
 
+  /// Under a name of its own until it is whole. A test process beside this one may make the same;
+  /// the first to be done wins.
   private static func make(
     _ name: String, _ schemas: [TestSchema], _ cluster: String
   ) async throws {
     let postgres = "\(cluster) user=postgres dbname=postgres"
-    // One session holds the lock for as long as others work on the template, so that test processes
-    // beside this one wait for it instead of making it twice.
-    let lock = try await LockHolder.take(postgres, key: "clientele.\(name)")
-    defer { lock.release() }
-    let making = "\(name)_making"
-    let isThere = try await PlainConnection.withSession(postgres) { session in
-      let rows = try session.run("select 1 from pg_database where datname = '\(name)'")
-      if rows.isEmpty { try session.run("drop database if exists \(making) with (force)") }
-      return !rows.isEmpty
-    }
-    guard !isThere else { return }
+    let isThere = "select 1 from pg_database where datname = '\(name)'"
+    let found = try await PlainConnection.withSession(postgres) { try $0.run(isThere) }
+    guard found.isEmpty else { return }
+    let making = "\(name)_\(ProcessInfo.processInfo.processIdentifier)"
     try await Bootstrap(
       maintenance: postgres, database: making, schemas: schemas.map(\.name)
     ).run()
@@ -185,47 +190,11 @@ private enum Template {
       ).migrate()
     }
     try await PlainConnection.withSession(postgres) { session in
-      _ = try session.run("alter database \(making) rename to \(name)")
-    }
-  }
-}
-
-/// Holds an advisory lock on a connection of its own until it is released.
-private final class LockHolder: Sendable {
-  private let gate: AsyncStream<Void>.Continuation
-
-  private init(gate: AsyncStream<Void>.Continuation) { self.gate = gate }
-
-  /// Tries again and again instead of blocking a thread in the server's queue.
-  static func take(_ connection: String, key: String) async throws -> LockHolder {
-    var settings = DatabaseSettings(connection: connection)
-    // As patient as the tests' own pools.
-    settings.queueWait = .seconds(20).patient
-    settings.connectTimeout = .seconds(20).patient
-    let database = Database(settings: settings, logger: Logger(label: "test.lock"))
-    try database.start()
-    let tryLock = Statement<Bool>(
-      "select pg_try_advisory_xact_lock(hashtextextended($1, 0))", writes: true)
-    let (stream, gate) = AsyncStream<Void>.makeStream()
-    let (ready, held) = AsyncStream<Bool>.makeStream()
-    Task {
-      defer { held.finish() }
-      while true {
-        let isHeld = try await database.transaction(.none, deadline: .now + .seconds(300)) { tx in
-          // The transaction is idle while others migrate; the lock lives as long as it.
-          guard try await tx.run(tryLock(key)).first == true else { return false }
-          held.yield(true)
-          for await _ in stream {}
-          return true
-        }
-        if isHeld { break }
-        try await Task.sleep(for: .milliseconds(50))
+      do {
+        try session.run("alter database \(making) rename to \(name)")
+      } catch let error as PostgresError where error.sqlState == "42P04" {
+        try session.run("drop database \(making) with (force)")
       }
-      await database.close()
     }
-    for await _ in ready { return LockHolder(gate: gate) }
-    throw PostgresError.unavailable("the template's lock could not be taken")
   }
-
-  func release() { gate.finish() }
 }
