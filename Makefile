@@ -77,12 +77,8 @@ load: ## Offer load to a running `make run`: SCENARIO=client-directory (see scen
 	@scripts/load.sh '$(SCENARIO)' $(OPTIONS)
 
 .PHONY: torture
-torture: ## The full runs of docs/reliability-testing.md: rolls, kills, a stopped database, probes (about an hour)
-	@scripts/setup.sh test
-	@scripts/torture/rolls.sh
-	@scripts/torture/kills.sh
-	@scripts/torture/probes.sh
-	@scripts/torture/restore.sh
+torture: ## The full counts of docs/reliability-testing.md, and all their reports at the end (an hour and a half)
+	@scripts/torture.sh
 
 .PHONY: torture-failover
 torture-failover: ## Primaries killed and stopped under load (root; installs pg_auto_failover)

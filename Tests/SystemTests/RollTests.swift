@@ -12,8 +12,7 @@ import Testing
 /// Processes are replaced while they are used, and nobody notices.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct RollTests {
   /// How often all services are restarted; `make torture` does so ten times.
-  static let rolls =
-    ProcessInfo.processInfo.environment["CLIENTELE_ROLLS"].flatMap { Int($0) } ?? 2
+  static let rolls = Setting.count("CLIENTELE_ROLLS", 2)
 
   @Test("all services are restarted, one process at a time, and no call fails")
   func rolls() async throws {
@@ -30,6 +29,9 @@ import Testing
         }
       }
       await load.close()
+      Report.say(
+        "\(Self.rolls) rolls of all services: \(calls.answers) calls answered, "
+          + "\(calls.failures.count) failed")
       #expect(calls.failures == [])
       #expect(calls.answers >= 140)
       let after = try Self.processes(stack)
@@ -74,6 +76,7 @@ import Testing
 
 enum DevNames {
   static let services = ["identity", "organization", "client-directory", "messaging"]
+  static let schemas = services.map { $0.replacing("-", with: "_") }
 }
 
 /// Calls of all four services through channels that repeat nothing but what no server looked at.

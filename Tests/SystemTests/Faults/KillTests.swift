@@ -46,10 +46,11 @@ import Testing
         }
       }
       times.sort()
-      print(
-        "ready again after a kill: median \(times[times.count / 2]), "
-          + "at most \(times.last ?? .zero)")
+      Report.say(
+        "\(times.count) kills of services: ready again after \(times[times.count / 2].brief), "
+          + "at most \((times.last ?? .zero).brief)")
       try await workload.settle(stack, "kills of services")
+      try await workload.plantInAuditLog(stack)
     }
   }
 
@@ -100,12 +101,5 @@ import Testing
       throw error
     }
     try await stack.remove()
-  }
-}
-
-/// How much of something a run does: little in `make test`, more in `make torture`.
-enum Setting {
-  static func count(_ name: String, _ standard: Int) -> Int {
-    ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? standard
   }
 }

@@ -55,6 +55,15 @@ struct Wires: Sendable {
     get throws { MessagingServiceClient(try channel("messaging")) }
   }
 
+  /// Asks every service whether it is there; the answer needs no database.
+  func live() async throws {
+    for channel in channels.values {
+      _ = try await channel.unary(
+        path: "/grpc.health.v1.Health/Check", request: [],
+        options: CallOptions(timeout: .seconds(1)))
+    }
+  }
+
   func close() async {
     for channel in channels.values { await channel.close() }
   }

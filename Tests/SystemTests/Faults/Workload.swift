@@ -12,34 +12,44 @@ import TestKit
 /// etag, by several organisations at once, directly and through the gateway. Every change is asked
 /// for under its key until there is an answer, and noted with the time it took.
 final class Workload: Sendable {
+  /// What is done.
+  enum Kind: Sendable, Hashable {
+    /// Everything.
+    case practice
+    /// Little lists that all write to, and tokens that all move: who sees what, and when.
+    case registers
+  }
+
   /// How long a call may take.
   static let deadline = Duration.seconds(5)
   /// How long a thing is asked for before it is left in doubt.
   static let patience = Duration.seconds(60)
-  /// A list that has become so long is left alone.
-  static let listBytesMax = 180
 
   let log = OpLog()
   let lists = ListLog()
-  private let stack: Stack
-  private let wires: Wires
+  let tokens = TokenLog()
+  let wires: Wires
+  private let kind: Kind
   private let practice: Practice
   private let tenants: [Tenant]
   private let isOver = Atomic(false)
   private let count = Atomic(0)
+  /// A number that no other operation has.
+  var nextNumber: Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
 
   /// An organisation, and the clients whose company names serve as lists.
-  private final class Tenant: Sendable {
+  final class Tenant: Sendable {
     let administrator: Administrator
     let lists = Mutex<[String]>([])
+    let tokens = Mutex<[String]>([])
     let invited = Mutex<[String]>([])
     let clients = Mutex<[String]>([])
 
     init(_ administrator: Administrator) { self.administrator = administrator }
   }
 
-  init(_ stack: Stack) async throws {
-    self.stack = stack
+  init(_ stack: Stack, of kind: Kind = .practice) async throws {
+    self.kind = kind
     wires = try Wires(stack, deadline: Self.deadline)
     practice = try await Practice.signedIn(stack)
     var tenants: [Tenant] = []
@@ -82,8 +92,9 @@ final class Workload: Sendable {
   // MARK: Operations
 
   private func operation(_ worker: Int) async throws {
-    let number = count.wrappingAdd(1, ordering: .relaxed).newValue
+    let number = nextNumber
     let tenant = tenants[worker % tenants.count]
+    if kind == .registers { return try await register(tenant, number) }
     switch number % 8 {
     case 0: try await createClient(tenant, "Op\(number)", email: "op\(number)@clients.example")
     case 1: _ = try await createClient(tenant, "Op\(number)", email: nil)
@@ -96,7 +107,7 @@ final class Workload: Sendable {
   }
 
   /// Asks under one key until there is an answer.
-  private func ask(
+  func ask(
     _ method: String, _ organization: String, effect: String, key: UUID = UUID(),
     judge: (any Error) -> OpLog.Outcome = OpLog.judge, _ call: () async throws -> String
   ) async throws -> OpLog.Outcome {
@@ -110,7 +121,7 @@ final class Workload: Sendable {
   }
 
   @discardableResult
-  private func createClient(
+  func createClient(
     _ tenant: Tenant, _ name: String, email: String?
   ) async throws -> String? {
     let key = UUID()
@@ -194,50 +205,6 @@ final class Workload: Sendable {
         options: try await tenant.administrator.options(timeout: Self.deadline))
       return "\(answer.serialized())"
     }
-  }
-
-  /// Reads a list, and writes it back with one mark more under the etag that was read.
-  private func append(_ tenant: Tenant, _ mark: String) async throws {
-    guard let id = try await list(of: tenant) else { return }
-    let organization = tenant.administrator.organization
-    let start = ContinuousClock.now
-    let seen: Client
-    do {
-      seen = try await wires.directory.getClient(
-        GetClientRequest(organizationID: organization, clientID: id),
-        options: try await tenant.administrator.options(timeout: Self.deadline))
-    } catch {
-      return
-    }
-    let marks = seen.companyName.split(separator: ",").map(String.init)
-    lists.note(ListLog.Read(list: id, marks: marks, start: start))
-    if seen.companyName.utf8.count > Self.listBytesMax {
-      tenant.lists.withLock { $0.removeAll { $0 == id } }
-      return
-    }
-    let key = UUID()
-    let outcome = try await ask(
-      "UpdateClient", organization, effect: "mark \(mark) \(id)", key: key
-    ) {
-      var changed = Client()
-      changed.companyName = (marks + [mark]).joined(separator: ",")
-      return try await wires.directory.updateClient(
-        UpdateClientRequest(
-          requestID: key.uuidString, organizationID: organization, clientID: id, client: changed,
-          updateMask: FieldMask(paths: ["company_name"]), etag: seen.etag),
-        options: try await tenant.administrator.options(timeout: Self.deadline)
-      ).etag
-    }
-    lists.note(ListLog.Append(list: id, mark: mark, end: .now, outcome: outcome))
-  }
-
-  /// One of the organisation's lists; there are at most two at a time.
-  private func list(of tenant: Tenant) async throws -> String? {
-    if let id = tenant.lists.withLock({ $0.count < 2 ? nil : $0.randomElement() }) { return id }
-    let number = count.wrappingAdd(1, ordering: .relaxed).newValue
-    guard let id = try await createClient(tenant, "Op\(number)", email: nil) else { return nil }
-    tenant.lists.withLock { $0.append(id) }
-    return id
   }
 }
 

@@ -51,7 +51,8 @@ import Testing
         for method in methods { try await caller.probe(method, foreign: owner) }
       } while caller.count < Self.probes
       for wires in wires { await wires.close() }
-      print("\(caller.count) probes of \(methods.count) methods, \(caller.answers) answers tapped")
+      Report.say(
+        "\(caller.count) probes of \(methods.count) methods, \(caller.answers) answers tapped")
       #expect(caller.count >= 100)
       try checkCanaries(stack, victim, attacker)
       try await secrets.check(stack)

@@ -12,12 +12,17 @@ public final class ListLog: Sendable {
     public var marks: [String]
     /// When the question was sent.
     public var start: ContinuousClock.Instant
+    /// When the answer was there.
+    public var end: ContinuousClock.Instant
 
     /// Lists the parts.
-    public init(list: String, marks: [String], start: ContinuousClock.Instant) {
+    public init(
+      list: String, marks: [String], start: ContinuousClock.Instant, end: ContinuousClock.Instant
+    ) {
       self.list = list
       self.marks = marks
       self.start = start
+      self.end = end
     }
   }
 
@@ -27,6 +32,8 @@ public final class ListLog: Sendable {
     public var list: String
     /// Unlike any other of the list.
     public var mark: String
+    /// When its first call was sent.
+    public var start: ContinuousClock.Instant
     /// When its last call ended.
     public var end: ContinuousClock.Instant
     /// How its last call ended.
@@ -34,10 +41,12 @@ public final class ListLog: Sendable {
 
     /// Lists the parts.
     public init(
-      list: String, mark: String, end: ContinuousClock.Instant, outcome: OpLog.Outcome
+      list: String, mark: String, start: ContinuousClock.Instant, end: ContinuousClock.Instant,
+      outcome: OpLog.Outcome
     ) {
       self.list = list
       self.mark = mark
+      self.start = start
       self.end = end
       self.outcome = outcome
     }
@@ -52,6 +61,9 @@ public final class ListLog: Sendable {
 
   /// An empty log.
   public init() {}
+
+  /// Transactions so far: looks and appends.
+  public var count: Int { kept.withLock { $0.reads.count + $0.appends.count } }
 
   /// Adds a look at a list.
   public func note(_ read: Read) { kept.withLock { $0.reads.append(read) } }
@@ -82,7 +94,11 @@ public struct ListReport: Sendable, CustomStringConvertible {
   public private(set) var doubled: [String] = []
   /// There, though refused or never written.
   public private(set) var invented: [String] = []
-  /// A look that missed what was acknowledged before it began.
+  /// A look at what was refused, as of a transaction that did not happen.
+  public private(set) var aborted: [String] = []
+  /// An append that stands before one which was acknowledged before it was sent.
+  public private(set) var reordered: [String] = []
+  /// A look that missed what was acknowledged, or seen by somebody, before it began.
   public private(set) var stale: [String] = []
   /// A look that is no beginning of what the list became.
   public private(set) var diverged: [String] = []
@@ -90,44 +106,64 @@ public struct ListReport: Sendable, CustomStringConvertible {
   /// Everything that must not be, in words; empty when all is well.
   public var violations: [String] {
     lostUpdates.map { "lost update: \($0)" } + doubled.map { "doubled: \($0)" }
-      + invented.map { "invented: \($0)" } + stale.map { "stale read: \($0)" }
+      + invented.map { "invented: \($0)" } + aborted.map { "aborted read: \($0)" }
+      + reordered.map { "reordered: \($0)" } + stale.map { "stale read: \($0)" }
       + diverged.map { "diverged: \($0)" }
   }
 
   init(reads: [ListLog.Read], appends: [ListLog.Append], final: [String: [String]]) {
     self.reads = reads.count
-    var acknowledgedMarks: [String: [ListLog.Append]] = [:]
-    var permitted: [String: Set<String>] = [:]
+    let appends = Dictionary(grouping: appends, by: \.list)
+    let reads = Dictionary(grouping: reads, by: \.list)
+    for list in Set(final.keys).union(appends.keys).union(reads.keys).sorted() {
+      judge(list, appends[list] ?? [], final[list] ?? [])
+      judge(list, reads[list] ?? [], appends[list] ?? [], final[list] ?? [])
+    }
+  }
+
+  private mutating func judge(_ list: String, _ appends: [ListLog.Append], _ final: [String]) {
+    var permitted: Set<String> = []
     for append in appends {
-      let isThere = final[append.list, default: []].contains(append.mark)
       switch append.outcome {
       case .ok:
         acknowledged += 1
-        acknowledgedMarks[append.list, default: []].append(append)
-        if !isThere { lostUpdates.append("\(append.mark) in \(append.list)") }
+        if !final.contains(append.mark) { lostUpdates.append("\(append.mark) in \(list)") }
       case .refused:
         refused += 1
         continue
       case .inDoubt: inDoubt += 1
       }
-      permitted[append.list, default: []].insert(append.mark)
+      permitted.insert(append.mark)
     }
-    for (list, marks) in final {
-      for mark in Set(marks) where marks.count(where: { $0 == mark }) > 1 {
-        doubled.append("\(mark) in \(list)")
-      }
-      for mark in Set(marks).subtracting(permitted[list] ?? []) {
-        invented.append("\(mark) in \(list)")
+    for mark in Set(final) where final.count(where: { $0 == mark }) > 1 {
+      doubled.append("\(mark) in \(list)")
+    }
+    for mark in Set(final).subtracting(permitted) { invented.append("\(mark) in \(list)") }
+    let places = Dictionary(
+      final.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+    for later in appends {
+      guard let place = places[later.mark] else { continue }
+      for earlier in appends where earlier.outcome.isAnswer && earlier.end < later.start {
+        guard let before = places[earlier.mark], before > place else { continue }
+        reordered.append("\(later.mark) before \(earlier.mark) in \(list)")
       }
     }
+  }
+
+  private mutating func judge(
+    _ list: String, _ reads: [ListLog.Read], _ appends: [ListLog.Append], _ final: [String]
+  ) {
+    let refused = Set(
+      appends.filter { if case .refused = $0.outcome { true } else { false } }.map(\.mark))
     for read in reads {
-      if !final[read.list, default: []].starts(with: read.marks) {
-        diverged.append("\(read.list) was once \(read.marks)")
+      if !final.starts(with: read.marks) {
+        diverged.append("\(list) was once \(read.marks)")
       }
-      let missed = acknowledgedMarks[read.list, default: []].filter {
-        $0.end < read.start && !read.marks.contains($0.mark)
-      }
-      for append in missed { stale.append("\(append.mark) in \(read.list)") }
+      for mark in refused.intersection(read.marks) { aborted.append("\(mark) in \(list)") }
+      var known = Set(
+        appends.filter { $0.outcome.isAnswer && $0.end < read.start }.map(\.mark))
+      for earlier in reads where earlier.end < read.start { known.formUnion(earlier.marks) }
+      for mark in known.subtracting(read.marks).sorted() { stale.append("\(mark) in \(list)") }
     }
   }
 
@@ -136,7 +172,8 @@ public struct ListReport: Sendable, CustomStringConvertible {
     let figures =
       "\(acknowledged) appends acknowledged, \(refused) refused, \(inDoubt) in doubt, "
       + "\(reads) reads: \(lostUpdates.count) lost updates, \(doubled.count) doubled, "
-      + "\(invented.count) invented, \(stale.count) stale reads, \(diverged.count) diverged"
+      + "\(invented.count) invented, \(aborted.count) aborted reads, "
+      + "\(reordered.count) reordered, \(stale.count) stale reads, \(diverged.count) diverged"
     return ([figures] + violations).joined(separator: "\n  ")
   }
 }

@@ -12,6 +12,9 @@ public final class OpLog: Sendable {
     case refused(String)
     /// It may have happened: why nobody knows.
     case inDoubt(String)
+
+    /// Whether the call was answered well.
+    public var isAnswer: Bool { if case .ok = self { true } else { false } }
   }
 
   /// One call. Calls with one key are attempts at one thing.
@@ -56,9 +59,7 @@ public final class OpLog: Sendable {
 
   /// Calls that were answered well so far.
   public var answers: Int {
-    kept.withLock { entries in
-      entries.count { if case .ok = $0.outcome { true } else { false } }
-    }
+    kept.withLock { $0.count { $0.outcome.isAnswer } }
   }
 
   /// Adds a call that has ended.

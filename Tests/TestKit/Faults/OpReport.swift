@@ -1,7 +1,8 @@
-import Foundation
+public import Foundation
 
 /// What the calls of a log came to, held against what is stored: nothing that was acknowledged may
-/// be missing, nothing may be there twice, and nothing that was refused may be there at all.
+/// be missing, nothing may be there twice, nothing that was refused may be there at all, and what
+/// is there has one row in the audit log.
 public struct OpReport: Sendable, CustomStringConvertible {
   /// Calls, attempts counted one by one.
   public private(set) var calls = 0
@@ -26,25 +27,43 @@ public struct OpReport: Sendable, CustomStringConvertible {
   public private(set) var invented: [String] = []
   /// Answered differently under one key.
   public private(set) var contradicted: [String] = []
+  /// Stored, and not on record.
+  public private(set) var unrecorded: [String] = []
+  /// On record more than once.
+  public private(set) var recordedTwice: [String] = []
+  /// On record, and not stored.
+  public private(set) var falselyRecorded: [String] = []
 
   /// Everything that must not be, in words; empty when all is well.
   public var violations: [String] {
     lost.map { "lost: \($0)" } + doubled.map { "doubled: \($0)" }
       + invented.map { "invented: \($0)" } + contradicted.map { "contradicted: \($0)" }
+      + unrecorded.map { "not on record: \($0)" }
+      + recordedTwice.map { "on record twice: \($0)" }
+      + falselyRecorded.map { "on record, but never happened: \($0)" }
   }
 
-  /// - Parameter stored: how often each effect is found, after everything has settled.
-  public init(_ entries: [OpLog.Entry], stored: [String: Int]) {
+  /// - Parameters:
+  ///   - stored: how often each effect is found, after everything has settled.
+  ///   - recorded: how many rows of the audit log tell of each key.
+  public init(_ entries: [OpLog.Entry], stored: [String: Int], recorded: [UUID: Int]) {
     calls = entries.count
     longest = entries.map { $0.start.duration(to: $0.end) }.max() ?? .zero
     var permitted: Set<String> = []
     for (key, attempts) in Dictionary(grouping: entries, by: \.key) {
       judge(attempts, key, stored, &permitted)
+      if let effect = attempts.first?.effect {
+        let name = "\(effect) (key \(key.uuidString.lowercased()))"
+        join(name, stored: stored[effect, default: 0], recorded: recorded[key, default: 0])
+      }
     }
     for (effect, count) in stored where count > 0 {
       if count > 1 { doubled.append("\(effect), \(count) times") }
       if !permitted.contains(effect) { invented.append(effect) }
     }
+    unrecorded.sort()
+    recordedTwice.sort()
+    falselyRecorded.sort()
     lost.sort()
     doubled.sort()
     invented.sort()
@@ -82,13 +101,24 @@ public struct OpReport: Sendable, CustomStringConvertible {
     if hasDoubts, !answers.isEmpty { doubtsSettled += 1 }
   }
 
+  /// A change and its row in the audit log go together.
+  private mutating func join(_ name: String, stored: Int, recorded: Int) {
+    switch (stored, recorded) {
+    case (0, 0), (1..., 1): break
+    case (0, _): falselyRecorded.append(name)
+    case (_, 0): unrecorded.append(name)
+    default: recordedTwice.append("\(name), \(recorded) times")
+    }
+  }
+
   /// One line of figures, then one for each violation.
   public var description: String {
     let figures =
       "\(operations) operations in \(calls) calls: \(acknowledged) acknowledged "
       + "(\(doubtsSettled) of them after a doubt), \(refused) refused, \(inDoubt) in doubt, "
       + "\(lost.count) lost, \(doubled.count) doubled, \(invented.count) invented, "
-      + "\(contradicted.count) contradicted; longest call \(longest)"
+      + "\(contradicted.count) contradicted; \(unrecorded.count) not on record, "
+      + "\(recordedTwice.count) twice, \(falselyRecorded.count) falsely; longest call \(longest)"
     return ([figures] + violations).joined(separator: "\n  ")
   }
 }

@@ -106,7 +106,7 @@ struct Sendings: Table, Sendable {
           after: .seconds(pause), because: "the mail server is left alone", counts: false)
       }
       guard let message = try await begin(job) else { return .done() }
-      CrashPoint.reach("messaging.send.after-claim")
+      CrashPoint.reach("messaging.send.after-claim", about: message.recipient)
       let verdict = await worker.send(message, mayHaveLeft: job.abandoned > 0)
       CrashPoint.reach("messaging.send.after-handover")
       let effect = Self.noting(
