@@ -6,7 +6,20 @@ import Testing
 @Suite struct PoolBoundTests {
   private static let check = Statement<Int>("select 41::bigint + 1", critical: true)
   private static let lock = Statement<NoRow>(
-    "select set_config('lock_timeout', '60s', true), pg_advisory_xact_lock($1)", writes: true)
+    "select set_config('lock_timeout', '600s', true), pg_advisory_xact_lock($1)", writes: true)
+
+  /// Waits for the lock. Where a machine is too busy to connect in the time that calls may wait, it
+  /// tries again.
+  private static func hog(_ pool: Database) async throws {
+    while true {
+      do throws(PostgresError) {
+        _ = try await pool.run(.none, deadline: .now + .seconds(60).patient, lock(7))
+        return
+      } catch {
+        guard error == .queueFull else { throw error }
+      }
+    }
+  }
 
   /// Holds every ordinary connection in waits for a lock.
   private static func withHogs(
@@ -17,7 +30,7 @@ import Testing
     let holder = Task {
       // Another pool, so that the hogged one has waits alone; this role may idle in transactions.
       let other = try database.database(role: "postgres")
-      try await other.transaction(.none, deadline: .now + .seconds(60)) { transaction in
+      try await other.transaction(.none, deadline: .now + .seconds(60).patient) { transaction in
         try await transaction.run(lock(7))
         isHeld.finish()
         for await _ in gate {}
@@ -25,7 +38,7 @@ import Testing
     }
     for await _ in held {}
     let hogs = (0..<pool.settings.connectionsMax).map { _ in
-      Task { try await pool.run(.none, lock(7)) }
+      Task { try await hog(pool) }
     }
     try await eventually {
       await pool.statistics().callsSent == pool.settings.connectionsMax
@@ -45,6 +58,7 @@ import Testing
         $0.waitersMax = 5
       }
       try await Self.withHogs(database, pool) {
+        let before = await pool.statistics().callsRefused
         let started = ContinuousClock.now
         var refused = 0
         await withTaskGroup(of: PostgresError?.self) { group in
@@ -68,9 +82,9 @@ import Testing
         await #expect(throws: PostgresError.queueFull) {
           try await pool.run(.none, Self.check(), Sample.sleepWriting(0))
         }
+        #expect(await pool.statistics().callsRefused == before + 13)
       }
-      let statistics = await pool.statistics()
-      #expect(statistics.callsRefused == 13 && statistics.callsDone >= 53)
+      #expect(await pool.statistics().callsDone >= 53)
     }
   }
 

@@ -25,6 +25,9 @@ extension ServerConnection {
 
   func settingsArrived() {
     sawSettings = true
+    // The timer may be set for the preface, which can be later.
+    let patience = core.settings.keepaliveAfter
+    if patience > .zero { look(at: Self.now &+ patience.clampedNanoseconds) }
   }
 
   func goAwayArrived(_ code: ErrorCode) {}
