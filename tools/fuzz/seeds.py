@@ -71,6 +71,15 @@ STEPS = {
     "steps-health": b"\x00\x03\x06\x00\x00\x0f\x10\x04\x16\x00\x00\x0f\x20\x06\x30\x07",
     "steps-settings": b"\x09\x00\x01\x00\x00\x04\x00\x00\x02\x00\x06\x00\x02\x10\x04\x0f\x0a\x00",
 }
+# The same of an answer: heads 0 to 3 are headers, trailers, headers with gzip, trailers alone.
+PACKED = gzip.compress(b"\x08\x01", mtime=0)
+ANSWER_STEPS = {
+    "steps-unary": b"\x00\x00\x05\x00\x02\x08\x01\x02\x01",
+    "steps-all": b"".join(bytes([s << 4, 0, s << 4 | 5, 0, 2, 8, s, 0x0f, s << 4 | 2, 1]) for s in range(4)),
+    "steps-gzip": b"\x00\x02\x05\x01" + bytes([len(PACKED)]) + PACKED + b"\x02\x01",
+    "steps-leave": b"\x00\x00\x0d\x03\x00\x0f\x02\x01\x12\x05",
+    "steps-wrong": b"\x00\x06\x02\x07\x10\x09\x20\x08\x30\x00\x35\x0e\xff\xff\x00",
+}
 FIELDS = {
     "head": b":path /bench.v1.Echo/Unary\n:method POST\ncontent-type application/grpc\n"
             b"grpc-timeout 10S\nx-a-bin AAEC,AwQ=\ngrpc-encoding identity\nte trailers\nuser-agent x",
@@ -154,6 +163,10 @@ SEEDS = {
                "health": b"\0" + SETTINGS + call(1, b"", HEALTH),
                "reflection": b"\0" + SETTINGS + call(1, b"\x3a\x00", REFLECTION),
                **{name: b"\x01" + steps for name, steps in STEPS.items()}},
+    "client": {**{name: b"\0" + wire for name, wire in ANSWERS.items()},
+               **{name: b"\x01" + steps for name, steps in ANSWER_STEPS.items()},
+               "health": b"\x29" + ANSWER_STEPS["steps-all"],
+               "retries": b"\x41\x22\x03\x32\x03\x0f\x0f\x40\x00\x45\x00\x02\x08\x01\x42\x01\x58\x07"},
     "framing": {"one": b"\0\x03" + message(b"hello"), "two": b"\x01\0" + message(b"") + message(b"a"),
                 "large": b"\0\xff" + message(b"x" * 65), "compressed": b"\0\0\x01\0\0\0\x01x",
                 "packed": b"\x03\x05\x01" + message(gzip.compress(b"hello" * 20, mtime=0))[1:]

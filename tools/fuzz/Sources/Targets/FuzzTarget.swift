@@ -13,6 +13,7 @@ struct FuzzTarget: Sendable {
     FuzzTarget(name: "session-client", run: SessionTarget.client),
     FuzzTarget(name: "headers", run: HeadersTarget.run),
     FuzzTarget(name: "server", run: ServerTarget.run),
+    FuzzTarget(name: "client", run: ClientTarget.run),
     FuzzTarget(name: "framing", run: FramingTarget.run),
     FuzzTarget(name: "gzip", run: GzipTarget.run),
     FuzzTarget(name: "fields", run: FieldsTarget.run),
