@@ -173,7 +173,10 @@ class Logged:
 
     WANTED = {"log_statement": "all", "log_parameter_max_length": "-1",
               "log_error_verbosity": "default"}
-    ENTRY = re.compile(r"LOG:  execute (s_\w+): (.*?)\n[^\n]*DETAIL:  parameters: (.*?)\n(?=\S)", re.S)
+    # Further lines of an entry begin with a tab. What has no parameters, such as the announcement
+    # after a commit, has no DETAIL and is no part of a call's transaction.
+    TEXT = r"([^\n]*(?:\n\t[^\n]*)*)"
+    ENTRY = re.compile(rf"LOG:  execute (s_\w+): {TEXT}\n[^\n]*DETAIL:  parameters: {TEXT}\n")
 
     def __init__(self, stack, name):
         self.stack, self.name = stack, name

@@ -1,12 +1,13 @@
 """Measures the services over many clients: a small database and a large one, side by side.
 
-On the large one every list and filter that is offered, as each profile sees it: no sequential scan in
-the plans of the very statements that were run, and the 99th percentile against pgbench running the
-same statements, both with 16 in flight; then GetClient and CreateClient against pgbench. On both:
-what a call costs, which must not grow with the clients.
+Prints a row for each thing that is asked of the storage, with its target and PASS or FAIL: how long
+seeding took; GetClient and CreateClient against pgbench running the same statements; what a call
+costs on the large database, which must not be much more than on the small one; every list and filter
+that is offered, as each profile sees it: no sequential scan in the plans of the very statements that
+were run, and the 99th percentile against that of pgbench running them, both with 16 in flight.
 
-A database that was seeded by an earlier run is used again; remove .run/bench/small and
-.run/bench/large to seed anew.
+The large database is seeded once (minutes) and used again by later runs; remove .run/bench/large to
+seed it anew. The small one is made each time. What was not measured when the time is over fails.
 
 usage: storage.py [--scale CLIENTS] [--organizations N] [--minutes M] [--json FILE] [--check]
 """
@@ -15,17 +16,21 @@ import argparse
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 
-from services import compare, tell
+from services import compare
 from stack import BIN, PGBENCH_CLIENTS, Stack, asking, literal
 
 SMALL = 10_000
-# Targets: a list against its SQL alone, a call on the large database against the small one.
-LIST_RATIO, GROWTH, GET, CREATE = 3.0, 1.20, 1.0, 0.60
+# Targets: a list against its SQL alone, a call on the large database against the small one, calls
+# against pgbench, clients seeded a second.
+LIST_RATIO, GROWTH, GET, CREATE, SEED_RATE = 3.0, 1.20, 1.0, 0.60, 1_000_000 / 300
+# Seconds that measuring a list takes beside the two measurements.
+LIST_OVERHEAD = 2.5
 # Reading the whole of a smaller table is the best way to read it.
 LARGE_PAGES = 100
 
@@ -52,14 +57,28 @@ def seed(stack, clients, organizations):
     return found
 
 
+def say(text):
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def remove(folder):
+    """Removes a stack's database, also one that still runs because a bench was ended."""
+    if os.path.isdir(f"{folder}/postgres"):
+        subprocess.run(["scripts/postgres.sh", "stop", f"{folder}/postgres"], check=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 class Staff:
     """Who asks: somebody of each profile in the organisation with the most clients."""
 
     def __init__(self, stack):
-        # The largest organisation that was seeded; the demo's are small.
-        self.organization = stack.psql(
-            "select organization_id from client_directory.clients "
-            "group by 1 order by count(*) desc, 1 limit 1")
+        # What earlier benches created is not counted, and others' clients are: the demo's are few.
+        self.organization, other = stack.psql(
+            "select organization_id from client_directory.clients group by 1 "
+            "order by count(*) filter (where given_name <> 'Bench') desc, 1 limit 2").split()
+        # Creates in another organisation, so that the lists stay as they were seeded.
+        self.creator = stack.psql("select email from organization.employees where organization_id = "
+                                  f"'{other}' and profile = 1 order by employee_id limit 1")
         mine = f"organization_id = '{self.organization}'"
 
         def email(profile, order="employee_id"):
@@ -131,93 +150,135 @@ def plans(stack, service, organization, calls):
     return sorted(set(re.findall(r"Seq Scan on (\w+)", plan)) & set(large))
 
 
+def against_sql(stack, list_, calls, seconds):
+    """The 99th percentile of a list and that of its SQL alone, in ms."""
+    _, service, work, more, _ = list_
+    rate = stack.measured(work, 200, *more, in_flight=PGBENCH_CLIENTS)["callsPerSecond"]
+    ours = stack.measured(work, max(200, int(rate * seconds)), *more, in_flight=PGBENCH_CLIENTS)
+    scripts, values = asking(calls[-8:])
+    _, theirs = stack.pgbench(service, scripts, max(1, round(seconds)), values)
+    return ours["p99ms"], theirs
+
+
 def measure_lists(stack, staff, seconds, limit):
     """Each list: its 99th percentile, that of its SQL alone, and the sequential scans in its plans."""
     offered = list(lists(staff))
     logged, found = {}, []
     for service in ["client-directory", "organization", "messaging"]:
+        say(f"what the lists of {service} ask PostgreSQL")
         with stack.logging(service) as log:
             for name, owner, work, more, part in offered:
                 if owner == service:
                     logged[name] = log.calls(part, work, *more)
-    for name, service, work, more, part in offered:
-        if time.monotonic() > limit:
-            sys.exit("bench: the time is over; give more --minutes")
+    for number, list_ in enumerate(offered):
+        name, service, _, _, part = list_
+        left = limit - time.monotonic()
+        share = left / (len(offered) - number)
+        if left < LIST_OVERHEAD:
+            found.append({"name": name, "ratio": None, "scans": []})
+            continue
         calls = logged[name]
         asked = [statement for call in calls for statement in call if part in statement[0].lower()]
         scans = plans(stack, service, staff.organization, asked[-4:])
-        rate = stack.measured(work, 300, *more, in_flight=PGBENCH_CLIENTS)["callsPerSecond"]
-        ours = stack.measured(work, max(300, int(rate * seconds)), *more,
-                              in_flight=PGBENCH_CLIENTS)
-        scripts, values = asking(calls[-8:])
-        _, theirs = stack.pgbench(service, scripts, seconds, values)
-        found.append({"name": name, "p99ms": ours["p99ms"], "p50ms": ours["p50ms"],
-                      "sqlP99ms": theirs, "ratio": ours["p99ms"] / theirs, "scans": scans})
+        each = min(seconds, max(0.5, (share - LIST_OVERHEAD) / 2))
+        turns = [against_sql(stack, list_, calls, each)]
+        # A hiccup of the machine is not the list's fault: the median of three decides.
+        while turns[0][0] > LIST_RATIO * turns[0][1] and len(turns) < 3 \
+                and limit - time.monotonic() > 2 * each + LIST_OVERHEAD:
+            turns.append(against_sql(stack, list_, calls, each))
+        ours, theirs = sorted(turns, key=lambda turn: turn[0] / turn[1])[len(turns) // 2]
+        found.append({"name": name, "p99ms": ours, "sqlP99ms": theirs, "ratio": ours / theirs,
+                      "turns": turns, "scans": scans})
+        say(f"{number + 1} of {len(offered)} lists: {name}: {ours:.1f} ms, SQL alone {theirs:.1f}; "
+            f"{left / 60:.0f} minutes left at most")
     return found
 
 
 def cost(stack, who, work, calls):
     """Processor time that the service and PostgreSQL take for a call, in seconds."""
     before = stack.cpu("client-directory")
-    found = stack.measured(work, calls, "--identifier", who)
-    return (stack.cpu("client-directory") - before) / (calls - found["refused"])
+    # So few in flight that none is refused, and that batches are as large on both databases.
+    found = stack.measured(work, calls, "--identifier", who, in_flight=8)
+    # Warming up makes a tenth as many.
+    return (stack.cpu("client-directory") - before) / (calls * 1.1 - found["refused"])
 
 
 def growth(small, large, count):
     """What a call costs on the large database by what it costs on the small one, round by round."""
-    stacks = [(stack, Staff(stack).admin) for stack in [small, large]]
+    stacks = [(stack, Staff(stack)) for stack in [small, large]]
     rows = []
-    for name, work, calls in [("GetClient", "get", 20000), ("ListClients", "list", 2000),
-                              ("CreateClient", "create", 3000)]:
+    for name, work, calls in [("GetClient", "get", 10000), ("ListClients", "list", 1500),
+                              ("CreateClient", "create", 2000)]:
         ratios = []
         for number in range(count):
             turn = stacks if number % 2 == 0 else stacks[::-1]
-            costs = {stack: cost(stack, who, work, calls) for stack, who in turn}
+            costs = {stack: cost(stack, staff.creator if work == "create" else staff.admin, work,
+                                 calls)
+                     for stack, staff in turn}
             ratios.append(costs[large] / costs[small])
         rows.append({"name": name, "ratios": ratios, "median": statistics.median(ratios),
                      "low": min(ratios), "high": max(ratios)})
+        say(f"what {name} costs more: {rows[-1]['median']:.2f}")
     return rows
+
+
+def rows(seeded, calls, with_email, grown, found):
+    """What is printed: name, what was found, its target, whether it is met (None: only told)."""
+    rate = seeded["clients"] / seeded["seconds"]
+    yield ("seeding", f"{seeded['seconds']:.0f} s for {seeded['clients']} clients",
+           "1 000 000 in 300 s", rate >= SEED_RATE)
+    for row, target in zip(calls, [GET, CREATE]):
+        yield (f"{row['name']} against pgbench", f"{row['median']:.2f} ({row['low']:.2f} to "
+               f"{row['high']:.2f}; {row['service']:.0f} a second)", f">= {target:.2f}",
+               row["median"] >= target)
+    yield ("CreateClient with e-mail", f"{with_email / calls[1]['service']:.2f} of that without",
+           "told", None)
+    for row in grown:
+        yield (f"{row['name']}, growth of its cost", f"{row['median']:.2f} ({row['low']:.2f} to "
+               f"{row['high']:.2f})", f"<= {GROWTH:.2f}", row["median"] <= GROWTH)
+    for row in found:
+        if row["ratio"] is None:
+            yield row["name"], "not measured, the time was over", f"<= {LIST_RATIO:.2f}", False
+            continue
+        scans = "; ".join(f"scans {table}" for table in row["scans"])
+        yield (row["name"], f"{row['ratio']:.2f} (p99 {row['p99ms']:.1f} ms, SQL "
+               f"{row['sqlP99ms']:.1f})" + (f"; {scans}" if scans else ""), f"<= {LIST_RATIO:.2f}",
+               row["ratio"] <= LIST_RATIO and not scans)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--scale", type=int, default=1_000_000, help="clients in the large database")
     parser.add_argument("--organizations", type=int, default=10)
-    parser.add_argument("--minutes", type=float, default=8, help="give up after so long")
-    parser.add_argument("--seconds", type=int, default=2, help="of each measurement of a list")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=12,
+                        help="for all but seeding the large database")
+    parser.add_argument("--seconds", type=float, default=2, help="of each measurement of a list")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", default="")
     parser.add_argument("--check", action="store_true", help="fail below the targets")
     options = parser.parse_args()
-    limit = time.monotonic() + options.minutes * 60
-    with Stack(".run/bench/small", 18100) as small, Stack(".run/bench/large", 18120) as large:
-        seed(small, min(SMALL, options.scale), options.organizations)
+    remove(".run/bench/small")
+    with Stack(".run/bench/large", 18120) as large:
+        say("the large database")
         seeded = seed(large, options.scale, options.organizations)
+        limit = time.monotonic() + options.minutes * 60
         staff = Staff(large)
-        found = measure_lists(large, staff, max(1, options.seconds), limit)
-        grown = growth(small, large, options.rounds)
-        rows, with_email = compare(large, options.rounds, staff.admin, 30000, 3000, 3)
-    print(f"{seeded['clients']} clients in {seeded['organizations']} organisations: seeded at "
-          f"{seeded['clients'] / seeded['seconds']:.0f} a second, "
-          f"{seeded['bytesPerClient']:.0f} bytes a client on disk")
-    print(f"{'p99 of lists, 16 in flight':46} {'ms':>7} {'SQL ms':>7} {'ratio':>6}  scans")
-    for row in found:
-        print(f"{row['name']:46} {row['p99ms']:7.2f} {row['sqlP99ms']:7.2f} {row['ratio']:6.2f}  "
-              + ("; ".join(row["scans"]) or "none"))
-    tell(rows, with_email)
-    print(f"{'processor time':22} {'ratio':>7} {'lowest':>7} {'highest':>7}   of a call at "
-          f"{seeded['clients']} clients by that at {min(SMALL, options.scale)}")
-    for row in grown:
-        print(f"{row['name']:22} {row['median']:7.2f} {row['low']:7.2f} {row['high']:7.2f}")
+        with Stack(".run/bench/small", 18100) as small:
+            say("the small database")
+            seed(small, min(SMALL, options.scale), options.organizations)
+            grown = growth(small, large, options.rounds)
+        say("GetClient and CreateClient against pgbench")
+        calls, with_email = compare(large, options.rounds, staff.admin, staff.creator, 30000, 3000, 3)
+        found = measure_lists(large, staff, options.seconds, limit)
     if options.json:
         with open(options.json, "w") as file:
-            json.dump({"seed": seeded, "lists": found, "calls": rows, "growth": grown,
+            json.dump({"seed": seeded, "lists": found, "calls": calls, "growth": grown,
                        "createWithEmail": with_email}, file, indent=2)
-    missed = [row["name"] for row in found if row["scans"] or row["ratio"] > LIST_RATIO]
-    missed += [f"growth of {row['name']}" for row in grown if row["median"] > GROWTH]
-    missed += [row["name"] for row, target in zip(rows, [GET, CREATE]) if row["median"] < target]
-    if missed:
-        print("beyond the targets: " + "; ".join(missed))
+    missed = 0
+    for name, value, target, is_met in rows(seeded, calls, with_email, grown, found):
+        missed += is_met is False
+        print(f"{ {True: 'PASS', False: 'FAIL', None: '    '}[is_met] }  {name:42} {value:46} {target}")
+    print(f"{missed} beyond their targets" if missed else "all within their targets")
     if options.check and missed:
         sys.exit(1)
 
