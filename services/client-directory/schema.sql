@@ -244,6 +244,12 @@ CREATE TABLE client_directory.clients (
     case_manager_name text NOT NULL,
     labels text[] NOT NULL,
     sort_key text GENERATED ALWAYS AS (regexp_replace(NORMALIZE(lower((((family_name || ''::text) || given_name) COLLATE "und-x-icu")), NFD), '[̀-ͯ]'::text, ''::text, 'g'::text)) STORED NOT NULL COLLATE pg_catalog."C",
+    contact_ids uuid[],
+    contact_kinds smallint[],
+    contact_ranks smallint[],
+    contact_phone_types smallint[],
+    contact_values text[],
+    stakeholder_ids uuid[],
     CONSTRAINT clients_access_state_check CHECK (((access_state >= 1) AND (access_state <= 4))),
     CONSTRAINT clients_case_manager_check CHECK (((case_manager_id IS NULL) OR (case_manager_name = ''::text))),
     CONSTRAINT clients_family_name_check CHECK (((char_length(family_name) >= 1) AND (char_length(family_name) <= 100))),
@@ -298,6 +304,20 @@ COMMENT ON COLUMN client_directory.clients.labels IS 'for reading; client_labels
 --
 
 COMMENT ON COLUMN client_directory.clients.sort_key IS 'family and given name without case and accents';
+
+
+--
+-- Name: COLUMN clients.contact_ids; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.contact_ids IS 'for lists, as are contact_kinds and so on: the client''s contact_points in the order of rank, kind, id';
+
+
+--
+-- Name: COLUMN clients.stakeholder_ids; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.clients.stakeholder_ids IS 'for lists; stakeholders has them';
 
 
 --

@@ -197,7 +197,8 @@ struct SeedPopulation {
       add(
         Point.phone, Point.secondary, Point.home, number, UUIDv7.make(at: moment, using: &random))
     }
-    return points
+    // The order in which the service reads them.
+    return points.sorted { ($0.rank, $0.kind) < ($1.rank, $1.kind) }
   }
 
   private mutating func employees() -> [UUID] {

@@ -58,6 +58,26 @@ struct Invariant: Sendable {
           select coalesce(sum(holders), 0), count(*) filter (where holders > 1) from (
             select count(*) as holders from client_directory.contact_points
             where kind = 1 and rank = 1 group by organization_id, normalized) e
+          """),
+      Invariant(
+        subject: "clients in lists", breach: "clients are other in lists than in their files",
+        sql: """
+          select count(*), count(*) filter (where
+            (c.contact_ids, c.contact_kinds, c.contact_ranks, c.contact_phone_types,
+              c.contact_values) is distinct from (
+              select (coalesce(array_agg(p.contact_point_id), '{}'),
+                coalesce(array_agg(p.kind), '{}'), coalesce(array_agg(p.rank), '{}'),
+                coalesce(array_agg(p.phone_type), '{}'), coalesce(array_agg(p.value), '{}'))
+              from (
+                select * from client_directory.contact_points
+                where organization_id = c.organization_id and client_id = c.client_id
+                order by rank, kind, contact_point_id) p)
+            or (select coalesce(array_agg(i order by i), '{}') from unnest(c.stakeholder_ids) i)
+              is distinct from array(
+                select s.employee_id from client_directory.stakeholders s
+                where s.organization_id = c.organization_id and s.client_id = c.client_id
+                order by 1))
+          from client_directory.clients c
           """), answers("client_directory"),
     ],
     "messaging": [

@@ -25,6 +25,9 @@ public struct Migrator: Sendable {
 
   /// How long a file waits for a lock, unless it says otherwise: whoever comes after it waits too.
   static let lockTimeout = "200ms"
+  /// The same for a statement that runs outside of a transaction: nobody waits behind its lock, and
+  /// autovacuum, which may hold the table for long, gives way after a second of waiting.
+  static let outsideLockTimeout = "10s"
   /// How often a file is tried again when a lock was not to be had in that time.
   static let lockAttemptsMax = 50
 
@@ -127,12 +130,13 @@ public struct Migrator: Sendable {
       "insert into schema_migrations (version, name, checksum) values ($1::integer, $2, $3)"
     let parameters = ["\(file.version)", file.name, file.checksum]
     if file.runsOutsideTransaction || file.runsInBatches {
-      try session.run("set lock_timeout = '\(Self.lockTimeout)'")
       if file.runsInBatches {
+        try session.run("set lock_timeout = '\(Self.lockTimeout)'")
         try session.run("set statement_timeout = '60s'")
         while try batch(file, session) > 0 {}
         try session.run("set statement_timeout = 0")
       } else {
+        try session.run("set lock_timeout = '\(Self.outsideLockTimeout)'")
         try dropInvalidIndexes(session)
         try session.run(file.sql)
       }

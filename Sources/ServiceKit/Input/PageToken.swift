@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Protobuf
 
 /// Where the next page of a list begins: the sort keys of the last row shown, bound to the filters
 /// of the list. Opaque to callers, and without any authority: rows are filtered by the caller's
@@ -22,17 +23,23 @@ public struct PageToken: Sendable, Hashable {
   public func text(filters: [String]) -> String {
     let parts = [Self.digest(filters)] + keys
     let data = (try? JSONEncoder().encode(parts)) ?? Data()
-    return data.base64EncodedString()
-      .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    return String(decoding: Base64.encode(data).utf8.compactMap(Self.forAddresses), as: UTF8.self)
+  }
+
+  /// A character of base64 as addresses may hold it; nil for padding.
+  private static func forAddresses(_ character: UInt8) -> UInt8? {
+    switch character {
+    case UInt8(ascii: "+"): UInt8(ascii: "-")
+    case UInt8(ascii: "/"): UInt8(ascii: "_")
+    case UInt8(ascii: "="): nil
+    default: character
+    }
   }
 
   /// Reads a token; nil when it is malformed or was made for other filters or key counts.
   public init?(_ text: String, filters: [String], keyCount: Int) {
-    guard text.utf8.count <= Self.bytesMax else { return nil }
-    var base64 = text.replacing("-", with: "+").replacing("_", with: "/")
-    while !base64.utf8.count.isMultiple(of: 4) { base64 += "=" }
-    guard let data = Data(base64Encoded: base64),
-      let parts = try? JSONDecoder().decode([String].self, from: data),
+    guard text.utf8.count <= Self.bytesMax, let bytes = Base64.decode(text),
+      let parts = try? JSONDecoder().decode([String].self, from: Data(bytes)),
       parts.count == keyCount + 1, parts.first == Self.digest(filters)
     else { return nil }
     keys = Array(parts.dropFirst())

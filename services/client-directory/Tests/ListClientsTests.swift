@@ -157,4 +157,71 @@ import Testing
       #expect(try await names(harness, by: world.employee) == ["6", "5", "4"])
     }
   }
+
+  /// A client who was changed in every way, and one who has nothing.
+  private func changed(_ harness: DirectoryHarness, by caller: Caller) async throws {
+    _ = try await harness.create(by: caller) { $0.givenName = "Nobody" }
+    var client = try await harness.create(by: caller, email: "j@example.org") {
+      $0.mobilePhone = "+32470123456"
+      $0.labels = ["VIP"]
+    }
+    client = try await harness.add("+3221234567", .phone, .secondary, to: client, by: caller)
+    client = try await harness.add("k@example.org", .email, .secondary, to: client, by: caller)
+    _ = try await harness.api.setPrimaryContactPoint(
+      SetPrimaryContactPointRequest(
+        requestID: UUID().text, organizationID: caller.organization, clientID: client.clientID,
+        contactPointID: client.contactPoints.first { $0.value == "+3221234567" }?.contactPointID
+          ?? ""), options: caller.options)
+    _ = try await harness.api.updateClient(
+      UpdateClientRequest(
+        organizationID: client.organizationID, clientID: client.clientID,
+        client: Client(givenName: "Julia"), updateMask: FieldMask(paths: ["given_name"])),
+      options: caller.options)
+  }
+
+  /// Expects that a list shows what each file says.
+  private func compare(
+    _ harness: DirectoryHarness, by caller: Caller, isEqual: Bool = true
+  ) async throws {
+    let listed = try await harness.api.listClients(
+      ListClientsRequest(organizationID: caller.organization), options: caller.options
+    ).clients
+    #expect(listed.count == 2)
+    #expect(listed.map(\.contactPoints.count).sorted() == (isEqual ? [0, 4] : [0, 0]))
+    for client in listed {
+      #expect(try await (harness.get(client.clientID, by: caller) == client) == isEqual)
+    }
+  }
+
+  @Test("a list shows each client as their file does, whatever was done")
+  func copies() async throws {
+    try await withDirectory { harness in
+      let admin = harness.staff(.superAdmin, of: harness.organization())
+      try await changed(harness, by: admin)
+      try await compare(harness, by: admin)
+    }
+  }
+
+  @Test("files of before lists had copies of them get theirs from a migration, once")
+  func filled() async throws {
+    try await withDirectory { harness in
+      let admin = harness.staff(.superAdmin, of: harness.organization())
+      try await changed(harness, by: admin)
+      try await harness.database.sql(
+        """
+        update client_directory.clients set contact_ids = null, contact_kinds = null,
+          contact_ranks = null, contact_phone_types = null, contact_values = null,
+          stakeholder_ids = null
+        """)
+      try await compare(harness, by: admin, isEqual: false)
+      let file = Checkout.root.appending(
+        path: "services/client-directory/migrations/0014_list_copies_filled.sql")
+      let batch =
+        try "set search_path = client_directory;\n"
+        + String(decoding: Data(contentsOf: file), as: UTF8.self)
+      #expect(try await harness.database.sql(batch) == [["2"]])
+      #expect(try await harness.database.sql(batch) == [["0"]])
+      try await compare(harness, by: admin)
+    }
+  }
 }

@@ -29,11 +29,13 @@ struct DirectorySeed: Sendable {
       insert into clients (organization_id, client_id, branch_id, account_id, case_manager_id,
         version, created_at, updated_at, access_state, email_signs_in, username, invitation_email,
         given_name, family_name, preferred_name, language, company_name, street, house_number, box,
-        postal_code, city, province, country, case_manager_name, labels)
+        postal_code, city, province, country, case_manager_name, labels, stakeholder_ids,
+        contact_ids, contact_kinds, contact_ranks, contact_phone_types, contact_values)
       select $1, client_id, branch_id, account_id, case_manager_id, 1, created_at, created_at,
         access_state, email_signs_in, username, invitation_email, given_name, family_name,
         preferred_name, language, company_name, street, house_number, box, postal_code, city,
-        province, country, case_manager_name, labels
+        province, country, case_manager_name, labels, employee_ids, point_ids, kinds, ranks,
+        phone_types, contents
       from seeded_clients
       returning organization_id, client_id, sort_key, created_at
     ), people as (

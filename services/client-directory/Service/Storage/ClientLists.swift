@@ -43,8 +43,9 @@ struct ClientListShape: Sendable, Hashable {
   }
 }
 
-/// The list statements: one a shape, each of them reading an index in the order of the list, so
-/// that a page costs the same wherever it lies.
+/// The list statements: one a shape, each of them reading an index in the order of the list and then
+/// each file's own row alone, so that a page costs the same wherever it lies and however many there
+/// are.
 ///
 /// All take the same parameters: $1 organisation, $2 and $3 sort key and id of the last row seen,
 /// $4 most rows, $5 the filter's value as text, $6 the caller's branches or employee id.
@@ -53,19 +54,8 @@ enum ClientLists: Table {
     uniqueKeysWithValues: ClientListShape.allCases.map { ($0, Statement<ClientRow>(sql($0))) })
   static let statements: [any DescribedStatement] = Array(byShape.values)
 
-  /// The text of a list statement.
+  /// The text of a list statement, which reads the narrowest index there is.
   static func sql(_ shape: ClientListShape) -> String {
-    """
-    select \(ClientRow.columns) from (
-    \(page(shape))
-    ) as c
-    \(ClientRow.joins)
-    order by \(order(shape, "c"))
-    """
-  }
-
-  /// The rows of the page, from the narrowest index there is.
-  private static func page(_ shape: ClientListShape) -> String {
     switch (shape.sight, shape.filter) {
     case (.own, _):
       linked(shape, to: "stakeholders", by: "employee_id = ($6::uuid[])[1]")
@@ -82,10 +72,10 @@ enum ClientLists: Table {
 
   private static func direct(_ shape: ClientListShape) -> String {
     """
-      select \(ClientRow.fileColumns(of: "f")) from clients f
-      where f.organization_id = $1 and \(filter(shape, "f")) and \(sight(shape, "f"))
-        and \(after(shape, "f"))
-      order by \(order(shape, "f")) limit $4
+    select \(ClientRow.listColumns(of: "f")) from clients f
+    where f.organization_id = $1 and \(filter(shape, "f")) and \(sight(shape, "f"))
+      and \(after(shape, "f"))
+    order by \(order(shape, "f")) limit $4
     """
   }
 
@@ -95,28 +85,28 @@ enum ClientLists: Table {
     -> String
   {
     """
-      select \(ClientRow.fileColumns(of: "k")) from \(table) l
-      cross join lateral (
-        select \(ClientRow.fileColumns(of: "f")) from clients f
-        where f.organization_id = $1 and f.client_id = l.client_id offset 0
-      ) as k
-      where l.organization_id = $1 and l.\(match) and \(linkedFilter(shape)) and
-        \(sight(shape, "k")) and \(after(shape, "l"))
-      order by \(order(shape, "l")) limit $4
+    select \(ClientRow.listColumns(of: "k")) from \(table) l
+    cross join lateral (
+      select \(ClientRow.listColumns(of: "f")) from clients f
+      where f.organization_id = $1 and f.client_id = l.client_id offset 0
+    ) as k
+    where l.organization_id = $1 and l.\(match) and \(linkedFilter(shape)) and
+      \(sight(shape, "k")) and \(after(shape, "l"))
+    order by \(order(shape, "l")) limit $4
     """
   }
 
   /// A page of each branch, merged.
   private static func branchwise(_ shape: ClientListShape) -> String {
     """
-      select \(ClientRow.fileColumns(of: "k")) from unnest($6::uuid[]) as b (branch_id)
-      cross join lateral (
-        select \(ClientRow.fileColumns(of: "f")) from clients f
-        where f.organization_id = $1 and f.branch_id = b.branch_id and \(after(shape, "f"))
-        order by \(order(shape, "f")) limit $4
-      ) as k
-      where $5::text is not null
-      order by \(order(shape, "k")) limit $4
+    select \(ClientRow.listColumns(of: "k")) from unnest($6::uuid[]) as b (branch_id)
+    cross join lateral (
+      select \(ClientRow.listColumns(of: "f")) from clients f
+      where f.organization_id = $1 and f.branch_id = b.branch_id and \(after(shape, "f"))
+      order by \(order(shape, "f")) limit $4
+    ) as k
+    where $5::text is not null
+    order by \(order(shape, "k")) limit $4
     """
   }
 

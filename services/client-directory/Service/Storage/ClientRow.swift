@@ -43,11 +43,25 @@ struct ClientRow: PostgresRow, Hashable {
   ]
 
   /// The columns of `clients` under an alias.
-  static func fileColumns(of alias: String) -> String {
+  private static func fileColumns(of alias: String) -> String {
     fileColumns.map { "\(alias).\($0)" }.joined(separator: ", ")
   }
 
-  /// Everything that `init(from:)` reads, of `clients c` and of `joins`.
+  /// Everything that `init(from:)` reads, of `clients` alone: a page of a list touches no other table.
+  ///
+  /// Each change of a file copies its contact points and stakeholders to its row; there, the columns
+  /// are NULL in rows that an older program made.
+  static func listColumns(of alias: String) -> String {
+    fileColumns(of: alias) + copies.map { ", \(alias).\($0)" }.joined()
+  }
+
+  private static let copies = [
+    "contact_ids", "contact_kinds", "contact_ranks", "contact_phone_types", "contact_values",
+    "stakeholder_ids",
+  ]
+
+  /// Everything that `init(from:)` reads, of `clients c` and of `joins`: one file as it is, which a
+  /// change begins with.
   static let columns = """
     \(fileColumns(of: "c")),
     p.ids, p.kinds, p.ranks, p.phone_types, p.contents, s.employee_ids

@@ -26,9 +26,10 @@ enum ClientWrites: Table {
       insert into clients (organization_id, client_id, branch_id, account_id, case_manager_id,
         version, created_at, updated_at, access_state, email_signs_in, username, invitation_email,
         given_name, family_name, preferred_name, language, company_name, street, house_number, box,
-        postal_code, city, province, country, case_manager_name, labels)
+        postal_code, city, province, country, case_manager_name, labels, stakeholder_ids,
+        contact_ids, contact_kinds, contact_ranks, contact_phone_types, contact_values)
       values ($1, $2, $3, $4, $5, 1, $6, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-        $18, $19, $20, $21, $22, $23, $24)
+        $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)
       returning organization_id, client_id, sort_key, created_at
     ), people as (
       insert into stakeholders (organization_id, client_id, employee_id, sort_key, created_at)
@@ -54,7 +55,8 @@ enum ClientWrites: Table {
         invitation_email = $11, given_name = $12, family_name = $13, preferred_name = $14,
         language = $15, company_name = $16, street = $17, house_number = $18, box = $19,
         postal_code = $20, city = $21, province = $22, country = $23, case_manager_name = $24,
-        labels = $25
+        labels = $25, stakeholder_ids = $26, contact_ids = $27, contact_kinds = $28,
+        contact_ranks = $29, contact_phone_types = $30, contact_values = $31
       where organization_id = $1 and client_id = $2 and version = $3
       returning client_id
     )
@@ -138,13 +140,16 @@ enum ClientWrites: Table {
   }
 
   private static func updating(_ row: ClientRow) -> Query<NoRow> {
-    update(
+    let points = row.contactPoints
+    return update(
       row.organizationID, row.clientID, row.version, row.updatedAt, row.branchID, row.accountID,
       row.caseManagerID, Int16(row.accessState.rawValue), row.emailSignsIn, row.username,
       row.invitationEmail, row.givenName, row.familyName, row.preferredName, row.language,
       row.companyName, row.address.street, row.address.number, row.address.box,
       row.address.postalCode, row.address.city, row.address.province, row.address.country,
-      row.caseManagerName, row.labels)
+      row.caseManagerName, row.labels, row.stakeholderIDs, points.map(\.contactPointID),
+      points.map { Int16($0.kind.rawValue) }, points.map { Int16($0.rank.rawValue) },
+      points.map { Int16($0.phoneType.rawValue) }, points.map(\.value))
   }
 
   private static func effect(_ effect: ClientEffect, of row: ClientRow) -> AnyQuery {
