@@ -42,7 +42,7 @@ RUN apt-get update \
     clientele \
   && for name in authority identity organization client-directory messaging gateway operator \
     postgres; do install -d -o clientele -g clientele -m 0700 "/keys/$name"; done \
-  && install -d -o clientele -g clientele -m 0700 /audit
+  && install -d -o clientele -g clientele -m 0700 /audit /field-secrets
 COPY --from=build /out/lib/ /usr/lib/swift/linux/
 COPY --from=build /out/bin/ /usr/local/bin/
 COPY --from=build /out/services/ /srv/clientele/services/

@@ -82,7 +82,7 @@ struct Service {
         [
           .init(stringLiteral: "\(room)Core"), "TestKit", "GRPC", "Protobuf", "CommonAPI",
           "ServiceKit", crypto, logging,
-        ] + apis + storage),
+        ] + apis + storage + extra),
     ]
   }
 }
@@ -91,7 +91,8 @@ let services = [
   Service(folder: "identity", room: "Identity", calls: [], extra: ["CArgon2", "CCrack"]),
   Service(folder: "organization", room: "Organization", calls: ["Identity"]),
   Service(
-    folder: "client-directory", room: "ClientDirectory", calls: ["Identity", "Organization"]),
+    folder: "client-directory", room: "ClientDirectory", calls: ["Identity", "Organization"],
+    extra: ["FieldProtection"]),
   Service(
     folder: "messaging", room: "Messaging", calls: ["Identity", "Organization", "ClientDirectory"],
     extra: ["CCURL", mustache]),
@@ -192,6 +193,7 @@ let package = Package(
         "Postgres", "GRPC", "CommonAPI", "Protobuf", "ServiceKit", logging, lifecycle, crypto,
       ]),
 
+    library("FieldProtection", [crypto]),
     library("ReflectionClient", ["GRPC", "Protobuf", "CommonAPI"]),
 
     // Tools.
@@ -271,6 +273,7 @@ let package = Package(
     tests(
       "ServiceStorageTests",
       ["ServiceStorage", "ServiceKit", "Postgres", "GRPC", "CommonAPI", "TestKit", crypto, logging]),
+    tests("FieldProtectionTests", ["FieldProtection", crypto]),
     tests("LoadTestTests", ["LoadTest", "GRPC", "Protobuf", "BenchAPI", "ReflectionClient"]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     executable(

@@ -19,9 +19,10 @@ give() {
 }
 
 give identity context-1.key context-1.pub invitation-1.key pepper-1.key audit-identity-1.key
-for service in organization client-directory messaging; do
+for service in organization messaging; do
   give "$service" context-1.pub "audit-$service-1.key"
 done
+give client-directory context-1.pub audit-client-directory-1.key field-1.key
 give gateway context-1.pub
 give operator audit-{identity,organization,client-directory,messaging}-1.pub
 give postgres

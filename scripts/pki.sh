@@ -10,6 +10,8 @@
 #   FOLDER/keys/invitation-1.key           HMAC key of invitation links (hex, 32 bytes)
 #   FOLDER/keys/audit-<service>-1.key, .pub  Ed25519 seed and public key of audit seals (hex)
 #   FOLDER/keys/pepper-1.key               pepper of passwords (hex, 32 bytes)
+#   FOLDER/keys/field-1.key                master key of encrypted fields (hex, 32 bytes)
+#   FOLDER/field-secrets/                  client-directory writes a secret for each organisation there
 set -euo pipefail
 export LC_ALL=C
 umask 077
@@ -22,7 +24,7 @@ services=(identity organization client-directory messaging gateway operator post
 leaf_days=90
 renew_seconds=$((7 * 24 * 3600))
 
-mkdir -p "$folder/pki" "$folder/keys"
+mkdir -p "$folder/pki" "$folder/keys" "$folder/field-secrets"
 chmod 0755 "$folder"
 exec 9>"$folder/pki/.lock"
 flock 9
@@ -119,7 +121,7 @@ make_leaf dev-client gateway
 publish "$folder/pki/ca.pem" "$folder/ca.pem"
 publish "$folder/pki/dev-client.pem" "$folder/dev-client.pem"
 publish "$folder/pki/dev-client.key" "$folder/dev-client.key"
-for secret in context-1 invitation-1 pepper-1; do make_secret "$secret"; done
+for secret in context-1 invitation-1 pepper-1 field-1; do make_secret "$secret"; done
 make_public_half context-1
 for service in identity organization client-directory messaging; do
   make_secret "audit-$service-1"

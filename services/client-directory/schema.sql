@@ -43,6 +43,24 @@ $$;
 ALTER FUNCTION client_directory.demand_change(changed bigint) OWNER TO client_directory_owner;
 
 --
+-- Name: demand_quota(bigint); Type: FUNCTION; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE FUNCTION client_directory.demand_quota(counted bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'client_directory', 'pg_temp'
+    AS $$
+BEGIN
+  IF counted IS DISTINCT FROM 1 THEN
+    RAISE EXCEPTION USING ERRCODE = 'CD002', MESSAGE = 'the quota is used up';
+  END IF;
+END
+$$;
+
+
+ALTER FUNCTION client_directory.demand_quota(counted bigint) OWNER TO client_directory_owner;
+
+--
 -- Name: refuse_audit_change(); Type: FUNCTION; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -373,6 +391,50 @@ COMMENT ON COLUMN client_directory.contact_points.normalized IS 'for comparing';
 
 
 --
+-- Name: data_keys; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.data_keys (
+    organization_id uuid NOT NULL,
+    purpose smallint NOT NULL,
+    version bigint NOT NULL,
+    master_key_id text NOT NULL,
+    wrapped bytea,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    destroyed_at timestamp with time zone,
+    CONSTRAINT data_keys_master_key_id_check CHECK (((char_length(master_key_id) >= 1) AND (char_length(master_key_id) <= 255))),
+    CONSTRAINT data_keys_purpose_check CHECK (((purpose >= 1) AND (purpose <= 2))),
+    CONSTRAINT data_keys_version_check CHECK (((version >= 1) AND (version <= 2147483647))),
+    CONSTRAINT data_keys_wrapped_check CHECK (((wrapped IS NULL) = (destroyed_at IS NOT NULL)))
+);
+
+ALTER TABLE ONLY client_directory.data_keys FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.data_keys OWNER TO client_directory_owner;
+
+--
+-- Name: TABLE data_keys; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON TABLE client_directory.data_keys IS 'keys of organisations; each opens with a master key and the organisation''s secret, both of them files';
+
+
+--
+-- Name: COLUMN data_keys.purpose; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.data_keys.purpose IS '1 encrypts, 2 makes blind indexes';
+
+
+--
+-- Name: COLUMN data_keys.wrapped; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.data_keys.wrapped IS 'AES-256-GCM; NULL once destroyed';
+
+
+--
 -- Name: dead_jobs; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -541,6 +603,97 @@ ALTER TABLE client_directory.idempotency OWNER TO client_directory_owner;
 --
 
 COMMENT ON COLUMN client_directory.idempotency.scope IS 'organization id, else account id, else the nil UUID for calls made before either is known';
+
+
+--
+-- Name: identifier_reveals; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.identifier_reveals (
+    organization_id uuid NOT NULL,
+    account_id uuid NOT NULL,
+    moments timestamp with time zone[] NOT NULL,
+    CONSTRAINT identifier_reveals_moments_check CHECK (((cardinality(moments) >= 1) AND (cardinality(moments) <= 100)))
+);
+
+ALTER TABLE ONLY client_directory.identifier_reveals FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.identifier_reveals OWNER TO client_directory_owner;
+
+--
+-- Name: COLUMN identifier_reveals.moments; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.identifier_reveals.moments IS 'when the person last read numbers in full, the oldest first; as many as are allowed an hour';
+
+
+--
+-- Name: identifiers; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE TABLE client_directory.identifiers (
+    organization_id uuid NOT NULL,
+    client_id uuid NOT NULL,
+    kind smallint NOT NULL,
+    key_version bigint NOT NULL,
+    ciphertext bytea NOT NULL,
+    blind_index bytea NOT NULL,
+    masked text NOT NULL,
+    version bigint NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT identifiers_blind_index_check CHECK ((octet_length(blind_index) = 32)),
+    CONSTRAINT identifiers_kind_check CHECK (((kind >= 1) AND (kind <= 3))),
+    CONSTRAINT identifiers_masked_check CHECK ((masked ~~ '%***%'::text)),
+    CONSTRAINT identifiers_version_check CHECK ((version > 0))
+);
+
+ALTER TABLE ONLY client_directory.identifiers FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE client_directory.identifiers OWNER TO client_directory_owner;
+
+--
+-- Name: TABLE identifiers; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON TABLE client_directory.identifiers IS 'register numbers of clients, one of a kind';
+
+
+--
+-- Name: COLUMN identifiers.kind; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.identifiers.kind IS 'number of client_directory.v1.IdentifierKind';
+
+
+--
+-- Name: COLUMN identifiers.key_version; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.identifiers.key_version IS 'of data_keys; the ciphertext says the same';
+
+
+--
+-- Name: COLUMN identifiers.blind_index; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.identifiers.blind_index IS 'HMAC-SHA-256 of the digits by a key of the organisation and the kind';
+
+
+--
+-- Name: COLUMN identifiers.masked; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.identifiers.masked IS 'what is shown: all but the last digits hidden';
+
+
+--
+-- Name: COLUMN identifiers.version; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.identifiers.version IS 'the etag';
 
 
 --
@@ -826,6 +979,14 @@ ALTER TABLE ONLY client_directory.contact_points
 
 
 --
+-- Name: data_keys data_keys_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.data_keys
+    ADD CONSTRAINT data_keys_pkey PRIMARY KEY (organization_id, purpose, version);
+
+
+--
 -- Name: dead_jobs dead_jobs_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -871,6 +1032,30 @@ ALTER TABLE ONLY client_directory.feed_positions
 
 ALTER TABLE ONLY client_directory.idempotency
     ADD CONSTRAINT idempotency_pkey PRIMARY KEY (scope, caller, method, request_id);
+
+
+--
+-- Name: identifier_reveals identifier_reveals_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.identifier_reveals
+    ADD CONSTRAINT identifier_reveals_pkey PRIMARY KEY (organization_id, account_id);
+
+
+--
+-- Name: identifiers identifiers_blind_index_key; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.identifiers
+    ADD CONSTRAINT identifiers_blind_index_key UNIQUE (organization_id, kind, blind_index);
+
+
+--
+-- Name: identifiers identifiers_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.identifiers
+    ADD CONSTRAINT identifiers_pkey PRIMARY KEY (organization_id, client_id, kind);
 
 
 --
@@ -1020,6 +1205,13 @@ CREATE INDEX idempotency_created_at_idx ON client_directory.idempotency USING br
 
 
 --
+-- Name: identifiers_key_version_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX identifiers_key_version_idx ON client_directory.identifiers USING btree (organization_id, key_version, client_id, kind);
+
+
+--
 -- Name: invitation_jobs_due_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1082,6 +1274,14 @@ ALTER TABLE ONLY client_directory.client_labels
 
 ALTER TABLE ONLY client_directory.contact_points
     ADD CONSTRAINT contact_points_client_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
+
+
+--
+-- Name: identifiers identifiers_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE ONLY client_directory.identifiers
+    ADD CONSTRAINT identifiers_client_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
 
 
 --
@@ -1167,6 +1367,19 @@ CREATE POLICY contact_points_tenant ON client_directory.contact_points USING ((o
 
 
 --
+-- Name: data_keys; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.data_keys ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: data_keys data_keys_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY data_keys_tenant ON client_directory.data_keys USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
 -- Name: dead_jobs; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1231,6 +1444,32 @@ CREATE POLICY idempotency_scope ON client_directory.idempotency USING (((scope =
 --
 
 CREATE POLICY idempotency_swept ON client_directory.idempotency TO client_directory_worker USING ((created_at < (now() - '72:00:00'::interval)));
+
+
+--
+-- Name: identifier_reveals; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.identifier_reveals ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: identifier_reveals identifier_reveals_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY identifier_reveals_tenant ON client_directory.identifier_reveals USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: identifiers; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
+--
+
+ALTER TABLE client_directory.identifiers ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: identifiers identifiers_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY identifiers_tenant ON client_directory.identifiers USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -1303,6 +1542,14 @@ GRANT ALL ON FUNCTION client_directory.demand_change(changed bigint) TO client_d
 
 
 --
+-- Name: FUNCTION demand_quota(counted bigint); Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+REVOKE ALL ON FUNCTION client_directory.demand_quota(counted bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION client_directory.demand_quota(counted bigint) TO client_directory;
+
+
+--
 -- Name: FUNCTION refuse_audit_change(); Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1358,6 +1605,13 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.clients TO client_di
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.contact_points TO client_directory;
+
+
+--
+-- Name: TABLE data_keys; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT ON TABLE client_directory.data_keys TO client_directory;
 
 
 --
@@ -1417,6 +1671,20 @@ GRANT DELETE ON TABLE client_directory.idempotency TO client_directory_worker;
 --
 
 GRANT SELECT(created_at) ON TABLE client_directory.idempotency TO client_directory_worker;
+
+
+--
+-- Name: TABLE identifier_reveals; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.identifier_reveals TO client_directory;
+
+
+--
+-- Name: TABLE identifiers; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.identifiers TO client_directory;
 
 
 --

@@ -606,6 +606,37 @@ COMMENT ON COLUMN organization.jobs.fence IS 'number of the latest claim; an old
 
 
 --
+-- Name: national_number_bases; Type: TABLE; Schema: organization; Owner: organization_owner
+--
+
+CREATE TABLE organization.national_number_bases (
+    organization_id uuid NOT NULL,
+    basis text NOT NULL,
+    recorded_by uuid NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT national_number_bases_basis_check CHECK (((char_length(basis) >= 1) AND (char_length(basis) <= 1000)))
+);
+
+ALTER TABLE ONLY organization.national_number_bases FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE organization.national_number_bases OWNER TO organization_owner;
+
+--
+-- Name: TABLE national_number_bases; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON TABLE organization.national_number_bases IS 'no row: the organisation keeps no such numbers';
+
+
+--
+-- Name: COLUMN national_number_bases.recorded_by; Type: COMMENT; Schema: organization; Owner: organization_owner
+--
+
+COMMENT ON COLUMN organization.national_number_bases.recorded_by IS 'an account of identity';
+
+
+--
 -- Name: organizations; Type: TABLE; Schema: organization; Owner: organization_owner
 --
 
@@ -815,6 +846,14 @@ ALTER TABLE ONLY organization.jobs
 
 
 --
+-- Name: national_number_bases national_number_bases_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.national_number_bases
+    ADD CONSTRAINT national_number_bases_pkey PRIMARY KEY (organization_id);
+
+
+--
 -- Name: organizations organizations_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
@@ -939,6 +978,14 @@ ALTER TABLE ONLY organization.employee_jobs
 
 ALTER TABLE ONLY organization.employees
     ADD CONSTRAINT employees_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization.organizations(organization_id);
+
+
+--
+-- Name: national_number_bases national_number_bases_organization_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE ONLY organization.national_number_bases
+    ADD CONSTRAINT national_number_bases_organization_fkey FOREIGN KEY (organization_id) REFERENCES organization.organizations(organization_id);
 
 
 --
@@ -1112,6 +1159,19 @@ CREATE POLICY jobs_tenant ON organization.jobs TO organization USING ((organizat
 --
 
 CREATE POLICY jobs_worker ON organization.jobs TO organization_worker USING (true) WITH CHECK (true);
+
+
+--
+-- Name: national_number_bases; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
+--
+
+ALTER TABLE organization.national_number_bases ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: national_number_bases national_number_bases_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
+--
+
+CREATE POLICY national_number_bases_tenant ON organization.national_number_bases USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -1350,6 +1410,13 @@ GRANT UPDATE(fence) ON TABLE organization.jobs TO organization_worker;
 --
 
 GRANT UPDATE(failure) ON TABLE organization.jobs TO organization_worker;
+
+
+--
+-- Name: TABLE national_number_bases; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.national_number_bases TO organization;
 
 
 --

@@ -346,6 +346,64 @@ public enum EmailDisposition: Protobuf.ProtoEnum {
   public static let allKnown: [Self] = [.unspecified, .invalid, .available, .inThisOrg, .onPlatform, .professional]
 }
 
+/// What a register number is.
+public enum IdentifierKind: Protobuf.ProtoEnum {
+  /// Not said.
+  case unspecified
+  /// The Belgian national number, bis numbers included (B67).
+  case nationalNumber
+  /// The Canadian social insurance number.
+  case socialInsuranceNumber
+  /// The Belgian national number of the client's partner, who is no client here (B67, B71).
+  case partnerNationalNumber
+  /// A number that is not declared.
+  case unrecognized(Int32)
+
+  public init() { self = .unspecified }
+
+  public init(rawValue: Int32) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .nationalNumber
+    case 2: self = .socialInsuranceNumber
+    case 3: self = .partnerNationalNumber
+    default: self = .unrecognized(rawValue)
+    }
+  }
+
+  public var rawValue: Int32 {
+    switch self {
+    case .unspecified: 0
+    case .nationalNumber: 1
+    case .socialInsuranceNumber: 2
+    case .partnerNationalNumber: 3
+    case .unrecognized(let number): number
+    }
+  }
+
+  public init?(protoName: String) {
+    switch protoName {
+    case "IDENTIFIER_KIND_UNSPECIFIED": self = .unspecified
+    case "IDENTIFIER_KIND_NATIONAL_NUMBER": self = .nationalNumber
+    case "IDENTIFIER_KIND_SOCIAL_INSURANCE_NUMBER": self = .socialInsuranceNumber
+    case "IDENTIFIER_KIND_PARTNER_NATIONAL_NUMBER": self = .partnerNationalNumber
+    default: return nil
+    }
+  }
+
+  public var protoName: String? {
+    switch self {
+    case .unspecified: "IDENTIFIER_KIND_UNSPECIFIED"
+    case .nationalNumber: "IDENTIFIER_KIND_NATIONAL_NUMBER"
+    case .socialInsuranceNumber: "IDENTIFIER_KIND_SOCIAL_INSURANCE_NUMBER"
+    case .partnerNationalNumber: "IDENTIFIER_KIND_PARTNER_NATIONAL_NUMBER"
+    case .unrecognized: nil
+    }
+  }
+
+  public static let allKnown: [Self] = [.unspecified, .nationalNumber, .socialInsuranceNumber, .partnerNationalNumber]
+}
+
 /// The order of a list.
 public enum ClientOrder: Protobuf.ProtoEnum {
   /// Not said: NAME.
@@ -1985,6 +2043,679 @@ public struct ResendInvitationResponse: Protobuf.Message {
 
   public static let wireTable = WireTable([
     [.init(1, .string), .init(2, .varint)],
+  ])
+}
+
+/// A register number of a client, as it is shown.
+public struct Identifier: Protobuf.Message {
+  public static let fullName = "clientele.client_directory.v1.Identifier"
+
+  /// The client (UUID).
+  public var clientID: String = ""
+  /// What it is; one of a kind.
+  public var kind: IdentifierKind = .init()
+  /// All but the last digits hidden, such as "**.**.**-***.95".
+  public var masked: String = ""
+  /// When it was first written.
+  public var createTime: CommonAPI.Timestamp? = nil
+  /// When it was last changed.
+  public var updateTime: CommonAPI.Timestamp? = nil
+  /// Changes with every change; give it back to SetIdentifier or DeleteIdentifier.
+  public var etag: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    clientID: String = "",
+    kind: IdentifierKind = .init(),
+    masked: String = "",
+    createTime: CommonAPI.Timestamp? = nil,
+    updateTime: CommonAPI.Timestamp? = nil,
+    etag: String = ""
+  ) {
+    self.clientID = clientID
+    self.kind = kind
+    self.masked = masked
+    self.createTime = createTime
+    self.updateTime = updateTime
+    self.etag = etag
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__Identifier.self)
+    clientele__client_directory__v1__identifier__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__Identifier.self)
+    self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
+    self.kind = IdentifierKind(rawValue: c.pointee.kind)
+    self.masked = StructFields.string(c.pointee.masked.len, c.pointee.masked.data)
+    self.createTime = StructFields.message(c.pointee.create_time)
+    self.updateTime = StructFields.message(c.pointee.update_time)
+    self.etag = StructFields.string(c.pointee.etag.len, c.pointee.etag.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__Identifier.self)
+    clientele__client_directory__v1__identifier__init(c)
+    (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
+    c.pointee.kind = self.kind.rawValue
+    (c.pointee.masked.len, c.pointee.masked.data) = arena.copy(self.masked)
+    if let value = self.createTime { c.pointee.create_time = arena.message(value) }
+    if let value = self.updateTime { c.pointee.update_time = arena.message(value) }
+    (c.pointee.etag.len, c.pointee.etag.data) = arena.copy(self.etag)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "clientId", "client_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.clientID = value }
+      case "kind":
+        if let value = try reader.one(2, IdentifierKind.init(json:)) { self.kind = value }
+      case "masked":
+        if let value = try reader.one(3, JSONMapping.string) { self.masked = value }
+      case "createTime", "create_time":
+        if let value = try reader.one(4, CommonAPI.Timestamp.init(json:)) { self.createTime = value }
+      case "updateTime", "update_time":
+        if let value = try reader.one(5, CommonAPI.Timestamp.init(json:)) { self.updateTime = value }
+      case "etag":
+        if let value = try reader.one(6, JSONMapping.string) { self.etag = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
+    if self.kind.rawValue != 0 { object.add("kind", JSONMapping.json(self.kind)) }
+    if !self.masked.isEmpty { object.add("masked", JSONMapping.json(self.masked)) }
+    if let value = self.createTime { object.add("createTime", JSONMapping.json(value)) }
+    if let value = self.updateTime { object.add("updateTime", JSONMapping.json(value)) }
+    if !self.etag.isEmpty { object.add("etag", JSONMapping.json(self.etag)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .message, 1), .init(5, .message, 1), .init(6, .string)],
+    [.init(1, .varint), .init(2, .varint)],
+  ])
+}
+
+/// Writes a register number.
+public struct SetIdentifierRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.client_directory.v1.SetIdentifierRequest"
+
+  /// Makes the call safe to repeat (UUID).
+  public var requestID: String = ""
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// The client (UUID).
+  public var clientID: String = ""
+  /// What it is.
+  public var kind: IdentifierKind = .init()
+  /// The number, with or without blanks, dots, dashes and slashes.
+  public var number: String = ""
+  /// The etag last seen; empty writes over whatever is there.
+  public var etag: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    requestID: String = "",
+    organizationID: String = "",
+    clientID: String = "",
+    kind: IdentifierKind = .init(),
+    number: String = "",
+    etag: String = ""
+  ) {
+    self.requestID = requestID
+    self.organizationID = organizationID
+    self.clientID = clientID
+    self.kind = kind
+    self.number = number
+    self.etag = etag
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__SetIdentifierRequest.self)
+    clientele__client_directory__v1__set_identifier_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__SetIdentifierRequest.self)
+    self.requestID = StructFields.string(c.pointee.request_id.len, c.pointee.request_id.data)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
+    self.kind = IdentifierKind(rawValue: c.pointee.kind)
+    self.number = StructFields.string(c.pointee.number.len, c.pointee.number.data)
+    self.etag = StructFields.string(c.pointee.etag.len, c.pointee.etag.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__SetIdentifierRequest.self)
+    clientele__client_directory__v1__set_identifier_request__init(c)
+    (c.pointee.request_id.len, c.pointee.request_id.data) = arena.copy(self.requestID)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
+    c.pointee.kind = self.kind.rawValue
+    (c.pointee.number.len, c.pointee.number.data) = arena.copy(self.number)
+    (c.pointee.etag.len, c.pointee.etag.data) = arena.copy(self.etag)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "requestId", "request_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.requestID = value }
+      case "organizationId", "organization_id":
+        if let value = try reader.one(2, JSONMapping.string) { self.organizationID = value }
+      case "clientId", "client_id":
+        if let value = try reader.one(3, JSONMapping.string) { self.clientID = value }
+      case "kind":
+        if let value = try reader.one(4, IdentifierKind.init(json:)) { self.kind = value }
+      case "number":
+        if let value = try reader.one(5, JSONMapping.string) { self.number = value }
+      case "etag":
+        if let value = try reader.one(6, JSONMapping.string) { self.etag = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.requestID.isEmpty { object.add("requestId", JSONMapping.json(self.requestID)) }
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
+    if self.kind.rawValue != 0 { object.add("kind", JSONMapping.json(self.kind)) }
+    if !self.number.isEmpty { object.add("number", JSONMapping.json(self.number)) }
+    if !self.etag.isEmpty { object.add("etag", JSONMapping.json(self.etag)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .varint), .init(5, .string), .init(6, .string)],
+  ])
+}
+
+/// Asks for the numbers of a client.
+public struct GetIdentifiersRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.client_directory.v1.GetIdentifiersRequest"
+
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// The client (UUID).
+  public var clientID: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    organizationID: String = "",
+    clientID: String = ""
+  ) {
+    self.organizationID = organizationID
+    self.clientID = clientID
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__GetIdentifiersRequest.self)
+    clientele__client_directory__v1__get_identifiers_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__GetIdentifiersRequest.self)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__GetIdentifiersRequest.self)
+    clientele__client_directory__v1__get_identifiers_request__init(c)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "organizationId", "organization_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.organizationID = value }
+      case "clientId", "client_id":
+        if let value = try reader.one(2, JSONMapping.string) { self.clientID = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .string)],
+  ])
+}
+
+/// The numbers of a client.
+public struct GetIdentifiersResponse: Protobuf.Message {
+  public static let fullName = "clientele.client_directory.v1.GetIdentifiersResponse"
+
+  /// By kind.
+  public var identifiers: [Identifier] = []
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    identifiers: [Identifier] = []
+  ) {
+    self.identifiers = identifiers
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__GetIdentifiersResponse.self)
+    clientele__client_directory__v1__get_identifiers_response__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__GetIdentifiersResponse.self)
+    self.identifiers = StructFields.messages(c.pointee.n_identifiers, c.pointee.identifiers)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__GetIdentifiersResponse.self)
+    clientele__client_directory__v1__get_identifiers_response__init(c)
+    c.pointee.n_identifiers = self.identifiers.count
+    c.pointee.identifiers = arena.messages(self.identifiers)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "identifiers":
+        if let value = try reader.list(1, Identifier.init(json:)) { self.identifiers = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.identifiers.isEmpty { object.add("identifiers", .array(self.identifiers.map { JSONMapping.json($0) })) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .message, 1)],
+    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .message, 2), .init(5, .message, 2), .init(6, .string)],
+    [.init(1, .varint), .init(2, .varint)],
+  ])
+}
+
+/// Asks for a number in full.
+public struct RevealIdentifierRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.client_directory.v1.RevealIdentifierRequest"
+
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// The client (UUID).
+  public var clientID: String = ""
+  /// Which one.
+  public var kind: IdentifierKind = .init()
+  /// Why, 3 to 200 characters, for whoever reads the audit log; no number of a person in it.
+  public var reason: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    organizationID: String = "",
+    clientID: String = "",
+    kind: IdentifierKind = .init(),
+    reason: String = ""
+  ) {
+    self.organizationID = organizationID
+    self.clientID = clientID
+    self.kind = kind
+    self.reason = reason
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__RevealIdentifierRequest.self)
+    clientele__client_directory__v1__reveal_identifier_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__RevealIdentifierRequest.self)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
+    self.kind = IdentifierKind(rawValue: c.pointee.kind)
+    self.reason = StructFields.string(c.pointee.reason.len, c.pointee.reason.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__RevealIdentifierRequest.self)
+    clientele__client_directory__v1__reveal_identifier_request__init(c)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
+    c.pointee.kind = self.kind.rawValue
+    (c.pointee.reason.len, c.pointee.reason.data) = arena.copy(self.reason)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "organizationId", "organization_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.organizationID = value }
+      case "clientId", "client_id":
+        if let value = try reader.one(2, JSONMapping.string) { self.clientID = value }
+      case "kind":
+        if let value = try reader.one(3, IdentifierKind.init(json:)) { self.kind = value }
+      case "reason":
+        if let value = try reader.one(4, JSONMapping.string) { self.reason = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
+    if self.kind.rawValue != 0 { object.add("kind", JSONMapping.json(self.kind)) }
+    if !self.reason.isEmpty { object.add("reason", JSONMapping.json(self.reason)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .string), .init(3, .varint), .init(4, .string)],
+  ])
+}
+
+/// A number in full.
+public struct RevealIdentifierResponse: Protobuf.Message {
+  public static let fullName = "clientele.client_directory.v1.RevealIdentifierResponse"
+
+  /// Written as people write it, such as "85.07.30-033.28".
+  public var number: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    number: String = ""
+  ) {
+    self.number = number
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__RevealIdentifierResponse.self)
+    clientele__client_directory__v1__reveal_identifier_response__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__RevealIdentifierResponse.self)
+    self.number = StructFields.string(c.pointee.number.len, c.pointee.number.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__RevealIdentifierResponse.self)
+    clientele__client_directory__v1__reveal_identifier_response__init(c)
+    (c.pointee.number.len, c.pointee.number.data) = arena.copy(self.number)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "number":
+        if let value = try reader.one(1, JSONMapping.string) { self.number = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.number.isEmpty { object.add("number", JSONMapping.json(self.number)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string)],
+  ])
+}
+
+/// Asks who has a number.
+public struct FindClientByIdentifierRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.client_directory.v1.FindClientByIdentifierRequest"
+
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// What it is.
+  public var kind: IdentifierKind = .init()
+  /// The number.
+  public var number: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    organizationID: String = "",
+    kind: IdentifierKind = .init(),
+    number: String = ""
+  ) {
+    self.organizationID = organizationID
+    self.kind = kind
+    self.number = number
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__FindClientByIdentifierRequest.self)
+    clientele__client_directory__v1__find_client_by_identifier_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__FindClientByIdentifierRequest.self)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.kind = IdentifierKind(rawValue: c.pointee.kind)
+    self.number = StructFields.string(c.pointee.number.len, c.pointee.number.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__FindClientByIdentifierRequest.self)
+    clientele__client_directory__v1__find_client_by_identifier_request__init(c)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    c.pointee.kind = self.kind.rawValue
+    (c.pointee.number.len, c.pointee.number.data) = arena.copy(self.number)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "organizationId", "organization_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.organizationID = value }
+      case "kind":
+        if let value = try reader.one(2, IdentifierKind.init(json:)) { self.kind = value }
+      case "number":
+        if let value = try reader.one(3, JSONMapping.string) { self.number = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if self.kind.rawValue != 0 { object.add("kind", JSONMapping.json(self.kind)) }
+    if !self.number.isEmpty { object.add("number", JSONMapping.json(self.number)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .varint), .init(3, .string)],
+  ])
+}
+
+/// Removes a number.
+public struct DeleteIdentifierRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.client_directory.v1.DeleteIdentifierRequest"
+
+  /// Makes the call safe to repeat (UUID).
+  public var requestID: String = ""
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// The client (UUID).
+  public var clientID: String = ""
+  /// Which one.
+  public var kind: IdentifierKind = .init()
+  /// The etag last seen; empty removes whatever is there.
+  public var etag: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    requestID: String = "",
+    organizationID: String = "",
+    clientID: String = "",
+    kind: IdentifierKind = .init(),
+    etag: String = ""
+  ) {
+    self.requestID = requestID
+    self.organizationID = organizationID
+    self.clientID = clientID
+    self.kind = kind
+    self.etag = etag
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__DeleteIdentifierRequest.self)
+    clientele__client_directory__v1__delete_identifier_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__DeleteIdentifierRequest.self)
+    self.requestID = StructFields.string(c.pointee.request_id.len, c.pointee.request_id.data)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
+    self.kind = IdentifierKind(rawValue: c.pointee.kind)
+    self.etag = StructFields.string(c.pointee.etag.len, c.pointee.etag.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__DeleteIdentifierRequest.self)
+    clientele__client_directory__v1__delete_identifier_request__init(c)
+    (c.pointee.request_id.len, c.pointee.request_id.data) = arena.copy(self.requestID)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
+    c.pointee.kind = self.kind.rawValue
+    (c.pointee.etag.len, c.pointee.etag.data) = arena.copy(self.etag)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "requestId", "request_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.requestID = value }
+      case "organizationId", "organization_id":
+        if let value = try reader.one(2, JSONMapping.string) { self.organizationID = value }
+      case "clientId", "client_id":
+        if let value = try reader.one(3, JSONMapping.string) { self.clientID = value }
+      case "kind":
+        if let value = try reader.one(4, IdentifierKind.init(json:)) { self.kind = value }
+      case "etag":
+        if let value = try reader.one(5, JSONMapping.string) { self.etag = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.requestID.isEmpty { object.add("requestId", JSONMapping.json(self.requestID)) }
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
+    if self.kind.rawValue != 0 { object.add("kind", JSONMapping.json(self.kind)) }
+    if !self.etag.isEmpty { object.add("etag", JSONMapping.json(self.etag)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .varint), .init(5, .string)],
+  ])
+}
+
+/// It is gone.
+public struct DeleteIdentifierResponse: Protobuf.Message {
+  public static let fullName = "clientele.client_directory.v1.DeleteIdentifierResponse"
+
+  public init() {}
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__DeleteIdentifierResponse.self)
+    clientele__client_directory__v1__delete_identifier_response__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {}
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    Self.blankStructure(in: arena)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    if reader.next() != nil { throw reader.unknown() }
+  }
+
+  public var json: JSONValue {
+    .object(JSONObject())
+  }
+
+  public static let wireTable = WireTable([
+    [],
   ])
 }
 

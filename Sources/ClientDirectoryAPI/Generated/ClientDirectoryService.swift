@@ -48,6 +48,36 @@ public protocol ClientDirectoryServiceProtocol: Sendable {
   func resendInvitation(
     _ request: ResendInvitationRequest, in call: CallContext
   ) async throws -> ResendInvitationResponse
+  /// Writes a client's register number, or another in its place (B67). It is kept encrypted, and shown
+  /// masked. In this order: NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING until
+  /// the organisation has recorded why it may (SetNationalNumberBasis), IDENTIFIER_KEYS_MISSING or
+  /// IDENTIFIER_KEYS_DESTROYED when nothing can be encrypted; INVALID_ARGUMENT/IDENTIFIER_INVALID for what
+  /// is no such number, or the client's own as the partner's; ABORTED/STALE_ETAG;
+  /// ALREADY_EXISTS/IDENTIFIER_IN_THIS_ORG.
+  func setIdentifier(
+    _ request: SetIdentifierRequest, in call: CallContext
+  ) async throws -> Identifier
+  /// A client's register numbers, masked. NOT_FOUND/CLIENT_NOT_FOUND.
+  func getIdentifiers(
+    _ request: GetIdentifiersRequest, in call: CallContext
+  ) async throws -> GetIdentifiersResponse
+  /// A register number in full, once its reading is on record with the reason (never the number).
+  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,
+  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
+  func revealIdentifier(
+    _ request: RevealIdentifierRequest, in call: CallContext
+  ) async throws -> RevealIdentifierResponse
+  /// The client who has a register number, among those the caller may see; each question is on record.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; INVALID_ARGUMENT/IDENTIFIER_INVALID; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING,
+  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED.
+  func findClientByIdentifier(
+    _ request: FindClientByIdentifierRequest, in call: CallContext
+  ) async throws -> Client
+  /// Removes a register number. NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET;
+  /// ABORTED/STALE_ETAG.
+  func deleteIdentifier(
+    _ request: DeleteIdentifierRequest, in call: CallContext
+  ) async throws -> DeleteIdentifierResponse
 }
 
 /// The methods of `clientele.client_directory.v1.ClientDirectoryService`, as its proto declares them.
@@ -152,9 +182,74 @@ public enum ClientDirectoryServiceMethods {
     requestType: ResendInvitationRequest.self,
     responseType: ResendInvitationResponse.self
   )
+  /// Writes a client's register number, or another in its place (B67). It is kept encrypted, and shown
+  /// masked. In this order: NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING until
+  /// the organisation has recorded why it may (SetNationalNumberBasis), IDENTIFIER_KEYS_MISSING or
+  /// IDENTIFIER_KEYS_DESTROYED when nothing can be encrypted; INVALID_ARGUMENT/IDENTIFIER_INVALID for what
+  /// is no such number, or the client's own as the partner's; ABORTED/STALE_ETAG;
+  /// ALREADY_EXISTS/IDENTIFIER_IN_THIS_ORG.
+  public static let setIdentifier = MethodDescriptor(
+    service: "clientele.client_directory.v1.ClientDirectoryService",
+    name: "SetIdentifier",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "clients.update", effect: .write),
+    httpRules: [
+      HTTPRule(method: "POST", pattern: "/v1/organizations/{organization_id}/clients/{client_id}/identifiers", body: "*"),
+    ],
+    requestType: SetIdentifierRequest.self,
+    responseType: Identifier.self
+  )
+  /// A client's register numbers, masked. NOT_FOUND/CLIENT_NOT_FOUND.
+  public static let getIdentifiers = MethodDescriptor(
+    service: "clientele.client_directory.v1.ClientDirectoryService",
+    name: "GetIdentifiers",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "", effect: .read),
+    httpRules: [
+      HTTPRule(method: "GET", pattern: "/v1/organizations/{organization_id}/clients/{client_id}/identifiers", body: ""),
+    ],
+    requestType: GetIdentifiersRequest.self,
+    responseType: GetIdentifiersResponse.self
+  )
+  /// A register number in full, once its reading is on record with the reason (never the number).
+  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,
+  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
+  public static let revealIdentifier = MethodDescriptor(
+    service: "clientele.client_directory.v1.ClientDirectoryService",
+    name: "RevealIdentifier",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "clients.update", effect: .write),
+    httpRules: [
+      HTTPRule(method: "POST", pattern: "/v1/organizations/{organization_id}/clients/{client_id}/identifiers:reveal", body: "*"),
+    ],
+    requestType: RevealIdentifierRequest.self,
+    responseType: RevealIdentifierResponse.self
+  )
+  /// The client who has a register number, among those the caller may see; each question is on record.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; INVALID_ARGUMENT/IDENTIFIER_INVALID; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING,
+  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED.
+  public static let findClientByIdentifier = MethodDescriptor(
+    service: "clientele.client_directory.v1.ClientDirectoryService",
+    name: "FindClientByIdentifier",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "clients.update", effect: .write),
+    httpRules: [
+      HTTPRule(method: "POST", pattern: "/v1/organizations/{organization_id}/clients:findByIdentifier", body: "*"),
+    ],
+    requestType: FindClientByIdentifierRequest.self,
+    responseType: Client.self
+  )
+  /// Removes a register number. NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET;
+  /// ABORTED/STALE_ETAG.
+  public static let deleteIdentifier = MethodDescriptor(
+    service: "clientele.client_directory.v1.ClientDirectoryService",
+    name: "DeleteIdentifier",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "clients.update", effect: .write),
+    httpRules: [
+      HTTPRule(method: "POST", pattern: "/v1/organizations/{organization_id}/clients/{client_id}/identifiers:delete", body: "*"),
+    ],
+    requestType: DeleteIdentifierRequest.self,
+    responseType: DeleteIdentifierResponse.self
+  )
 
   /// Every method in the order of the proto.
-  public static let all: [MethodDescriptor] = [createClient, getClient, listClients, updateClient, checkClientEmail, addContactPoint, setPrimaryContactPoint, resendInvitation]
+  public static let all: [MethodDescriptor] = [createClient, getClient, listClients, updateClient, checkClientEmail, addContactPoint, setPrimaryContactPoint, resendInvitation, setIdentifier, getIdentifiers, revealIdentifier, findClientByIdentifier, deleteIdentifier]
 
   /// The service.
   public static let service = ServiceDescriptor(
@@ -200,6 +295,26 @@ extension ServiceBinding {
       .unary(ClientDirectoryServiceMethods.resendInvitation) {
         (request: ResendInvitationRequest, call) in
         try await service.resendInvitation(request, in: call)
+      },
+      .unary(ClientDirectoryServiceMethods.setIdentifier) {
+        (request: SetIdentifierRequest, call) in
+        try await service.setIdentifier(request, in: call)
+      },
+      .unary(ClientDirectoryServiceMethods.getIdentifiers) {
+        (request: GetIdentifiersRequest, call) in
+        try await service.getIdentifiers(request, in: call)
+      },
+      .unary(ClientDirectoryServiceMethods.revealIdentifier) {
+        (request: RevealIdentifierRequest, call) in
+        try await service.revealIdentifier(request, in: call)
+      },
+      .unary(ClientDirectoryServiceMethods.findClientByIdentifier) {
+        (request: FindClientByIdentifierRequest, call) in
+        try await service.findClientByIdentifier(request, in: call)
+      },
+      .unary(ClientDirectoryServiceMethods.deleteIdentifier) {
+        (request: DeleteIdentifierRequest, call) in
+        try await service.deleteIdentifier(request, in: call)
       },
     ])
   }
@@ -278,5 +393,50 @@ public struct ClientDirectoryServiceClient: Sendable {
     _ request: ResendInvitationRequest, options: CallOptions = .init()
   ) async throws -> ResendInvitationResponse {
     try await channel.unary(ClientDirectoryServiceMethods.resendInvitation, request, options: options)
+  }
+
+  /// Writes a client's register number, or another in its place (B67). It is kept encrypted, and shown
+  /// masked. In this order: NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING until
+  /// the organisation has recorded why it may (SetNationalNumberBasis), IDENTIFIER_KEYS_MISSING or
+  /// IDENTIFIER_KEYS_DESTROYED when nothing can be encrypted; INVALID_ARGUMENT/IDENTIFIER_INVALID for what
+  /// is no such number, or the client's own as the partner's; ABORTED/STALE_ETAG;
+  /// ALREADY_EXISTS/IDENTIFIER_IN_THIS_ORG.
+  public func setIdentifier(
+    _ request: SetIdentifierRequest, options: CallOptions = .init()
+  ) async throws -> Identifier {
+    try await channel.unary(ClientDirectoryServiceMethods.setIdentifier, request, options: options)
+  }
+
+  /// A client's register numbers, masked. NOT_FOUND/CLIENT_NOT_FOUND.
+  public func getIdentifiers(
+    _ request: GetIdentifiersRequest, options: CallOptions = .init()
+  ) async throws -> GetIdentifiersResponse {
+    try await channel.unary(ClientDirectoryServiceMethods.getIdentifiers, request, options: options)
+  }
+
+  /// A register number in full, once its reading is on record with the reason (never the number).
+  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,
+  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
+  public func revealIdentifier(
+    _ request: RevealIdentifierRequest, options: CallOptions = .init()
+  ) async throws -> RevealIdentifierResponse {
+    try await channel.unary(ClientDirectoryServiceMethods.revealIdentifier, request, options: options)
+  }
+
+  /// The client who has a register number, among those the caller may see; each question is on record.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; INVALID_ARGUMENT/IDENTIFIER_INVALID; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING,
+  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED.
+  public func findClientByIdentifier(
+    _ request: FindClientByIdentifierRequest, options: CallOptions = .init()
+  ) async throws -> Client {
+    try await channel.unary(ClientDirectoryServiceMethods.findClientByIdentifier, request, options: options)
+  }
+
+  /// Removes a register number. NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET;
+  /// ABORTED/STALE_ETAG.
+  public func deleteIdentifier(
+    _ request: DeleteIdentifierRequest, options: CallOptions = .init()
+  ) async throws -> DeleteIdentifierResponse {
+    try await channel.unary(ClientDirectoryServiceMethods.deleteIdentifier, request, options: options)
   }
 }

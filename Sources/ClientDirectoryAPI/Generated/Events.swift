@@ -132,3 +132,78 @@ public struct PrimaryContactPointChanged: Protobuf.Message {
   ])
 }
 
+/// "client.identifier_changed": a register number of a client was written or removed. Never the number.
+public struct IdentifierChanged: Protobuf.Message {
+  public static let fullName = "clientele.client_directory.v1.IdentifierChanged"
+
+  /// The client (UUID).
+  public var clientID: String = ""
+  /// What it is.
+  public var kind: IdentifierKind = .init()
+  /// False once it is removed.
+  public var isSet: Bool = false
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    clientID: String = "",
+    kind: IdentifierKind = .init(),
+    isSet: Bool = false
+  ) {
+    self.clientID = clientID
+    self.kind = kind
+    self.isSet = isSet
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__IdentifierChanged.self)
+    clientele__client_directory__v1__identifier_changed__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__ClientDirectory__V1__IdentifierChanged.self)
+    self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
+    self.kind = IdentifierKind(rawValue: c.pointee.kind)
+    self.isSet = c.pointee.is_set != 0
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__ClientDirectory__V1__IdentifierChanged.self)
+    clientele__client_directory__v1__identifier_changed__init(c)
+    (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
+    c.pointee.kind = self.kind.rawValue
+    c.pointee.is_set = self.isSet ? 1 : 0
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "clientId", "client_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.clientID = value }
+      case "kind":
+        if let value = try reader.one(2, IdentifierKind.init(json:)) { self.kind = value }
+      case "isSet", "is_set":
+        if let value = try reader.one(3, JSONMapping.bool) { self.isSet = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
+    if self.kind.rawValue != 0 { object.add("kind", JSONMapping.json(self.kind)) }
+    if self.isSet { object.add("isSet", JSONMapping.json(self.isSet)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .varint), .init(3, .varint)],
+  ])
+}
+

@@ -38,6 +38,8 @@ struct DevLayout: Sendable {
   func auditCopy(of service: String) -> URL {
     directory.appending(path: "audit/\(service).seals")
   }
+  /// Where client-directory keeps a secret for each organisation.
+  var fieldSecrets: URL { directory.appending(path: "field-secrets") }
   var postgres: URL { directory.appending(path: "postgres") }
   var pids: URL { directory.appending(path: "pids") }
   /// The gateway's own address.
@@ -119,6 +121,10 @@ struct DevLayout: Sendable {
       variables["CLIENTELE_CONTEXT_KEY"] = key("context-1.key")
       variables["CLIENTELE_INVITATION_KEY"] = key("invitation-1.key")
       variables["CLIENTELE_PEPPER"] = key("pepper-1.key")
+    }
+    if program == "client-directory" {
+      variables["CLIENTELE_FIELD_KEYS"] = key("field-1.key")
+      variables["CLIENTELE_FIELD_SECRETS"] = fieldSecrets.path
     }
     if program == "messaging" {
       variables["CLIENTELE_OUTBOX"] = outbox.path

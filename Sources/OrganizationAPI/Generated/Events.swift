@@ -117,7 +117,7 @@ public struct OrganizationCreated: Protobuf.Message {
   public static let wireTable = WireTable([
     [.init(1, .message, 1)],
     [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .message, 2), .init(7, .message, 3), .init(8, .message, 4)],
-    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string)],
+    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .varint)],
     [.init(1, .varint), .init(2, .varint)],
     [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string), .init(7, .varint), .init(8, .string), .init(9, .varint), .init(10, .string), .init(11, .message, 3)],
   ])

@@ -296,7 +296,7 @@ public struct Organization: Protobuf.Message {
 
   public static let wireTable = WireTable([
     [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .message, 1), .init(7, .message, 2), .init(8, .message, 3)],
-    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string)],
+    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .varint)],
     [.init(1, .varint), .init(2, .varint)],
     [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string), .init(7, .varint), .init(8, .string), .init(9, .varint), .init(10, .string), .init(11, .message, 2)],
   ])
@@ -320,6 +320,8 @@ public struct Policy: Protobuf.Message {
   public var organizationName: String = ""
   /// Its branches (UUIDs), by name; one means no choice is shown (B15).
   public var branchIDs: [String] = []
+  /// True once SetNationalNumberBasis has recorded a legal basis; CreateOrganization ignores it.
+  public var nationalNumbersAllowed: Bool = false
 
   public init() {}
 
@@ -331,7 +333,8 @@ public struct Policy: Protobuf.Message {
     emailDisclosure: EmailDisclosure = .init(),
     languages: [String] = [],
     organizationName: String = "",
-    branchIDs: [String] = []
+    branchIDs: [String] = [],
+    nationalNumbersAllowed: Bool = false
   ) {
     self.organizationID = organizationID
     self.invitationTrigger = invitationTrigger
@@ -340,6 +343,7 @@ public struct Policy: Protobuf.Message {
     self.languages = languages
     self.organizationName = organizationName
     self.branchIDs = branchIDs
+    self.nationalNumbersAllowed = nationalNumbersAllowed
   }
 
   public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -357,6 +361,7 @@ public struct Policy: Protobuf.Message {
     self.languages = StructFields.strings(c.pointee.n_languages, c.pointee.languages)
     self.organizationName = StructFields.string(c.pointee.organization_name.len, c.pointee.organization_name.data)
     self.branchIDs = StructFields.strings(c.pointee.n_branch_ids, c.pointee.branch_ids)
+    self.nationalNumbersAllowed = c.pointee.national_numbers_allowed != 0
   }
 
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -371,6 +376,7 @@ public struct Policy: Protobuf.Message {
     (c.pointee.organization_name.len, c.pointee.organization_name.data) = arena.copy(self.organizationName)
     c.pointee.n_branch_ids = self.branchIDs.count
     c.pointee.branch_ids = arena.strings(self.branchIDs)
+    c.pointee.national_numbers_allowed = self.nationalNumbersAllowed ? 1 : 0
     return UnsafeMutableRawPointer(c)
   }
 
@@ -393,6 +399,8 @@ public struct Policy: Protobuf.Message {
         if let value = try reader.one(6, JSONMapping.string) { self.organizationName = value }
       case "branchIds", "branch_ids":
         if let value = try reader.list(7, JSONMapping.string) { self.branchIDs = value }
+      case "nationalNumbersAllowed", "national_numbers_allowed":
+        if let value = try reader.one(8, JSONMapping.bool) { self.nationalNumbersAllowed = value }
       default: throw reader.unknown()
       }
     }
@@ -407,11 +415,97 @@ public struct Policy: Protobuf.Message {
     if !self.languages.isEmpty { object.add("languages", .array(self.languages.map { JSONMapping.json($0) })) }
     if !self.organizationName.isEmpty { object.add("organizationName", JSONMapping.json(self.organizationName)) }
     if !self.branchIDs.isEmpty { object.add("branchIds", .array(self.branchIDs.map { JSONMapping.json($0) })) }
+    if self.nationalNumbersAllowed { object.add("nationalNumbersAllowed", JSONMapping.json(self.nationalNumbersAllowed)) }
     return .object(object)
   }
 
   public static let wireTable = WireTable([
-    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string)],
+    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .varint)],
+  ])
+}
+
+/// Why an organisation may keep national register numbers.
+public struct NationalNumberBasis: Protobuf.Message {
+  public static let fullName = "clientele.organization.v1.NationalNumberBasis"
+
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// The statute or the authorisation; empty when none is recorded.
+  public var basis: String = ""
+  /// The account (UUID) of who recorded it.
+  public var recordedBy: String = ""
+  /// When it was recorded.
+  public var recordTime: CommonAPI.Timestamp? = nil
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    organizationID: String = "",
+    basis: String = "",
+    recordedBy: String = "",
+    recordTime: CommonAPI.Timestamp? = nil
+  ) {
+    self.organizationID = organizationID
+    self.basis = basis
+    self.recordedBy = recordedBy
+    self.recordTime = recordTime
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Organization__V1__NationalNumberBasis.self)
+    clientele__organization__v1__national_number_basis__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__Organization__V1__NationalNumberBasis.self)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.basis = StructFields.string(c.pointee.basis.len, c.pointee.basis.data)
+    self.recordedBy = StructFields.string(c.pointee.recorded_by.len, c.pointee.recorded_by.data)
+    self.recordTime = StructFields.message(c.pointee.record_time)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Organization__V1__NationalNumberBasis.self)
+    clientele__organization__v1__national_number_basis__init(c)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    (c.pointee.basis.len, c.pointee.basis.data) = arena.copy(self.basis)
+    (c.pointee.recorded_by.len, c.pointee.recorded_by.data) = arena.copy(self.recordedBy)
+    if let value = self.recordTime { c.pointee.record_time = arena.message(value) }
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "organizationId", "organization_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.organizationID = value }
+      case "basis":
+        if let value = try reader.one(2, JSONMapping.string) { self.basis = value }
+      case "recordedBy", "recorded_by":
+        if let value = try reader.one(3, JSONMapping.string) { self.recordedBy = value }
+      case "recordTime", "record_time":
+        if let value = try reader.one(4, CommonAPI.Timestamp.init(json:)) { self.recordTime = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if !self.basis.isEmpty { object.add("basis", JSONMapping.json(self.basis)) }
+    if !self.recordedBy.isEmpty { object.add("recordedBy", JSONMapping.json(self.recordedBy)) }
+    if let value = self.recordTime { object.add("recordTime", JSONMapping.json(value)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .message, 1)],
+    [.init(1, .varint), .init(2, .varint)],
   ])
 }
 
@@ -785,7 +879,7 @@ public struct CreateOrganizationRequest: Protobuf.Message {
 
   public static let wireTable = WireTable([
     [.init(1, .string), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .string), .init(9, .string), .init(10, .message, 1)],
-    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string)],
+    [.init(1, .string), .init(2, .varint), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .varint)],
   ])
 }
 
@@ -876,6 +970,139 @@ public struct GetPolicyRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
     let c = arena.make(Clientele__Organization__V1__GetPolicyRequest.self)
     clientele__organization__v1__get_policy_request__init(c)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "organizationId", "organization_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.organizationID = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string)],
+  ])
+}
+
+/// Records a legal basis.
+public struct SetNationalNumberBasisRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.organization.v1.SetNationalNumberBasisRequest"
+
+  /// Makes the call safe to repeat (UUID).
+  public var requestID: String = ""
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// The statute or the authorisation, such as "law of 8 August 1983, art. 5; authorisation 12/2024", at
+  /// most 1000 characters. Empty takes back what was recorded.
+  public var basis: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    requestID: String = "",
+    organizationID: String = "",
+    basis: String = ""
+  ) {
+    self.requestID = requestID
+    self.organizationID = organizationID
+    self.basis = basis
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Organization__V1__SetNationalNumberBasisRequest.self)
+    clientele__organization__v1__set_national_number_basis_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__Organization__V1__SetNationalNumberBasisRequest.self)
+    self.requestID = StructFields.string(c.pointee.request_id.len, c.pointee.request_id.data)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.basis = StructFields.string(c.pointee.basis.len, c.pointee.basis.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Organization__V1__SetNationalNumberBasisRequest.self)
+    clientele__organization__v1__set_national_number_basis_request__init(c)
+    (c.pointee.request_id.len, c.pointee.request_id.data) = arena.copy(self.requestID)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    (c.pointee.basis.len, c.pointee.basis.data) = arena.copy(self.basis)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "requestId", "request_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.requestID = value }
+      case "organizationId", "organization_id":
+        if let value = try reader.one(2, JSONMapping.string) { self.organizationID = value }
+      case "basis":
+        if let value = try reader.one(3, JSONMapping.string) { self.basis = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.requestID.isEmpty { object.add("requestId", JSONMapping.json(self.requestID)) }
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if !self.basis.isEmpty { object.add("basis", JSONMapping.json(self.basis)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .string), .init(3, .string)],
+  ])
+}
+
+/// Asks for the legal basis.
+public struct GetNationalNumberBasisRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.organization.v1.GetNationalNumberBasisRequest"
+
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    organizationID: String = ""
+  ) {
+    self.organizationID = organizationID
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Organization__V1__GetNationalNumberBasisRequest.self)
+    clientele__organization__v1__get_national_number_basis_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__Organization__V1__GetNationalNumberBasisRequest.self)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Organization__V1__GetNationalNumberBasisRequest.self)
+    clientele__organization__v1__get_national_number_basis_request__init(c)
     (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
     return UnsafeMutableRawPointer(c)
   }

@@ -18,6 +18,15 @@ public protocol OrganizationServiceProtocol: Sendable {
   func getPolicy(
     _ request: GetPolicyRequest, in call: CallContext
   ) async throws -> Policy
+  /// Records on what legal basis the organisation keeps national register numbers (Belgian law of 8
+  /// August 1983), which lets its staff enter them; or takes the basis back, which stops that.
+  func setNationalNumberBasis(
+    _ request: SetNationalNumberBasisRequest, in call: CallContext
+  ) async throws -> NationalNumberBasis
+  /// On what legal basis the organisation keeps national register numbers; empty when none is recorded.
+  func getNationalNumberBasis(
+    _ request: GetNationalNumberBasisRequest, in call: CallContext
+  ) async throws -> NationalNumberBasis
   /// The organisation's branches, by name. INVALID_ARGUMENT/PAGE_TOKEN_INVALID.
   func listBranches(
     _ request: ListBranchesRequest, in call: CallContext
@@ -76,6 +85,29 @@ public enum OrganizationServiceMethods {
     ],
     requestType: GetPolicyRequest.self,
     responseType: Policy.self
+  )
+  /// Records on what legal basis the organisation keeps national register numbers (Belgian law of 8
+  /// August 1983), which lets its staff enter them; or takes the basis back, which stops that.
+  public static let setNationalNumberBasis = MethodDescriptor(
+    service: "clientele.organization.v1.OrganizationService",
+    name: "SetNationalNumberBasis",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "organization.manage", effect: .write),
+    httpRules: [
+      HTTPRule(method: "POST", pattern: "/v1/organizations/{organization_id}/nationalNumberBasis", body: "*"),
+    ],
+    requestType: SetNationalNumberBasisRequest.self,
+    responseType: NationalNumberBasis.self
+  )
+  /// On what legal basis the organisation keeps national register numbers; empty when none is recorded.
+  public static let getNationalNumberBasis = MethodDescriptor(
+    service: "clientele.organization.v1.OrganizationService",
+    name: "GetNationalNumberBasis",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "", effect: .read),
+    httpRules: [
+      HTTPRule(method: "GET", pattern: "/v1/organizations/{organization_id}/nationalNumberBasis", body: ""),
+    ],
+    requestType: GetNationalNumberBasisRequest.self,
+    responseType: NationalNumberBasis.self
   )
   /// The organisation's branches, by name. INVALID_ARGUMENT/PAGE_TOKEN_INVALID.
   public static let listBranches = MethodDescriptor(
@@ -137,7 +169,7 @@ public enum OrganizationServiceMethods {
   )
 
   /// Every method in the order of the proto.
-  public static let all: [MethodDescriptor] = [createOrganization, getOrganization, getPolicy, listBranches, createBranch, createEmployee, getEmployee, listEmployees]
+  public static let all: [MethodDescriptor] = [createOrganization, getOrganization, getPolicy, setNationalNumberBasis, getNationalNumberBasis, listBranches, createBranch, createEmployee, getEmployee, listEmployees]
 
   /// The service.
   public static let service = ServiceDescriptor(
@@ -163,6 +195,14 @@ extension ServiceBinding {
       .unary(OrganizationServiceMethods.getPolicy) {
         (request: GetPolicyRequest, call) in
         try await service.getPolicy(request, in: call)
+      },
+      .unary(OrganizationServiceMethods.setNationalNumberBasis) {
+        (request: SetNationalNumberBasisRequest, call) in
+        try await service.setNationalNumberBasis(request, in: call)
+      },
+      .unary(OrganizationServiceMethods.getNationalNumberBasis) {
+        (request: GetNationalNumberBasisRequest, call) in
+        try await service.getNationalNumberBasis(request, in: call)
       },
       .unary(OrganizationServiceMethods.listBranches) {
         (request: ListBranchesRequest, call) in
@@ -216,6 +256,21 @@ public struct OrganizationServiceClient: Sendable {
     _ request: GetPolicyRequest, options: CallOptions = .init()
   ) async throws -> Policy {
     try await channel.unary(OrganizationServiceMethods.getPolicy, request, options: options)
+  }
+
+  /// Records on what legal basis the organisation keeps national register numbers (Belgian law of 8
+  /// August 1983), which lets its staff enter them; or takes the basis back, which stops that.
+  public func setNationalNumberBasis(
+    _ request: SetNationalNumberBasisRequest, options: CallOptions = .init()
+  ) async throws -> NationalNumberBasis {
+    try await channel.unary(OrganizationServiceMethods.setNationalNumberBasis, request, options: options)
+  }
+
+  /// On what legal basis the organisation keeps national register numbers; empty when none is recorded.
+  public func getNationalNumberBasis(
+    _ request: GetNationalNumberBasisRequest, options: CallOptions = .init()
+  ) async throws -> NationalNumberBasis {
+    try await channel.unary(OrganizationServiceMethods.getNationalNumberBasis, request, options: options)
   }
 
   /// The organisation's branches, by name. INVALID_ARGUMENT/PAGE_TOKEN_INVALID.

@@ -171,6 +171,8 @@ struct ProbedMethod: Sendable {
     case "email", "value": "probe.\(UUID().uuidString.lowercased())@clients.example"
     case "language": "en"
     case "country": "BE"
+    case "number": "85.07.30-033.28"
+    case "reason", "basis": "Probe"
     case "time_zone": "Europe/Brussels"
     case let name where name.hasSuffix("password"): "probe with a long battery"
     case let name where name.hasSuffix("name"): "Probe"

@@ -11,6 +11,11 @@ final class Secrets: Sendable {
   private let password = "canary battery \(UUID().uuidString)"
   private let later = "canary staple \(UUID().uuidString)"
 
+  private let numbers = SecretNumbers()
+
+  /// Keeps register numbers of a client, and reads them.
+  func useNumbers(_ practice: Practice) async throws { try await numbers.use(practice) }
+
   /// Accepts an invitation, signs in, changes the password, signs in again, fails to.
   func use(_ stack: Stack, mailedTo email: String) async throws {
     let token = try #require(stack.mails(to: email).first.flatMap(Letter.token))
@@ -49,8 +54,9 @@ final class Secrets: Sendable {
       let data = FileManager.default.contents(atPath: stack.outbox.appending(path: name).path)
       places.append((name: "the mail \(name)", data: data ?? Data(), isMail: true))
     }
-    let secrets = known.withLock { $0 }
-    #expect(secrets.count == 6)
+    let secrets =
+      known.withLock { $0 } + numbers.spellings.map { ($0.what, $0.text, mayBeMailed: false) }
+    #expect(secrets.count == 14)
     // The search finds what is there.
     #expect(places.contains { Self.finds("Dubois", in: $0.data) })
     #expect(places.contains { $0.isMail && Self.finds("invitation", in: $0.data) })

@@ -11,10 +11,12 @@ import ServiceStorage
       let worker = try rig.database(.worker)
       let identity = try rig.channel(to: "identity")
       let organization = try rig.channel(to: "organization")
+      let protection = try rig.fieldProtection()
       let sealer = try rig.auditSealer(worker)
       var assembly = ClientDirectoryService.assembly(
         database: database, worker: worker, feed: try rig.feed(worker: worker),
-        identity: identity, organization: organization, logger: rig.logger, clock: rig.clock)
+        identity: identity, organization: organization, protection: protection,
+        logger: rig.logger, clock: rig.clock)
       assembly.background.append(sealer)
       return assembly
     }

@@ -26,6 +26,13 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
   case loginEmailOwnedByHolder
   case noPrimaryEmail
   case alreadyActive
+  case identifierInvalid
+  case identifierNotSet
+  case identifierInThisOrganization
+  case identifierBasisMissing
+  case identifierKeysMissing(String)
+  case identifierKeysDestroyed
+  case revealQuota
 
   var rpcError: RPCError {
     switch self {
@@ -65,6 +72,9 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
       .field("PHONE_INVALID", "value", "is no number with its country code")
     case .noPrimaryEmail, .alreadyActive, .loginEmailOwnedByHolder:
       accessError
+    case .identifierInvalid, .identifierNotSet, .identifierInThisOrganization,
+      .identifierBasisMissing, .identifierKeysMissing, .identifierKeysDestroyed, .revealQuota:
+      identifierError
     default:
       emailError
     }

@@ -7,20 +7,30 @@ import ServiceKit
 /// What this service asks of organization.
 struct OrganizationPeer: Sendable {
   private let client: OrganizationServiceClient
-  private let policies = PolicyCache()
+  private let policies = RecentValues<Policy>(life: .seconds(5))
 
   init(_ channel: any RPCChannel) {
     client = OrganizationServiceClient(channel)
   }
 
-  /// The rules of the caller's organisation, at most `PolicyCache.life` old.
+  /// The rules of the caller's organisation, at most five seconds old.
   func policy(in call: CallContext) async throws -> Policy {
     let organization = try call.organization()
-    if let policy = policies.policy(of: organization) { return policy }
+    if let policy = policies.value(of: organization) { return policy }
     let policy = try await client.getPolicy(
       GetPolicyRequest(organizationID: organization.text), options: call.onward())
     policies.remember(policy, of: organization)
     return policy
+  }
+
+  /// Throws FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING unless the organisation may keep register
+  /// numbers. A no is asked about once more: somebody may have mended it a moment ago.
+  func demandNationalNumberBasis(in call: CallContext) async throws {
+    if try await policy(in: call).nationalNumbersAllowed { return }
+    policies.forget(try call.organization())
+    guard try await policy(in: call).nationalNumbersAllowed else {
+      throw ClientDirectoryError.identifierBasisMissing
+    }
   }
 
   /// An employee who works here. Throws NOT_FOUND/EMPLOYEE_NOT_FOUND, also for one who left.

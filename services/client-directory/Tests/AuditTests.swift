@@ -33,6 +33,7 @@ import Testing
       }
       try await contactPoints(of: client, harness, watch, employee)
       try await update(client, harness, watch, employee)
+      try await identifiers(of: client, harness, watch, employee)
       #expect(watch.missing.isEmpty, "\(watch.missing)")
     }
   }
@@ -66,6 +67,34 @@ import Testing
           requestID: UUID().text, organizationID: employee.organization,
           clientID: client.clientID),
         options: employee.options)
+    }
+  }
+
+  private func identifiers(
+    of client: Client, _ harness: DirectoryHarness, _ watch: AuditWatch, _ employee: Caller
+  ) async throws {
+    try harness.allowIdentifiers(to: employee)
+    let set = SetIdentifierRequest.sample(of: client)
+    _ = try await watch.changes("SetIdentifier") {
+      try await harness.api.setIdentifier(set, options: employee.options)
+    }
+    _ = try await watch.changes("RevealIdentifier") {
+      try await harness.reveal(client, by: employee)
+    }
+    _ = try await watch.changes("FindClientByIdentifier") {
+      try await harness.find(set.number, by: employee)
+    }
+    let delete = DeleteIdentifierRequest(
+      requestID: UUID().text, organizationID: client.organizationID, clientID: client.clientID,
+      kind: .nationalNumber)
+    _ = try await watch.changes("DeleteIdentifier") {
+      try await harness.api.deleteIdentifier(delete, options: employee.options)
+    }
+    try await watch.leavesNothing("SetIdentifier and DeleteIdentifier, repeated and refused") {
+      _ = try await harness.api.setIdentifier(set, options: employee.options)
+      _ = try await harness.api.deleteIdentifier(delete, options: employee.options)
+      let refused = await refusal { try await harness.reveal(client, by: employee) }
+      #expect(refused?.reason == "IDENTIFIER_NOT_SET")
     }
   }
 

@@ -1,5 +1,6 @@
 import ClientDirectoryAPI
 import CommonAPI
+import FieldProtection
 import Foundation
 import GRPC
 import IdentityAPI
@@ -22,6 +23,8 @@ struct DirectoryHarness: Sendable {
   let peers: ScriptedOrganization
   let jobs: JobOffice
   let follower: IdentityFollower
+  /// What its register numbers are encrypted with.
+  let protection: TestProtection
 
   /// An organisation with so many branches, known to the scripted organization.
   func organization(
@@ -114,10 +117,13 @@ struct TestOrganization: Sendable {
 }
 
 /// Serves client-directory at a depth as the peer named.
+/// - Parameter isProtected: false for a service without field keys.
 func withDirectory(
-  _ depth: Depth = .direct, as peer: String = "gateway",
+  _ depth: Depth = .direct, as peer: String = "gateway", isProtected: Bool = true,
   _ body: (DirectoryHarness) async throws -> Void
 ) async throws {
+  let protection = try TestProtection()
+  defer { protection.remove() }
   try await withDatabase("client-directory") { database in
     let identity = ScriptedIdentity()
     let organization = ScriptedOrganization()
@@ -127,7 +133,8 @@ func withDirectory(
     let pool = try database.database()
     let worker = try database.database(role: "client_directory_worker")
     let service = ClientDirectoryService(
-      storage: ClientDirectoryStorage(database: pool), identity: channel, organization: channel)
+      storage: ClientDirectoryStorage(database: pool), identity: channel, organization: channel,
+      protection: isProtected ? try protection.files() : nil)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let jobs = JobOffice(
       worker: worker, schema: "client_directory", logger: logger,
@@ -146,7 +153,8 @@ func withDirectory(
       try await body(
         DirectoryHarness(
           api: ClientDirectoryServiceClient(channel), database: database, service: pool,
-          identity: identity, peers: organization, jobs: jobs, follower: follower))
+          identity: identity, peers: organization, jobs: jobs, follower: follower,
+          protection: protection))
     }
   }
 }

@@ -24,10 +24,14 @@ import Testing
       let theirs = harness.organization()
       for organization in [mine, theirs] {
         let admin = harness.staff(.superAdmin, of: organization)
-        _ = try await harness.create(by: admin, email: "same@example.org") { $0.labels = ["l"] }
+        let client = try await harness.create(by: admin, email: "same@example.org") {
+          $0.labels = ["l"]
+        }
+        try harness.allowIdentifiers(to: admin)
+        _ = try await harness.api.setIdentifier(.sample(of: client), options: admin.options)
       }
       for table in [
-        "clients", "client_labels", "stakeholders", "contact_points", "jobs",
+        "clients", "client_labels", "stakeholders", "contact_points", "jobs", "identifiers",
       ] {
         let all = Statement<UUID>("select organization_id from \(table)")
         #expect(try await harness.service.run(.organization(mine.id), all()) == [mine.id])
@@ -53,8 +57,9 @@ import Testing
       try await assertStatementsFit(
         "client-directory", in: database,
         large: [
-          "clients", "contact_points", "stakeholders", "client_labels", "jobs", "events",
-          "dead_jobs", "idempotency", "audit_log",
+          "clients", "contact_points", "stakeholders", "client_labels", "identifiers",
+          "identifier_reveals", "data_keys", "jobs", "events", "dead_jobs", "idempotency",
+          "audit_log",
         ])
     }
   }
@@ -80,7 +85,7 @@ import Testing
       let worker = try harness.database.database(role: "client_directory_worker")
       let jobs = Statement<UUID>("select job_id from jobs")
       #expect(try await worker.run(.none, jobs()).count == 1)
-      for table in ["clients", "contact_points", "stakeholders"] {
+      for table in ["clients", "contact_points", "stakeholders", "identifiers", "data_keys"] {
         let all = Statement<Bool>("select true from \(table)")
         await #expect(throws: PostgresError.self) { try await worker.run(.none, all()) }
       }

@@ -17,6 +17,10 @@ final class ScriptedOrganization: Sendable {
 
   func set(_ policy: Policy) { state.withLock { $0.policies[policy.organizationID] = policy } }
 
+  func policy(of organization: UUID) -> Policy? {
+    state.withLock { $0.policies[organization.text] }
+  }
+
   func add(_ employee: Employee) {
     state.withLock { $0.employees[employee.employeeID] = employee }
   }

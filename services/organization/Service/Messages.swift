@@ -27,6 +27,7 @@ extension Policy {
     languages = row.languages
     organizationName = row.name
     branchIDs = row.branchIDs.map(\.text)
+    nationalNumbersAllowed = row.nationalNumbersAllowed
   }
 }
 

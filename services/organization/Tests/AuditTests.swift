@@ -38,6 +38,14 @@ import Testing
         }
         #expect(refused?.reason == "BRANCH_NAME_TAKEN")
       }
+      let basis = SetNationalNumberBasisRequest(
+        requestID: UUID().text, organizationID: organization.organizationID, basis: "Article 5")
+      _ = try await watch.changes("SetNationalNumberBasis") {
+        try await harness.api.setNationalNumberBasis(basis, options: administrator.options)
+      }
+      try await watch.leavesNothing("SetNationalNumberBasis, repeated") {
+        try await harness.api.setNationalNumberBasis(basis, options: administrator.options)
+      }
       let employee = CreateEmployeeRequest.sample(in: organization, profile: .superAdmin)
       let added = try await watch.changes("CreateEmployee") {
         try await harness.api.createEmployee(employee, options: administrator.options)

@@ -48,7 +48,8 @@ import Testing
       try await assertStatementsFit(
         "organization", in: database,
         large: [
-          "organizations", "branches", "employees", "employee_branches", "jobs", "dead_jobs",
+          "organizations", "national_number_bases", "branches", "employees", "employee_branches",
+          "jobs", "dead_jobs",
           "events",
           "idempotency", "audit_log",
         ])

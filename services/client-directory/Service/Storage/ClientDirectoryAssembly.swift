@@ -16,13 +16,15 @@ extension ClientDirectoryService {
   ///   - feed: the service's own.
   ///   - identity: the way to identity.
   ///   - organization: the way to organization.
+  ///   - protection: what register numbers are encrypted with; nil refuses them.
   public static func assembly(
     database: Database, worker: Database, feed: FeedServer, identity: any RPCChannel,
-    organization: any RPCChannel, logger: Logger, clock: ServiceClock
+    organization: any RPCChannel, protection: FieldProtectionFiles?, logger: Logger,
+    clock: ServiceClock
   ) -> Assembly {
     let service = ClientDirectoryService(
       storage: ClientDirectoryStorage(database: database), identity: identity,
-      organization: organization, clock: clock)
+      organization: organization, protection: protection, clock: clock)
     let sweep = AnswerSweep(worker: worker, clock: clock)
     let jobs = JobOffice(
       worker: worker, schema: "client_directory", logger: logger, clock: clock,

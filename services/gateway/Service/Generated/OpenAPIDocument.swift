@@ -936,6 +936,308 @@ enum OpenAPIDocument {
         ]
       }
     },
+    "/v1/organizations/{organization_id}/clients/{client_id}/identifiers": {
+      "post": {
+        "operationId": "ClientDirectoryService_SetIdentifier",
+        "tags": [
+          "ClientDirectoryService"
+        ],
+        "summary": "Writes a client's register number, or another in its place (B67)",
+        "description": "Writes a client's register number, or another in its place (B67). It is kept encrypted, and shown\nmasked. In this order: NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING until\nthe organisation has recorded why it may (SetNationalNumberBasis), IDENTIFIER_KEYS_MISSING or\nIDENTIFIER_KEYS_DESTROYED when nothing can be encrypted; INVALID_ARGUMENT/IDENTIFIER_INVALID for what\nis no such number, or the client's own as the partner's; ABORTED/STALE_ETAG;\nALREADY_EXISTS/IDENTIFIER_IN_THIS_ORG.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "client_id",
+            "in": "path",
+            "required": true,
+            "description": "The client (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "A UUID that makes the call safe to repeat: a repeat answers as the first call did.",
+            "schema": {
+              "type": "string",
+              "format": "uuid"
+            }
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "requestId": {
+                    "type": "string",
+                    "description": "Makes the call safe to repeat (UUID)."
+                  },
+                  "kind": {
+                    "$ref": "#/components/schemas/client_directory.v1.IdentifierKind",
+                    "description": "What it is."
+                  },
+                  "number": {
+                    "type": "string",
+                    "description": "The number, with or without blanks, dots, dashes and slashes."
+                  },
+                  "etag": {
+                    "type": "string",
+                    "description": "The etag last seen; empty writes over whatever is there."
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/client_directory.v1.Identifier"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      },
+      "get": {
+        "operationId": "ClientDirectoryService_GetIdentifiers",
+        "tags": [
+          "ClientDirectoryService"
+        ],
+        "summary": "A client's register numbers, masked",
+        "description": "A client's register numbers, masked. NOT_FOUND/CLIENT_NOT_FOUND.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "client_id",
+            "in": "path",
+            "required": true,
+            "description": "The client (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/client_directory.v1.GetIdentifiersResponse"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      }
+    },
+    "/v1/organizations/{organization_id}/clients/{client_id}/identifiers:delete": {
+      "post": {
+        "operationId": "ClientDirectoryService_DeleteIdentifier",
+        "tags": [
+          "ClientDirectoryService"
+        ],
+        "summary": "Removes a register number",
+        "description": "Removes a register number. NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET;\nABORTED/STALE_ETAG.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "client_id",
+            "in": "path",
+            "required": true,
+            "description": "The client (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "A UUID that makes the call safe to repeat: a repeat answers as the first call did.",
+            "schema": {
+              "type": "string",
+              "format": "uuid"
+            }
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "requestId": {
+                    "type": "string",
+                    "description": "Makes the call safe to repeat (UUID)."
+                  },
+                  "kind": {
+                    "$ref": "#/components/schemas/client_directory.v1.IdentifierKind",
+                    "description": "Which one."
+                  },
+                  "etag": {
+                    "type": "string",
+                    "description": "The etag last seen; empty removes whatever is there."
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/client_directory.v1.DeleteIdentifierResponse"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      }
+    },
+    "/v1/organizations/{organization_id}/clients/{client_id}/identifiers:reveal": {
+      "post": {
+        "operationId": "ClientDirectoryService_RevealIdentifier",
+        "tags": [
+          "ClientDirectoryService"
+        ],
+        "summary": "A register number in full, once its reading is on record with the reason (never the number)",
+        "description": "A register number in full, once its reading is on record with the reason (never the number).\nNOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,\nIDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "client_id",
+            "in": "path",
+            "required": true,
+            "description": "The client (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "kind": {
+                    "$ref": "#/components/schemas/client_directory.v1.IdentifierKind",
+                    "description": "Which one."
+                  },
+                  "reason": {
+                    "type": "string",
+                    "description": "Why, 3 to 200 characters, for whoever reads the audit log; no number of a person in it."
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/client_directory.v1.RevealIdentifierResponse"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      }
+    },
     "/v1/organizations/{organization_id}/clients/{client_id}:resendInvitation": {
       "post": {
         "operationId": "ClientDirectoryService_ResendInvitation",
@@ -1057,6 +1359,70 @@ enum OpenAPIDocument {
               "application/json": {
                 "schema": {
                   "$ref": "#/components/schemas/client_directory.v1.CheckClientEmailResponse"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      }
+    },
+    "/v1/organizations/{organization_id}/clients:findByIdentifier": {
+      "post": {
+        "operationId": "ClientDirectoryService_FindClientByIdentifier",
+        "tags": [
+          "ClientDirectoryService"
+        ],
+        "summary": "The client who has a register number, among those the caller may see; each question is on record",
+        "description": "The client who has a register number, among those the caller may see; each question is on record.\nNOT_FOUND/CLIENT_NOT_FOUND; INVALID_ARGUMENT/IDENTIFIER_INVALID; FAILED_PRECONDITION/IDENTIFIER_BASIS_MISSING,\nIDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "kind": {
+                    "$ref": "#/components/schemas/client_directory.v1.IdentifierKind",
+                    "description": "What it is."
+                  },
+                  "number": {
+                    "type": "string",
+                    "description": "The number."
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/client_directory.v1.Client"
                 }
               }
             }
@@ -1411,6 +1777,122 @@ enum OpenAPIDocument {
         ]
       }
     },
+    "/v1/organizations/{organization_id}/nationalNumberBasis": {
+      "post": {
+        "operationId": "OrganizationService_SetNationalNumberBasis",
+        "tags": [
+          "OrganizationService"
+        ],
+        "summary": "Records on what legal basis the organisation keeps national register numbers (Belgian law of 8 August 1983), which lets its staff enter them; or takes the basis back, which stops that",
+        "description": "Records on what legal basis the organisation keeps national register numbers (Belgian law of 8\nAugust 1983), which lets its staff enter them; or takes the basis back, which stops that.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "A UUID that makes the call safe to repeat: a repeat answers as the first call did.",
+            "schema": {
+              "type": "string",
+              "format": "uuid"
+            }
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "requestId": {
+                    "type": "string",
+                    "description": "Makes the call safe to repeat (UUID)."
+                  },
+                  "basis": {
+                    "type": "string",
+                    "description": "The statute or the authorisation, such as \"law of 8 August 1983, art. 5; authorisation 12/2024\", at\nmost 1000 characters. Empty takes back what was recorded."
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/organization.v1.NationalNumberBasis"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      },
+      "get": {
+        "operationId": "OrganizationService_GetNationalNumberBasis",
+        "tags": [
+          "OrganizationService"
+        ],
+        "summary": "On what legal basis the organisation keeps national register numbers; empty when none is recorded",
+        "description": "On what legal basis the organisation keeps national register numbers; empty when none is recorded.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          }
+        ],
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/organization.v1.NationalNumberBasis"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      }
+    },
     "/v1/organizations/{organization_id}/policy": {
       "get": {
         "operationId": "OrganizationService_GetPolicy",
@@ -1735,6 +2217,11 @@ enum OpenAPIDocument {
           "CONTACT_RANK_SECONDARY"
         ]
       },
+      "client_directory.v1.DeleteIdentifierResponse": {
+        "type": "object",
+        "description": "It is gone.",
+        "properties": {}
+      },
       "client_directory.v1.EmailDisposition": {
         "type": "string",
         "description": "The three checks of B36, and the professional's case of B11.\n- `EMAIL_DISPOSITION_UNSPECIFIED`: Not said.\n- `EMAIL_DISPOSITION_INVALID`: No valid address.\n- `EMAIL_DISPOSITION_AVAILABLE`: Free.\n- `EMAIL_DISPOSITION_IN_THIS_ORG`: One of this organisation's clients has it.\n- `EMAIL_DISPOSITION_ON_PLATFORM`: Somebody on the platform signs in with it.\n- `EMAIL_DISPOSITION_PROFESSIONAL`: A professional account has it, or had it.",
@@ -1753,6 +2240,61 @@ enum OpenAPIDocument {
         "enum": [
           "EXISTING_EMAIL_RESOLUTION_UNSPECIFIED",
           "EXISTING_EMAIL_RESOLUTION_USERNAME_ONLY"
+        ]
+      },
+      "client_directory.v1.GetIdentifiersResponse": {
+        "type": "object",
+        "description": "The numbers of a client.",
+        "properties": {
+          "identifiers": {
+            "type": "array",
+            "items": {
+              "$ref": "#/components/schemas/client_directory.v1.Identifier"
+            },
+            "description": "By kind."
+          }
+        }
+      },
+      "client_directory.v1.Identifier": {
+        "type": "object",
+        "description": "A register number of a client, as it is shown.",
+        "properties": {
+          "clientId": {
+            "type": "string",
+            "description": "The client (UUID)."
+          },
+          "kind": {
+            "$ref": "#/components/schemas/client_directory.v1.IdentifierKind",
+            "description": "What it is; one of a kind."
+          },
+          "masked": {
+            "type": "string",
+            "description": "All but the last digits hidden, such as \"**.**.**-***.95\"."
+          },
+          "createTime": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it was first written."
+          },
+          "updateTime": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it was last changed."
+          },
+          "etag": {
+            "type": "string",
+            "description": "Changes with every change; give it back to SetIdentifier or DeleteIdentifier."
+          }
+        }
+      },
+      "client_directory.v1.IdentifierKind": {
+        "type": "string",
+        "description": "What a register number is.\n- `IDENTIFIER_KIND_UNSPECIFIED`: Not said.\n- `IDENTIFIER_KIND_NATIONAL_NUMBER`: The Belgian national number, bis numbers included (B67).\n- `IDENTIFIER_KIND_SOCIAL_INSURANCE_NUMBER`: The Canadian social insurance number.\n- `IDENTIFIER_KIND_PARTNER_NATIONAL_NUMBER`: The Belgian national number of the client's partner, who is no client here (B67, B71).",
+        "enum": [
+          "IDENTIFIER_KIND_UNSPECIFIED",
+          "IDENTIFIER_KIND_NATIONAL_NUMBER",
+          "IDENTIFIER_KIND_SOCIAL_INSURANCE_NUMBER",
+          "IDENTIFIER_KIND_PARTNER_NATIONAL_NUMBER"
         ]
       },
       "client_directory.v1.ListClientsResponse": {
@@ -1828,6 +2370,16 @@ enum OpenAPIDocument {
             "type": "integer",
             "format": "int32",
             "description": "How often it was sent, this time included."
+          }
+        }
+      },
+      "client_directory.v1.RevealIdentifierResponse": {
+        "type": "object",
+        "description": "A number in full.",
+        "properties": {
+          "number": {
+            "type": "string",
+            "description": "Written as people write it, such as \"85.07.30-033.28\"."
           }
         }
       },
@@ -2535,6 +3087,29 @@ enum OpenAPIDocument {
           }
         }
       },
+      "organization.v1.NationalNumberBasis": {
+        "type": "object",
+        "description": "Why an organisation may keep national register numbers.",
+        "properties": {
+          "organizationId": {
+            "type": "string",
+            "description": "The organisation (UUID)."
+          },
+          "basis": {
+            "type": "string",
+            "description": "The statute or the authorisation; empty when none is recorded."
+          },
+          "recordedBy": {
+            "type": "string",
+            "description": "The account (UUID) of who recorded it."
+          },
+          "recordTime": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When it was recorded."
+          }
+        }
+      },
       "organization.v1.Organization": {
         "type": "object",
         "description": "A practice, a centre, a firm.",
@@ -2614,6 +3189,10 @@ enum OpenAPIDocument {
               "type": "string"
             },
             "description": "Its branches (UUIDs), by name; one means no choice is shown (B15)."
+          },
+          "nationalNumbersAllowed": {
+            "type": "boolean",
+            "description": "True once SetNationalNumberBasis has recorded a legal basis; CreateOrganization ignores it."
           }
         }
       }

@@ -20,6 +20,8 @@ struct OrganizationRow: PostgresRow {
   let emailDisclosure: EmailDisclosure
   let createdAt: PostgresTimestamp
   let branchIDs: [UUID]
+  /// Whether a legal basis for national register numbers is recorded.
+  let nationalNumbersAllowed: Bool
 
   init(from columns: inout ColumnReader) throws(PostgresError) {
     organizationID = try columns.next()
@@ -32,6 +34,7 @@ struct OrganizationRow: PostgresRow {
     emailDisclosure = EmailDisclosure(rawValue: Int32(try columns.next(Int16.self)))
     createdAt = try columns.next()
     branchIDs = try columns.next()
+    nationalNumbersAllowed = try columns.next()
   }
 
   init(_ draft: OrganizationDraft, organizationID: UUID, branchID: UUID, at moment: Date) {
@@ -45,6 +48,7 @@ struct OrganizationRow: PostgresRow {
     emailDisclosure = draft.policy.emailDisclosure
     createdAt = PostgresTimestamp(moment)
     branchIDs = [branchID]
+    nationalNumbersAllowed = false
   }
 }
 
@@ -62,7 +66,8 @@ struct Organizations: Table, Sendable {
     select organization_id, name, country, languages, time_zone, invitation_trigger, email_required,
       email_disclosure, created_at,
       array(select b.branch_id from branches b where b.organization_id = $1
-        order by b.sort_key)
+        order by b.sort_key),
+      exists (select from national_number_bases n where n.organization_id = $1)
     from organizations o where o.organization_id = $1
     """)
   static let insert = Statement<NoRow>(

@@ -682,6 +682,411 @@ void   clientele__client_directory__v1__resend_invitation_response__free_unpacke
   assert(message->base.descriptor == &clientele__client_directory__v1__resend_invitation_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   clientele__client_directory__v1__identifier__init
+                     (Clientele__ClientDirectory__V1__Identifier         *message)
+{
+  static const Clientele__ClientDirectory__V1__Identifier init_value = CLIENTELE__CLIENT_DIRECTORY__V1__IDENTIFIER__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__identifier__get_packed_size
+                     (const Clientele__ClientDirectory__V1__Identifier *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__identifier__pack
+                     (const Clientele__ClientDirectory__V1__Identifier *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__identifier__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__Identifier *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__Identifier *
+       clientele__client_directory__v1__identifier__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__Identifier *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__identifier__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__identifier__free_unpacked
+                     (Clientele__ClientDirectory__V1__Identifier *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__set_identifier_request__init
+                     (Clientele__ClientDirectory__V1__SetIdentifierRequest         *message)
+{
+  static const Clientele__ClientDirectory__V1__SetIdentifierRequest init_value = CLIENTELE__CLIENT_DIRECTORY__V1__SET_IDENTIFIER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__set_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__SetIdentifierRequest *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__set_identifier_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__set_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__SetIdentifierRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__set_identifier_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__set_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__SetIdentifierRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__set_identifier_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__SetIdentifierRequest *
+       clientele__client_directory__v1__set_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__SetIdentifierRequest *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__set_identifier_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__set_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__SetIdentifierRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__set_identifier_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__get_identifiers_request__init
+                     (Clientele__ClientDirectory__V1__GetIdentifiersRequest         *message)
+{
+  static const Clientele__ClientDirectory__V1__GetIdentifiersRequest init_value = CLIENTELE__CLIENT_DIRECTORY__V1__GET_IDENTIFIERS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__get_identifiers_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersRequest *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__get_identifiers_request__pack
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__get_identifiers_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__GetIdentifiersRequest *
+       clientele__client_directory__v1__get_identifiers_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__GetIdentifiersRequest *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__get_identifiers_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__get_identifiers_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__GetIdentifiersRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__get_identifiers_response__init
+                     (Clientele__ClientDirectory__V1__GetIdentifiersResponse         *message)
+{
+  static const Clientele__ClientDirectory__V1__GetIdentifiersResponse init_value = CLIENTELE__CLIENT_DIRECTORY__V1__GET_IDENTIFIERS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__get_identifiers_response__get_packed_size
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersResponse *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__get_identifiers_response__pack
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__get_identifiers_response__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__GetIdentifiersResponse *
+       clientele__client_directory__v1__get_identifiers_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__GetIdentifiersResponse *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__get_identifiers_response__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__get_identifiers_response__free_unpacked
+                     (Clientele__ClientDirectory__V1__GetIdentifiersResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__get_identifiers_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__reveal_identifier_request__init
+                     (Clientele__ClientDirectory__V1__RevealIdentifierRequest         *message)
+{
+  static const Clientele__ClientDirectory__V1__RevealIdentifierRequest init_value = CLIENTELE__CLIENT_DIRECTORY__V1__REVEAL_IDENTIFIER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__reveal_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierRequest *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__reveal_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__reveal_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__RevealIdentifierRequest *
+       clientele__client_directory__v1__reveal_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__RevealIdentifierRequest *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__reveal_identifier_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__reveal_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__RevealIdentifierRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__reveal_identifier_response__init
+                     (Clientele__ClientDirectory__V1__RevealIdentifierResponse         *message)
+{
+  static const Clientele__ClientDirectory__V1__RevealIdentifierResponse init_value = CLIENTELE__CLIENT_DIRECTORY__V1__REVEAL_IDENTIFIER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__reveal_identifier_response__get_packed_size
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierResponse *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__reveal_identifier_response__pack
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__reveal_identifier_response__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__RevealIdentifierResponse *
+       clientele__client_directory__v1__reveal_identifier_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__RevealIdentifierResponse *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__reveal_identifier_response__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__reveal_identifier_response__free_unpacked
+                     (Clientele__ClientDirectory__V1__RevealIdentifierResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__reveal_identifier_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__find_client_by_identifier_request__init
+                     (Clientele__ClientDirectory__V1__FindClientByIdentifierRequest         *message)
+{
+  static const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest init_value = CLIENTELE__CLIENT_DIRECTORY__V1__FIND_CLIENT_BY_IDENTIFIER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__find_client_by_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__find_client_by_identifier_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__find_client_by_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__find_client_by_identifier_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__find_client_by_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__find_client_by_identifier_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *
+       clientele__client_directory__v1__find_client_by_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__find_client_by_identifier_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__find_client_by_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__find_client_by_identifier_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__delete_identifier_request__init
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierRequest         *message)
+{
+  static const Clientele__ClientDirectory__V1__DeleteIdentifierRequest init_value = CLIENTELE__CLIENT_DIRECTORY__V1__DELETE_IDENTIFIER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__delete_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierRequest *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__delete_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__delete_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__DeleteIdentifierRequest *
+       clientele__client_directory__v1__delete_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__DeleteIdentifierRequest *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__delete_identifier_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__delete_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__client_directory__v1__delete_identifier_response__init
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierResponse         *message)
+{
+  static const Clientele__ClientDirectory__V1__DeleteIdentifierResponse init_value = CLIENTELE__CLIENT_DIRECTORY__V1__DELETE_IDENTIFIER_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__delete_identifier_response__get_packed_size
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierResponse *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__delete_identifier_response__pack
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__delete_identifier_response__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__DeleteIdentifierResponse *
+       clientele__client_directory__v1__delete_identifier_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__DeleteIdentifierResponse *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__delete_identifier_response__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__delete_identifier_response__free_unpacked
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__delete_identifier_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor clientele__client_directory__v1__client__field_descriptors[20] =
 {
   {
@@ -2238,5 +2643,587 @@ const ProtobufCMessageDescriptor clientele__client_directory__v1__resend_invitat
   clientele__client_directory__v1__resend_invitation_response__field_indices_by_name,
   1,  clientele__client_directory__v1__resend_invitation_response__number_ranges,
   (ProtobufCMessageInit) clientele__client_directory__v1__resend_invitation_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__identifier__field_descriptors[6] =
+{
+  {
+    "client_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__Identifier, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__Identifier, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "masked",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__Identifier, masked),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "create_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__Identifier, create_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "update_time",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__Identifier, update_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__Identifier, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__identifier__field_indices_by_name[] = {
+  0,   /* field[0] = client_id */
+  3,   /* field[3] = create_time */
+  5,   /* field[5] = etag */
+  1,   /* field[1] = kind */
+  2,   /* field[2] = masked */
+  4,   /* field[4] = update_time */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__identifier__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__identifier__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.Identifier",
+  "Identifier",
+  "Clientele__ClientDirectory__V1__Identifier",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__Identifier),
+  6,
+  clientele__client_directory__v1__identifier__field_descriptors,
+  clientele__client_directory__v1__identifier__field_indices_by_name,
+  1,  clientele__client_directory__v1__identifier__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__identifier__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__set_identifier_request__field_descriptors[6] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__SetIdentifierRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organization_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__SetIdentifierRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__SetIdentifierRequest, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__SetIdentifierRequest, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "number",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__SetIdentifierRequest, number),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__SetIdentifierRequest, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__set_identifier_request__field_indices_by_name[] = {
+  2,   /* field[2] = client_id */
+  5,   /* field[5] = etag */
+  3,   /* field[3] = kind */
+  4,   /* field[4] = number */
+  1,   /* field[1] = organization_id */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__set_identifier_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__set_identifier_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.SetIdentifierRequest",
+  "SetIdentifierRequest",
+  "Clientele__ClientDirectory__V1__SetIdentifierRequest",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__SetIdentifierRequest),
+  6,
+  clientele__client_directory__v1__set_identifier_request__field_descriptors,
+  clientele__client_directory__v1__set_identifier_request__field_indices_by_name,
+  1,  clientele__client_directory__v1__set_identifier_request__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__set_identifier_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__get_identifiers_request__field_descriptors[2] =
+{
+  {
+    "organization_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__GetIdentifiersRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__GetIdentifiersRequest, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__get_identifiers_request__field_indices_by_name[] = {
+  1,   /* field[1] = client_id */
+  0,   /* field[0] = organization_id */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__get_identifiers_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__get_identifiers_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.GetIdentifiersRequest",
+  "GetIdentifiersRequest",
+  "Clientele__ClientDirectory__V1__GetIdentifiersRequest",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__GetIdentifiersRequest),
+  2,
+  clientele__client_directory__v1__get_identifiers_request__field_descriptors,
+  clientele__client_directory__v1__get_identifiers_request__field_indices_by_name,
+  1,  clientele__client_directory__v1__get_identifiers_request__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__get_identifiers_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__get_identifiers_response__field_descriptors[1] =
+{
+  {
+    "identifiers",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Clientele__ClientDirectory__V1__GetIdentifiersResponse, n_identifiers),
+    offsetof(Clientele__ClientDirectory__V1__GetIdentifiersResponse, identifiers),
+    &clientele__client_directory__v1__identifier__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__get_identifiers_response__field_indices_by_name[] = {
+  0,   /* field[0] = identifiers */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__get_identifiers_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__get_identifiers_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.GetIdentifiersResponse",
+  "GetIdentifiersResponse",
+  "Clientele__ClientDirectory__V1__GetIdentifiersResponse",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__GetIdentifiersResponse),
+  1,
+  clientele__client_directory__v1__get_identifiers_response__field_descriptors,
+  clientele__client_directory__v1__get_identifiers_response__field_indices_by_name,
+  1,  clientele__client_directory__v1__get_identifiers_response__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__get_identifiers_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__reveal_identifier_request__field_descriptors[4] =
+{
+  {
+    "organization_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__RevealIdentifierRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__RevealIdentifierRequest, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__RevealIdentifierRequest, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__RevealIdentifierRequest, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__reveal_identifier_request__field_indices_by_name[] = {
+  1,   /* field[1] = client_id */
+  2,   /* field[2] = kind */
+  0,   /* field[0] = organization_id */
+  3,   /* field[3] = reason */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__reveal_identifier_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__reveal_identifier_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.RevealIdentifierRequest",
+  "RevealIdentifierRequest",
+  "Clientele__ClientDirectory__V1__RevealIdentifierRequest",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__RevealIdentifierRequest),
+  4,
+  clientele__client_directory__v1__reveal_identifier_request__field_descriptors,
+  clientele__client_directory__v1__reveal_identifier_request__field_indices_by_name,
+  1,  clientele__client_directory__v1__reveal_identifier_request__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__reveal_identifier_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__reveal_identifier_response__field_descriptors[1] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__RevealIdentifierResponse, number),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__reveal_identifier_response__field_indices_by_name[] = {
+  0,   /* field[0] = number */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__reveal_identifier_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__reveal_identifier_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.RevealIdentifierResponse",
+  "RevealIdentifierResponse",
+  "Clientele__ClientDirectory__V1__RevealIdentifierResponse",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__RevealIdentifierResponse),
+  1,
+  clientele__client_directory__v1__reveal_identifier_response__field_descriptors,
+  clientele__client_directory__v1__reveal_identifier_response__field_indices_by_name,
+  1,  clientele__client_directory__v1__reveal_identifier_response__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__reveal_identifier_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__find_client_by_identifier_request__field_descriptors[3] =
+{
+  {
+    "organization_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__FindClientByIdentifierRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__FindClientByIdentifierRequest, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "number",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__FindClientByIdentifierRequest, number),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__find_client_by_identifier_request__field_indices_by_name[] = {
+  1,   /* field[1] = kind */
+  2,   /* field[2] = number */
+  0,   /* field[0] = organization_id */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__find_client_by_identifier_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__find_client_by_identifier_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.FindClientByIdentifierRequest",
+  "FindClientByIdentifierRequest",
+  "Clientele__ClientDirectory__V1__FindClientByIdentifierRequest",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__FindClientByIdentifierRequest),
+  3,
+  clientele__client_directory__v1__find_client_by_identifier_request__field_descriptors,
+  clientele__client_directory__v1__find_client_by_identifier_request__field_indices_by_name,
+  1,  clientele__client_directory__v1__find_client_by_identifier_request__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__find_client_by_identifier_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__delete_identifier_request__field_descriptors[5] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__DeleteIdentifierRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organization_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__DeleteIdentifierRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__DeleteIdentifierRequest, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__DeleteIdentifierRequest, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "etag",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__DeleteIdentifierRequest, etag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__delete_identifier_request__field_indices_by_name[] = {
+  2,   /* field[2] = client_id */
+  4,   /* field[4] = etag */
+  3,   /* field[3] = kind */
+  1,   /* field[1] = organization_id */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__delete_identifier_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__delete_identifier_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.DeleteIdentifierRequest",
+  "DeleteIdentifierRequest",
+  "Clientele__ClientDirectory__V1__DeleteIdentifierRequest",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__DeleteIdentifierRequest),
+  5,
+  clientele__client_directory__v1__delete_identifier_request__field_descriptors,
+  clientele__client_directory__v1__delete_identifier_request__field_indices_by_name,
+  1,  clientele__client_directory__v1__delete_identifier_request__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__delete_identifier_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define clientele__client_directory__v1__delete_identifier_response__field_descriptors NULL
+#define clientele__client_directory__v1__delete_identifier_response__field_indices_by_name NULL
+#define clientele__client_directory__v1__delete_identifier_response__number_ranges NULL
+const ProtobufCMessageDescriptor clientele__client_directory__v1__delete_identifier_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.DeleteIdentifierResponse",
+  "DeleteIdentifierResponse",
+  "Clientele__ClientDirectory__V1__DeleteIdentifierResponse",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__DeleteIdentifierResponse),
+  0,
+  clientele__client_directory__v1__delete_identifier_response__field_descriptors,
+  clientele__client_directory__v1__delete_identifier_response__field_indices_by_name,
+  0,  clientele__client_directory__v1__delete_identifier_response__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__delete_identifier_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

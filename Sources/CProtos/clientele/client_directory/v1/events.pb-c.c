@@ -97,6 +97,51 @@ void   clientele__client_directory__v1__primary_contact_point_changed__free_unpa
   assert(message->base.descriptor == &clientele__client_directory__v1__primary_contact_point_changed__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   clientele__client_directory__v1__identifier_changed__init
+                     (Clientele__ClientDirectory__V1__IdentifierChanged         *message)
+{
+  static const Clientele__ClientDirectory__V1__IdentifierChanged init_value = CLIENTELE__CLIENT_DIRECTORY__V1__IDENTIFIER_CHANGED__INIT;
+  *message = init_value;
+}
+size_t clientele__client_directory__v1__identifier_changed__get_packed_size
+                     (const Clientele__ClientDirectory__V1__IdentifierChanged *message)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier_changed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__client_directory__v1__identifier_changed__pack
+                     (const Clientele__ClientDirectory__V1__IdentifierChanged *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier_changed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__client_directory__v1__identifier_changed__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__IdentifierChanged *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier_changed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__ClientDirectory__V1__IdentifierChanged *
+       clientele__client_directory__v1__identifier_changed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__ClientDirectory__V1__IdentifierChanged *)
+     protobuf_c_message_unpack (&clientele__client_directory__v1__identifier_changed__descriptor,
+                                allocator, len, data);
+}
+void   clientele__client_directory__v1__identifier_changed__free_unpacked
+                     (Clientele__ClientDirectory__V1__IdentifierChanged *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__client_directory__v1__identifier_changed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor clientele__client_directory__v1__client_changed__field_descriptors[1] =
 {
   {
@@ -184,5 +229,69 @@ const ProtobufCMessageDescriptor clientele__client_directory__v1__primary_contac
   clientele__client_directory__v1__primary_contact_point_changed__field_indices_by_name,
   1,  clientele__client_directory__v1__primary_contact_point_changed__number_ranges,
   (ProtobufCMessageInit) clientele__client_directory__v1__primary_contact_point_changed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__client_directory__v1__identifier_changed__field_descriptors[3] =
+{
+  {
+    "client_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__IdentifierChanged, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "kind",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__IdentifierChanged, kind),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_set",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__ClientDirectory__V1__IdentifierChanged, is_set),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__client_directory__v1__identifier_changed__field_indices_by_name[] = {
+  0,   /* field[0] = client_id */
+  2,   /* field[2] = is_set */
+  1,   /* field[1] = kind */
+};
+static const ProtobufCIntRange clientele__client_directory__v1__identifier_changed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor clientele__client_directory__v1__identifier_changed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.client_directory.v1.IdentifierChanged",
+  "IdentifierChanged",
+  "Clientele__ClientDirectory__V1__IdentifierChanged",
+  "clientele.client_directory.v1",
+  sizeof(Clientele__ClientDirectory__V1__IdentifierChanged),
+  3,
+  clientele__client_directory__v1__identifier_changed__field_descriptors,
+  clientele__client_directory__v1__identifier_changed__field_indices_by_name,
+  1,  clientele__client_directory__v1__identifier_changed__number_ranges,
+  (ProtobufCMessageInit) clientele__client_directory__v1__identifier_changed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -97,6 +97,51 @@ void   clientele__organization__v1__policy__free_unpacked
   assert(message->base.descriptor == &clientele__organization__v1__policy__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   clientele__organization__v1__national_number_basis__init
+                     (Clientele__Organization__V1__NationalNumberBasis         *message)
+{
+  static const Clientele__Organization__V1__NationalNumberBasis init_value = CLIENTELE__ORGANIZATION__V1__NATIONAL_NUMBER_BASIS__INIT;
+  *message = init_value;
+}
+size_t clientele__organization__v1__national_number_basis__get_packed_size
+                     (const Clientele__Organization__V1__NationalNumberBasis *message)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__national_number_basis__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__organization__v1__national_number_basis__pack
+                     (const Clientele__Organization__V1__NationalNumberBasis *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__national_number_basis__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__organization__v1__national_number_basis__pack_to_buffer
+                     (const Clientele__Organization__V1__NationalNumberBasis *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__national_number_basis__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__Organization__V1__NationalNumberBasis *
+       clientele__organization__v1__national_number_basis__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__Organization__V1__NationalNumberBasis *)
+     protobuf_c_message_unpack (&clientele__organization__v1__national_number_basis__descriptor,
+                                allocator, len, data);
+}
+void   clientele__organization__v1__national_number_basis__free_unpacked
+                     (Clientele__Organization__V1__NationalNumberBasis *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__organization__v1__national_number_basis__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   clientele__organization__v1__branch__init
                      (Clientele__Organization__V1__Branch         *message)
 {
@@ -320,6 +365,96 @@ void   clientele__organization__v1__get_policy_request__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &clientele__organization__v1__get_policy_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__organization__v1__set_national_number_basis_request__init
+                     (Clientele__Organization__V1__SetNationalNumberBasisRequest         *message)
+{
+  static const Clientele__Organization__V1__SetNationalNumberBasisRequest init_value = CLIENTELE__ORGANIZATION__V1__SET_NATIONAL_NUMBER_BASIS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__organization__v1__set_national_number_basis_request__get_packed_size
+                     (const Clientele__Organization__V1__SetNationalNumberBasisRequest *message)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__set_national_number_basis_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__organization__v1__set_national_number_basis_request__pack
+                     (const Clientele__Organization__V1__SetNationalNumberBasisRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__set_national_number_basis_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__organization__v1__set_national_number_basis_request__pack_to_buffer
+                     (const Clientele__Organization__V1__SetNationalNumberBasisRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__set_national_number_basis_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__Organization__V1__SetNationalNumberBasisRequest *
+       clientele__organization__v1__set_national_number_basis_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__Organization__V1__SetNationalNumberBasisRequest *)
+     protobuf_c_message_unpack (&clientele__organization__v1__set_national_number_basis_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__organization__v1__set_national_number_basis_request__free_unpacked
+                     (Clientele__Organization__V1__SetNationalNumberBasisRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__organization__v1__set_national_number_basis_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   clientele__organization__v1__get_national_number_basis_request__init
+                     (Clientele__Organization__V1__GetNationalNumberBasisRequest         *message)
+{
+  static const Clientele__Organization__V1__GetNationalNumberBasisRequest init_value = CLIENTELE__ORGANIZATION__V1__GET_NATIONAL_NUMBER_BASIS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__organization__v1__get_national_number_basis_request__get_packed_size
+                     (const Clientele__Organization__V1__GetNationalNumberBasisRequest *message)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__get_national_number_basis_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__organization__v1__get_national_number_basis_request__pack
+                     (const Clientele__Organization__V1__GetNationalNumberBasisRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__get_national_number_basis_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__organization__v1__get_national_number_basis_request__pack_to_buffer
+                     (const Clientele__Organization__V1__GetNationalNumberBasisRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__organization__v1__get_national_number_basis_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__Organization__V1__GetNationalNumberBasisRequest *
+       clientele__organization__v1__get_national_number_basis_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__Organization__V1__GetNationalNumberBasisRequest *)
+     protobuf_c_message_unpack (&clientele__organization__v1__get_national_number_basis_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__organization__v1__get_national_number_basis_request__free_unpacked
+                     (Clientele__Organization__V1__GetNationalNumberBasisRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__organization__v1__get_national_number_basis_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   clientele__organization__v1__list_branches_request__init
@@ -766,7 +901,7 @@ const ProtobufCMessageDescriptor clientele__organization__v1__organization__desc
   (ProtobufCMessageInit) clientele__organization__v1__organization__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor clientele__organization__v1__policy__field_descriptors[7] =
+static const ProtobufCFieldDescriptor clientele__organization__v1__policy__field_descriptors[8] =
 {
   {
     "organization_id",
@@ -852,6 +987,18 @@ static const ProtobufCFieldDescriptor clientele__organization__v1__policy__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "national_numbers_allowed",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__Policy, national_numbers_allowed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned clientele__organization__v1__policy__field_indices_by_name[] = {
   6,   /* field[6] = branch_ids */
@@ -859,13 +1006,14 @@ static const unsigned clientele__organization__v1__policy__field_indices_by_name
   2,   /* field[2] = email_required */
   1,   /* field[1] = invitation_trigger */
   4,   /* field[4] = languages */
+  7,   /* field[7] = national_numbers_allowed */
   0,   /* field[0] = organization_id */
   5,   /* field[5] = organization_name */
 };
 static const ProtobufCIntRange clientele__organization__v1__policy__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor clientele__organization__v1__policy__descriptor =
 {
@@ -875,11 +1023,88 @@ const ProtobufCMessageDescriptor clientele__organization__v1__policy__descriptor
   "Clientele__Organization__V1__Policy",
   "clientele.organization.v1",
   sizeof(Clientele__Organization__V1__Policy),
-  7,
+  8,
   clientele__organization__v1__policy__field_descriptors,
   clientele__organization__v1__policy__field_indices_by_name,
   1,  clientele__organization__v1__policy__number_ranges,
   (ProtobufCMessageInit) clientele__organization__v1__policy__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__organization__v1__national_number_basis__field_descriptors[4] =
+{
+  {
+    "organization_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__NationalNumberBasis, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "basis",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__NationalNumberBasis, basis),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "recorded_by",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__NationalNumberBasis, recorded_by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "record_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__NationalNumberBasis, record_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__organization__v1__national_number_basis__field_indices_by_name[] = {
+  1,   /* field[1] = basis */
+  0,   /* field[0] = organization_id */
+  3,   /* field[3] = record_time */
+  2,   /* field[2] = recorded_by */
+};
+static const ProtobufCIntRange clientele__organization__v1__national_number_basis__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor clientele__organization__v1__national_number_basis__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.organization.v1.NationalNumberBasis",
+  "NationalNumberBasis",
+  "Clientele__Organization__V1__NationalNumberBasis",
+  "clientele.organization.v1",
+  sizeof(Clientele__Organization__V1__NationalNumberBasis),
+  4,
+  clientele__organization__v1__national_number_basis__field_descriptors,
+  clientele__organization__v1__national_number_basis__field_indices_by_name,
+  1,  clientele__organization__v1__national_number_basis__number_ranges,
+  (ProtobufCMessageInit) clientele__organization__v1__national_number_basis__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor clientele__organization__v1__branch__field_descriptors[4] =
@@ -1356,6 +1581,108 @@ const ProtobufCMessageDescriptor clientele__organization__v1__get_policy_request
   clientele__organization__v1__get_policy_request__field_indices_by_name,
   1,  clientele__organization__v1__get_policy_request__number_ranges,
   (ProtobufCMessageInit) clientele__organization__v1__get_policy_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__organization__v1__set_national_number_basis_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__SetNationalNumberBasisRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organization_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__SetNationalNumberBasisRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "basis",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__SetNationalNumberBasisRequest, basis),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__organization__v1__set_national_number_basis_request__field_indices_by_name[] = {
+  2,   /* field[2] = basis */
+  1,   /* field[1] = organization_id */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange clientele__organization__v1__set_national_number_basis_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor clientele__organization__v1__set_national_number_basis_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.organization.v1.SetNationalNumberBasisRequest",
+  "SetNationalNumberBasisRequest",
+  "Clientele__Organization__V1__SetNationalNumberBasisRequest",
+  "clientele.organization.v1",
+  sizeof(Clientele__Organization__V1__SetNationalNumberBasisRequest),
+  3,
+  clientele__organization__v1__set_national_number_basis_request__field_descriptors,
+  clientele__organization__v1__set_national_number_basis_request__field_indices_by_name,
+  1,  clientele__organization__v1__set_national_number_basis_request__number_ranges,
+  (ProtobufCMessageInit) clientele__organization__v1__set_national_number_basis_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__organization__v1__get_national_number_basis_request__field_descriptors[1] =
+{
+  {
+    "organization_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Organization__V1__GetNationalNumberBasisRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__organization__v1__get_national_number_basis_request__field_indices_by_name[] = {
+  0,   /* field[0] = organization_id */
+};
+static const ProtobufCIntRange clientele__organization__v1__get_national_number_basis_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor clientele__organization__v1__get_national_number_basis_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.organization.v1.GetNationalNumberBasisRequest",
+  "GetNationalNumberBasisRequest",
+  "Clientele__Organization__V1__GetNationalNumberBasisRequest",
+  "clientele.organization.v1",
+  sizeof(Clientele__Organization__V1__GetNationalNumberBasisRequest),
+  1,
+  clientele__organization__v1__get_national_number_basis_request__field_descriptors,
+  clientele__organization__v1__get_national_number_basis_request__field_indices_by_name,
+  1,  clientele__organization__v1__get_national_number_basis_request__number_ranges,
+  (ProtobufCMessageInit) clientele__organization__v1__get_national_number_basis_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor clientele__organization__v1__list_branches_request__field_descriptors[3] =

@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "clientele/common/v1/access.pb-c.h"
+#include "clientele/common/v1/sentences.pb-c.h"
 #include "google/protobuf/field_mask.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
@@ -33,6 +34,15 @@ typedef struct Clientele__ClientDirectory__V1__AddContactPointRequest Clientele_
 typedef struct Clientele__ClientDirectory__V1__SetPrimaryContactPointRequest Clientele__ClientDirectory__V1__SetPrimaryContactPointRequest;
 typedef struct Clientele__ClientDirectory__V1__ResendInvitationRequest Clientele__ClientDirectory__V1__ResendInvitationRequest;
 typedef struct Clientele__ClientDirectory__V1__ResendInvitationResponse Clientele__ClientDirectory__V1__ResendInvitationResponse;
+typedef struct Clientele__ClientDirectory__V1__Identifier Clientele__ClientDirectory__V1__Identifier;
+typedef struct Clientele__ClientDirectory__V1__SetIdentifierRequest Clientele__ClientDirectory__V1__SetIdentifierRequest;
+typedef struct Clientele__ClientDirectory__V1__GetIdentifiersRequest Clientele__ClientDirectory__V1__GetIdentifiersRequest;
+typedef struct Clientele__ClientDirectory__V1__GetIdentifiersResponse Clientele__ClientDirectory__V1__GetIdentifiersResponse;
+typedef struct Clientele__ClientDirectory__V1__RevealIdentifierRequest Clientele__ClientDirectory__V1__RevealIdentifierRequest;
+typedef struct Clientele__ClientDirectory__V1__RevealIdentifierResponse Clientele__ClientDirectory__V1__RevealIdentifierResponse;
+typedef struct Clientele__ClientDirectory__V1__FindClientByIdentifierRequest Clientele__ClientDirectory__V1__FindClientByIdentifierRequest;
+typedef struct Clientele__ClientDirectory__V1__DeleteIdentifierRequest Clientele__ClientDirectory__V1__DeleteIdentifierRequest;
+typedef struct Clientele__ClientDirectory__V1__DeleteIdentifierResponse Clientele__ClientDirectory__V1__DeleteIdentifierResponse;
 
 
 /* --- enums --- */
@@ -280,6 +290,116 @@ struct  Clientele__ClientDirectory__V1__ResendInvitationResponse
 #define CLIENTELE__CLIENT_DIRECTORY__V1__RESEND_INVITATION_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__resend_invitation_response__descriptor) \
     , {0,NULL}, 0 }
+
+
+struct  Clientele__ClientDirectory__V1__Identifier
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData client_id;
+  int32_t kind;
+  ProtobufCBinaryData masked;
+  Google__Protobuf__Timestamp *create_time;
+  Google__Protobuf__Timestamp *update_time;
+  ProtobufCBinaryData etag;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__IDENTIFIER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__identifier__descriptor) \
+    , {0,NULL}, 0, {0,NULL}, NULL, NULL, {0,NULL} }
+
+
+struct  Clientele__ClientDirectory__V1__SetIdentifierRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  ProtobufCBinaryData organization_id;
+  ProtobufCBinaryData client_id;
+  int32_t kind;
+  ProtobufCBinaryData number;
+  ProtobufCBinaryData etag;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__SET_IDENTIFIER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__set_identifier_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL} }
+
+
+struct  Clientele__ClientDirectory__V1__GetIdentifiersRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData organization_id;
+  ProtobufCBinaryData client_id;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__GET_IDENTIFIERS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__get_identifiers_request__descriptor) \
+    , {0,NULL}, {0,NULL} }
+
+
+struct  Clientele__ClientDirectory__V1__GetIdentifiersResponse
+{
+  ProtobufCMessage base;
+  size_t n_identifiers;
+  Clientele__ClientDirectory__V1__Identifier **identifiers;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__GET_IDENTIFIERS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__get_identifiers_response__descriptor) \
+    , 0,NULL }
+
+
+struct  Clientele__ClientDirectory__V1__RevealIdentifierRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData organization_id;
+  ProtobufCBinaryData client_id;
+  int32_t kind;
+  ProtobufCBinaryData reason;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__REVEAL_IDENTIFIER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__reveal_identifier_request__descriptor) \
+    , {0,NULL}, {0,NULL}, 0, {0,NULL} }
+
+
+struct  Clientele__ClientDirectory__V1__RevealIdentifierResponse
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData number;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__REVEAL_IDENTIFIER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__reveal_identifier_response__descriptor) \
+    , {0,NULL} }
+
+
+struct  Clientele__ClientDirectory__V1__FindClientByIdentifierRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData organization_id;
+  int32_t kind;
+  ProtobufCBinaryData number;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__FIND_CLIENT_BY_IDENTIFIER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__find_client_by_identifier_request__descriptor) \
+    , {0,NULL}, 0, {0,NULL} }
+
+
+struct  Clientele__ClientDirectory__V1__DeleteIdentifierRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  ProtobufCBinaryData organization_id;
+  ProtobufCBinaryData client_id;
+  int32_t kind;
+  ProtobufCBinaryData etag;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__DELETE_IDENTIFIER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__delete_identifier_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, 0, {0,NULL} }
+
+
+struct  Clientele__ClientDirectory__V1__DeleteIdentifierResponse
+{
+  ProtobufCMessage base;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__DELETE_IDENTIFIER_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__delete_identifier_response__descriptor) \
+     }
 
 
 /* Clientele__ClientDirectory__V1__Client methods */
@@ -567,6 +687,177 @@ Clientele__ClientDirectory__V1__ResendInvitationResponse *
 void   clientele__client_directory__v1__resend_invitation_response__free_unpacked
                      (Clientele__ClientDirectory__V1__ResendInvitationResponse *message,
                       ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__Identifier methods */
+void   clientele__client_directory__v1__identifier__init
+                     (Clientele__ClientDirectory__V1__Identifier         *message);
+size_t clientele__client_directory__v1__identifier__get_packed_size
+                     (const Clientele__ClientDirectory__V1__Identifier   *message);
+size_t clientele__client_directory__v1__identifier__pack
+                     (const Clientele__ClientDirectory__V1__Identifier   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__identifier__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__Identifier   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__Identifier *
+       clientele__client_directory__v1__identifier__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__identifier__free_unpacked
+                     (Clientele__ClientDirectory__V1__Identifier *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__SetIdentifierRequest methods */
+void   clientele__client_directory__v1__set_identifier_request__init
+                     (Clientele__ClientDirectory__V1__SetIdentifierRequest         *message);
+size_t clientele__client_directory__v1__set_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__SetIdentifierRequest   *message);
+size_t clientele__client_directory__v1__set_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__SetIdentifierRequest   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__set_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__SetIdentifierRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__SetIdentifierRequest *
+       clientele__client_directory__v1__set_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__set_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__SetIdentifierRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__GetIdentifiersRequest methods */
+void   clientele__client_directory__v1__get_identifiers_request__init
+                     (Clientele__ClientDirectory__V1__GetIdentifiersRequest         *message);
+size_t clientele__client_directory__v1__get_identifiers_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersRequest   *message);
+size_t clientele__client_directory__v1__get_identifiers_request__pack
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersRequest   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__get_identifiers_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__GetIdentifiersRequest *
+       clientele__client_directory__v1__get_identifiers_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__get_identifiers_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__GetIdentifiersRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__GetIdentifiersResponse methods */
+void   clientele__client_directory__v1__get_identifiers_response__init
+                     (Clientele__ClientDirectory__V1__GetIdentifiersResponse         *message);
+size_t clientele__client_directory__v1__get_identifiers_response__get_packed_size
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersResponse   *message);
+size_t clientele__client_directory__v1__get_identifiers_response__pack
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersResponse   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__get_identifiers_response__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__GetIdentifiersResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__GetIdentifiersResponse *
+       clientele__client_directory__v1__get_identifiers_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__get_identifiers_response__free_unpacked
+                     (Clientele__ClientDirectory__V1__GetIdentifiersResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__RevealIdentifierRequest methods */
+void   clientele__client_directory__v1__reveal_identifier_request__init
+                     (Clientele__ClientDirectory__V1__RevealIdentifierRequest         *message);
+size_t clientele__client_directory__v1__reveal_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierRequest   *message);
+size_t clientele__client_directory__v1__reveal_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierRequest   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__reveal_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__RevealIdentifierRequest *
+       clientele__client_directory__v1__reveal_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__reveal_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__RevealIdentifierRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__RevealIdentifierResponse methods */
+void   clientele__client_directory__v1__reveal_identifier_response__init
+                     (Clientele__ClientDirectory__V1__RevealIdentifierResponse         *message);
+size_t clientele__client_directory__v1__reveal_identifier_response__get_packed_size
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierResponse   *message);
+size_t clientele__client_directory__v1__reveal_identifier_response__pack
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierResponse   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__reveal_identifier_response__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__RevealIdentifierResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__RevealIdentifierResponse *
+       clientele__client_directory__v1__reveal_identifier_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__reveal_identifier_response__free_unpacked
+                     (Clientele__ClientDirectory__V1__RevealIdentifierResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__FindClientByIdentifierRequest methods */
+void   clientele__client_directory__v1__find_client_by_identifier_request__init
+                     (Clientele__ClientDirectory__V1__FindClientByIdentifierRequest         *message);
+size_t clientele__client_directory__v1__find_client_by_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest   *message);
+size_t clientele__client_directory__v1__find_client_by_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__find_client_by_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *
+       clientele__client_directory__v1__find_client_by_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__find_client_by_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__DeleteIdentifierRequest methods */
+void   clientele__client_directory__v1__delete_identifier_request__init
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierRequest         *message);
+size_t clientele__client_directory__v1__delete_identifier_request__get_packed_size
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierRequest   *message);
+size_t clientele__client_directory__v1__delete_identifier_request__pack
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierRequest   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__delete_identifier_request__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__DeleteIdentifierRequest *
+       clientele__client_directory__v1__delete_identifier_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__delete_identifier_request__free_unpacked
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__DeleteIdentifierResponse methods */
+void   clientele__client_directory__v1__delete_identifier_response__init
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierResponse         *message);
+size_t clientele__client_directory__v1__delete_identifier_response__get_packed_size
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierResponse   *message);
+size_t clientele__client_directory__v1__delete_identifier_response__pack
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierResponse   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__delete_identifier_response__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__DeleteIdentifierResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__DeleteIdentifierResponse *
+       clientele__client_directory__v1__delete_identifier_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__delete_identifier_response__free_unpacked
+                     (Clientele__ClientDirectory__V1__DeleteIdentifierResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Clientele__ClientDirectory__V1__Client_Closure)
@@ -614,6 +905,33 @@ typedef void (*Clientele__ClientDirectory__V1__ResendInvitationRequest_Closure)
 typedef void (*Clientele__ClientDirectory__V1__ResendInvitationResponse_Closure)
                  (const Clientele__ClientDirectory__V1__ResendInvitationResponse *message,
                   void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__Identifier_Closure)
+                 (const Clientele__ClientDirectory__V1__Identifier *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__SetIdentifierRequest_Closure)
+                 (const Clientele__ClientDirectory__V1__SetIdentifierRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__GetIdentifiersRequest_Closure)
+                 (const Clientele__ClientDirectory__V1__GetIdentifiersRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__GetIdentifiersResponse_Closure)
+                 (const Clientele__ClientDirectory__V1__GetIdentifiersResponse *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__RevealIdentifierRequest_Closure)
+                 (const Clientele__ClientDirectory__V1__RevealIdentifierRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__RevealIdentifierResponse_Closure)
+                 (const Clientele__ClientDirectory__V1__RevealIdentifierResponse *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__FindClientByIdentifierRequest_Closure)
+                 (const Clientele__ClientDirectory__V1__FindClientByIdentifierRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__DeleteIdentifierRequest_Closure)
+                 (const Clientele__ClientDirectory__V1__DeleteIdentifierRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__DeleteIdentifierResponse_Closure)
+                 (const Clientele__ClientDirectory__V1__DeleteIdentifierResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -635,6 +953,15 @@ extern const ProtobufCMessageDescriptor clientele__client_directory__v1__add_con
 extern const ProtobufCMessageDescriptor clientele__client_directory__v1__set_primary_contact_point_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__client_directory__v1__resend_invitation_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__client_directory__v1__resend_invitation_response__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__identifier__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__set_identifier_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__get_identifiers_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__get_identifiers_response__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__reveal_identifier_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__reveal_identifier_response__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__find_client_by_identifier_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__delete_identifier_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__delete_identifier_response__descriptor;
 
 PROTOBUF_C__END_DECLS
 

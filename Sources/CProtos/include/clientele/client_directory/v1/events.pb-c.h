@@ -18,6 +18,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Clientele__ClientDirectory__V1__ClientChanged Clientele__ClientDirectory__V1__ClientChanged;
 typedef struct Clientele__ClientDirectory__V1__PrimaryContactPointChanged Clientele__ClientDirectory__V1__PrimaryContactPointChanged;
+typedef struct Clientele__ClientDirectory__V1__IdentifierChanged Clientele__ClientDirectory__V1__IdentifierChanged;
 
 
 /* --- enums --- */
@@ -44,6 +45,18 @@ struct  Clientele__ClientDirectory__V1__PrimaryContactPointChanged
 #define CLIENTELE__CLIENT_DIRECTORY__V1__PRIMARY_CONTACT_POINT_CHANGED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__primary_contact_point_changed__descriptor) \
     , {0,NULL}, NULL }
+
+
+struct  Clientele__ClientDirectory__V1__IdentifierChanged
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData client_id;
+  int32_t kind;
+  protobuf_c_boolean is_set;
+};
+#define CLIENTELE__CLIENT_DIRECTORY__V1__IDENTIFIER_CHANGED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__client_directory__v1__identifier_changed__descriptor) \
+    , {0,NULL}, 0, 0 }
 
 
 /* Clientele__ClientDirectory__V1__ClientChanged methods */
@@ -84,6 +97,25 @@ Clientele__ClientDirectory__V1__PrimaryContactPointChanged *
 void   clientele__client_directory__v1__primary_contact_point_changed__free_unpacked
                      (Clientele__ClientDirectory__V1__PrimaryContactPointChanged *message,
                       ProtobufCAllocator *allocator);
+/* Clientele__ClientDirectory__V1__IdentifierChanged methods */
+void   clientele__client_directory__v1__identifier_changed__init
+                     (Clientele__ClientDirectory__V1__IdentifierChanged         *message);
+size_t clientele__client_directory__v1__identifier_changed__get_packed_size
+                     (const Clientele__ClientDirectory__V1__IdentifierChanged   *message);
+size_t clientele__client_directory__v1__identifier_changed__pack
+                     (const Clientele__ClientDirectory__V1__IdentifierChanged   *message,
+                      uint8_t             *out);
+size_t clientele__client_directory__v1__identifier_changed__pack_to_buffer
+                     (const Clientele__ClientDirectory__V1__IdentifierChanged   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__ClientDirectory__V1__IdentifierChanged *
+       clientele__client_directory__v1__identifier_changed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__client_directory__v1__identifier_changed__free_unpacked
+                     (Clientele__ClientDirectory__V1__IdentifierChanged *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Clientele__ClientDirectory__V1__ClientChanged_Closure)
@@ -91,6 +123,9 @@ typedef void (*Clientele__ClientDirectory__V1__ClientChanged_Closure)
                   void *closure_data);
 typedef void (*Clientele__ClientDirectory__V1__PrimaryContactPointChanged_Closure)
                  (const Clientele__ClientDirectory__V1__PrimaryContactPointChanged *message,
+                  void *closure_data);
+typedef void (*Clientele__ClientDirectory__V1__IdentifierChanged_Closure)
+                 (const Clientele__ClientDirectory__V1__IdentifierChanged *message,
                   void *closure_data);
 
 /* --- services --- */
@@ -100,6 +135,7 @@ typedef void (*Clientele__ClientDirectory__V1__PrimaryContactPointChanged_Closur
 
 extern const ProtobufCMessageDescriptor clientele__client_directory__v1__client_changed__descriptor;
 extern const ProtobufCMessageDescriptor clientele__client_directory__v1__primary_contact_point_changed__descriptor;
+extern const ProtobufCMessageDescriptor clientele__client_directory__v1__identifier_changed__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -21,11 +21,14 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Clientele__Organization__V1__Organization Clientele__Organization__V1__Organization;
 typedef struct Clientele__Organization__V1__Policy Clientele__Organization__V1__Policy;
+typedef struct Clientele__Organization__V1__NationalNumberBasis Clientele__Organization__V1__NationalNumberBasis;
 typedef struct Clientele__Organization__V1__Branch Clientele__Organization__V1__Branch;
 typedef struct Clientele__Organization__V1__Employee Clientele__Organization__V1__Employee;
 typedef struct Clientele__Organization__V1__CreateOrganizationRequest Clientele__Organization__V1__CreateOrganizationRequest;
 typedef struct Clientele__Organization__V1__GetOrganizationRequest Clientele__Organization__V1__GetOrganizationRequest;
 typedef struct Clientele__Organization__V1__GetPolicyRequest Clientele__Organization__V1__GetPolicyRequest;
+typedef struct Clientele__Organization__V1__SetNationalNumberBasisRequest Clientele__Organization__V1__SetNationalNumberBasisRequest;
+typedef struct Clientele__Organization__V1__GetNationalNumberBasisRequest Clientele__Organization__V1__GetNationalNumberBasisRequest;
 typedef struct Clientele__Organization__V1__ListBranchesRequest Clientele__Organization__V1__ListBranchesRequest;
 typedef struct Clientele__Organization__V1__ListBranchesResponse Clientele__Organization__V1__ListBranchesResponse;
 typedef struct Clientele__Organization__V1__CreateBranchRequest Clientele__Organization__V1__CreateBranchRequest;
@@ -70,10 +73,24 @@ struct  Clientele__Organization__V1__Policy
   ProtobufCBinaryData organization_name;
   size_t n_branch_ids;
   ProtobufCBinaryData *branch_ids;
+  protobuf_c_boolean national_numbers_allowed;
 };
 #define CLIENTELE__ORGANIZATION__V1__POLICY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__organization__v1__policy__descriptor) \
-    , {0,NULL}, 0, 0, 0, 0,NULL, {0,NULL}, 0,NULL }
+    , {0,NULL}, 0, 0, 0, 0,NULL, {0,NULL}, 0,NULL, 0 }
+
+
+struct  Clientele__Organization__V1__NationalNumberBasis
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData organization_id;
+  ProtobufCBinaryData basis;
+  ProtobufCBinaryData recorded_by;
+  Google__Protobuf__Timestamp *record_time;
+};
+#define CLIENTELE__ORGANIZATION__V1__NATIONAL_NUMBER_BASIS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__organization__v1__national_number_basis__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL}, NULL }
 
 
 struct  Clientele__Organization__V1__Branch
@@ -147,6 +164,28 @@ struct  Clientele__Organization__V1__GetPolicyRequest
 };
 #define CLIENTELE__ORGANIZATION__V1__GET_POLICY_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__organization__v1__get_policy_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Clientele__Organization__V1__SetNationalNumberBasisRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  ProtobufCBinaryData organization_id;
+  ProtobufCBinaryData basis;
+};
+#define CLIENTELE__ORGANIZATION__V1__SET_NATIONAL_NUMBER_BASIS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__organization__v1__set_national_number_basis_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
+
+
+struct  Clientele__Organization__V1__GetNationalNumberBasisRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData organization_id;
+};
+#define CLIENTELE__ORGANIZATION__V1__GET_NATIONAL_NUMBER_BASIS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__organization__v1__get_national_number_basis_request__descriptor) \
     , {0,NULL} }
 
 
@@ -277,6 +316,25 @@ Clientele__Organization__V1__Policy *
 void   clientele__organization__v1__policy__free_unpacked
                      (Clientele__Organization__V1__Policy *message,
                       ProtobufCAllocator *allocator);
+/* Clientele__Organization__V1__NationalNumberBasis methods */
+void   clientele__organization__v1__national_number_basis__init
+                     (Clientele__Organization__V1__NationalNumberBasis         *message);
+size_t clientele__organization__v1__national_number_basis__get_packed_size
+                     (const Clientele__Organization__V1__NationalNumberBasis   *message);
+size_t clientele__organization__v1__national_number_basis__pack
+                     (const Clientele__Organization__V1__NationalNumberBasis   *message,
+                      uint8_t             *out);
+size_t clientele__organization__v1__national_number_basis__pack_to_buffer
+                     (const Clientele__Organization__V1__NationalNumberBasis   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__Organization__V1__NationalNumberBasis *
+       clientele__organization__v1__national_number_basis__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__organization__v1__national_number_basis__free_unpacked
+                     (Clientele__Organization__V1__NationalNumberBasis *message,
+                      ProtobufCAllocator *allocator);
 /* Clientele__Organization__V1__Branch methods */
 void   clientele__organization__v1__branch__init
                      (Clientele__Organization__V1__Branch         *message);
@@ -371,6 +429,44 @@ Clientele__Organization__V1__GetPolicyRequest *
                       const uint8_t       *data);
 void   clientele__organization__v1__get_policy_request__free_unpacked
                      (Clientele__Organization__V1__GetPolicyRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__Organization__V1__SetNationalNumberBasisRequest methods */
+void   clientele__organization__v1__set_national_number_basis_request__init
+                     (Clientele__Organization__V1__SetNationalNumberBasisRequest         *message);
+size_t clientele__organization__v1__set_national_number_basis_request__get_packed_size
+                     (const Clientele__Organization__V1__SetNationalNumberBasisRequest   *message);
+size_t clientele__organization__v1__set_national_number_basis_request__pack
+                     (const Clientele__Organization__V1__SetNationalNumberBasisRequest   *message,
+                      uint8_t             *out);
+size_t clientele__organization__v1__set_national_number_basis_request__pack_to_buffer
+                     (const Clientele__Organization__V1__SetNationalNumberBasisRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__Organization__V1__SetNationalNumberBasisRequest *
+       clientele__organization__v1__set_national_number_basis_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__organization__v1__set_national_number_basis_request__free_unpacked
+                     (Clientele__Organization__V1__SetNationalNumberBasisRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Clientele__Organization__V1__GetNationalNumberBasisRequest methods */
+void   clientele__organization__v1__get_national_number_basis_request__init
+                     (Clientele__Organization__V1__GetNationalNumberBasisRequest         *message);
+size_t clientele__organization__v1__get_national_number_basis_request__get_packed_size
+                     (const Clientele__Organization__V1__GetNationalNumberBasisRequest   *message);
+size_t clientele__organization__v1__get_national_number_basis_request__pack
+                     (const Clientele__Organization__V1__GetNationalNumberBasisRequest   *message,
+                      uint8_t             *out);
+size_t clientele__organization__v1__get_national_number_basis_request__pack_to_buffer
+                     (const Clientele__Organization__V1__GetNationalNumberBasisRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__Organization__V1__GetNationalNumberBasisRequest *
+       clientele__organization__v1__get_national_number_basis_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__organization__v1__get_national_number_basis_request__free_unpacked
+                     (Clientele__Organization__V1__GetNationalNumberBasisRequest *message,
                       ProtobufCAllocator *allocator);
 /* Clientele__Organization__V1__ListBranchesRequest methods */
 void   clientele__organization__v1__list_branches_request__init
@@ -513,6 +609,9 @@ typedef void (*Clientele__Organization__V1__Organization_Closure)
 typedef void (*Clientele__Organization__V1__Policy_Closure)
                  (const Clientele__Organization__V1__Policy *message,
                   void *closure_data);
+typedef void (*Clientele__Organization__V1__NationalNumberBasis_Closure)
+                 (const Clientele__Organization__V1__NationalNumberBasis *message,
+                  void *closure_data);
 typedef void (*Clientele__Organization__V1__Branch_Closure)
                  (const Clientele__Organization__V1__Branch *message,
                   void *closure_data);
@@ -527,6 +626,12 @@ typedef void (*Clientele__Organization__V1__GetOrganizationRequest_Closure)
                   void *closure_data);
 typedef void (*Clientele__Organization__V1__GetPolicyRequest_Closure)
                  (const Clientele__Organization__V1__GetPolicyRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__Organization__V1__SetNationalNumberBasisRequest_Closure)
+                 (const Clientele__Organization__V1__SetNationalNumberBasisRequest *message,
+                  void *closure_data);
+typedef void (*Clientele__Organization__V1__GetNationalNumberBasisRequest_Closure)
+                 (const Clientele__Organization__V1__GetNationalNumberBasisRequest *message,
                   void *closure_data);
 typedef void (*Clientele__Organization__V1__ListBranchesRequest_Closure)
                  (const Clientele__Organization__V1__ListBranchesRequest *message,
@@ -557,11 +662,14 @@ typedef void (*Clientele__Organization__V1__ListEmployeesResponse_Closure)
 
 extern const ProtobufCMessageDescriptor clientele__organization__v1__organization__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__policy__descriptor;
+extern const ProtobufCMessageDescriptor clientele__organization__v1__national_number_basis__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__branch__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__employee__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__create_organization_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__get_organization_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__get_policy_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__organization__v1__set_national_number_basis_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__organization__v1__get_national_number_basis_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__list_branches_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__list_branches_response__descriptor;
 extern const ProtobufCMessageDescriptor clientele__organization__v1__create_branch_request__descriptor;
