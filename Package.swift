@@ -211,8 +211,9 @@ let package = Package(
         "GRPC", "Protobuf", "CommonAPI", "ReflectionClient", "Postgres", "Feed", "ServiceKit",
         "ServiceStorage",
         // What a seed must know as the services do: how passwords are kept, what profiles permit.
-        "IdentityCore", "OrganizationCore", logging, arguments, crypto, lifecycle,
-        signals,
+        "IdentityCore", "OrganizationCore",
+        // And what opens encrypted fields.
+        "ClientDirectoryCore", logging, arguments, crypto, lifecycle, signals,
       ] + everyAPI),
     executable(
       "LoadTest",

@@ -21,6 +21,8 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: "Folder with the copies <service>.seals. Default: audit/ of the run.")
   var copies: String?
 
+  @OptionGroup var fields: FieldKeyFiles
+
   @Flag(help: "Print one JSON document instead of lines.")
   var json = false
 
@@ -32,7 +34,11 @@ struct VerifyCommand: AsyncParsableCommand {
         service: service, database: database,
         keys: keys.map { URL(fileURLWithPath: $0) } ?? run.appending(path: "keys"),
         copies: copies.map { URL(fileURLWithPath: $0) } ?? run.appending(path: "audit"))
-      let report = try await check.report(progress: Self.tell)
+      var report = try await check.report(progress: Self.tell)
+      if service == "client-directory" {
+        try await report.checkFields(
+          in: database, { try fields.files(directory: directory) }, progress: Self.tell)
+      }
       if !json { report.lines.forEach { print($0) } }
       reports.append(report)
     }

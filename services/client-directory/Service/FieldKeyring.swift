@@ -72,14 +72,19 @@ struct FieldKeyring: Sendable {
 
   /// The keys of an organisation, made now when it has none. Throws
   /// FAILED_PRECONDITION/IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED.
-  func keys(of organization: UUID, deadline: Deadline) async throws -> OrganizationKeys {
-    if let keys = opened.value(of: organization) { return keys }
+  /// - Parameters:
+  ///   - version: read afresh unless they are at least of this one.
+  ///   - makes: false where something must be encrypted already.
+  func keys(
+    of organization: UUID, deadline: Deadline, version: Int32 = 1, makes: Bool = true
+  ) async throws -> OrganizationKeys {
+    if let keys = opened.value(of: organization), keys.currentVersion >= version { return keys }
     guard let files else {
       throw ClientDirectoryError.identifierKeysMissing("this service has no field keys")
     }
     do {
       var rows = try await table.all(of: organization, deadline: deadline)
-      if rows.isEmpty {
+      if rows.isEmpty, makes {
         try await make(for: organization, files, deadline)
         rows = try await table.all(of: organization, deadline: deadline)
       }
@@ -96,7 +101,7 @@ struct FieldKeyring: Sendable {
     _ sealed: [UInt8], in field: ProtectedField, row: UUID, of organization: UUID,
     deadline: Deadline
   ) async throws -> [UInt8] {
-    let keys = try await keys(of: organization, deadline: deadline)
+    let keys = try await keys(of: organization, deadline: deadline, makes: false)
     do {
       return try keys.open(sealed, in: field, row: row)
     } catch .dataKeyUnknown {

@@ -140,6 +140,7 @@ func withDirectory(
       worker: worker, schema: "client_directory", logger: logger,
       handlers: [
         InvitationJobs.handler(Invitations(identity: service.identity)), InvitationJobs.adoption,
+        Reencryption(database: pool, fieldKeys: service.fieldKeys, clock: .system).handler,
       ],
       schedules: [Schedule(InvitationJobs.former, .every(.seconds(1)))])
     let follower = IdentityFollower(

@@ -12,7 +12,7 @@ import ServiceKit
 struct TestProtection: Sendable {
   let folder: String
   private let first = MasterKey(id: "field-1", secret: Array(repeating: 1, count: 32))
-  private let second = MasterKey(id: "field-2", secret: Array(repeating: 2, count: 32))
+  let second = MasterKey(id: "field-2", secret: Array(repeating: 2, count: 32))
 
   init() throws {
     folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path

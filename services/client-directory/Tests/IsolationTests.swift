@@ -58,7 +58,7 @@ import Testing
         "client-directory", in: database,
         large: [
           "clients", "contact_points", "stakeholders", "client_labels", "identifiers",
-          "identifier_reveals", "data_keys", "jobs", "events", "dead_jobs", "idempotency",
+          "identifier_reveals", "jobs", "events", "dead_jobs", "idempotency",
           "audit_log",
         ])
     }
@@ -73,6 +73,9 @@ import Testing
           "with file as ( insert into clients":
             "planned step by step: the file by $1, then what is made from its row, on its node",
           "with gone as ( delete from client_labels": "the same; the deletion is routed by $1",
+          "select organization_id, coalesce(max(version)": "an operator lists all keys",
+          "select organization_id, client_id, kind, ciphertext, blind_index, masked":
+            "clientele verify opens every number",
         ], in: database)
     }
   }

@@ -30,6 +30,7 @@ extension ClientDirectoryService {
       worker: worker, schema: "client_directory", logger: logger, clock: clock,
       handlers: [
         InvitationJobs.handler(Invitations(identity: service.identity)), InvitationJobs.adoption,
+        Reencryption(database: database, fieldKeys: service.fieldKeys, clock: clock).handler,
         sweep.handler,
       ],
       schedules: [AnswerSweep.schedule, Schedule(InvitationJobs.former, .every(.seconds(60)))])

@@ -38,7 +38,13 @@ struct DataKeys: Table, Sendable {
     insert into data_keys (organization_id, purpose, version, master_key_id, wrapped)
     values ($1, $2, $3, $4, $5) on conflict do nothing
     """)
-  static let statements: [any DescribedStatement] = [all, insert]
+  /// Fails when there is one of its purpose and version.
+  static let add = Statement<NoRow>(
+    """
+    insert into data_keys (organization_id, purpose, version, master_key_id, wrapped)
+    values ($1, $2, $3, $4, $5)
+    """)
+  static let statements: [any DescribedStatement] = [all, insert, add]
 
   /// Every key of an organisation, destroyed ones included.
   func all(of organization: UUID, deadline: Deadline) async throws -> [DataKeyRow] {
