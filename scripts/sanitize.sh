@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 all="ProtobufTests HTTP2Tests GRPCTests PostgresTests FeedTests ServiceKitTests ServiceStorageTests"
-all+=" ConformanceTests"
+all+=" FieldProtectionTests ConformanceTests"
 rooms=${ROOMS:-$all LoadTestTests}
 tried=$PWD/.build/sanitize
 rm -rf "$tried"
