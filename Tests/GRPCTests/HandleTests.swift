@@ -20,6 +20,15 @@ import Testing
     }
   }
 
+  @Test("processes that this one starts inherit no socket of a server or a channel")
+  func inheritance() async throws {
+    try await withServer([echo()]) { _, channel, port in
+      _ = try await EchoClient(channel).unary(EchoRequest())
+      // The listener and both ends of the connection.
+      #expect(Handles.socketsClosedOnExec(port: port) == [true, true, true])
+    }
+  }
+
   static func round() async throws {
     let gate = Gate()
     weak var waiting: Token?

@@ -1,8 +1,13 @@
 import BenchAPI
 import Logging
+import NIOCore
 import Synchronization
 import TestKit
 import Testing
+
+#if canImport(Glibc)
+  import Glibc
+#endif
 
 @testable import GRPC
 
@@ -22,6 +27,20 @@ extension ServerSettings {
     settings.prefaceTimeout = .seconds(20).patient
     settings.handshakeTimeout = .seconds(20).patient
     return settings
+  }
+}
+
+/// Starts a server where another listened a moment ago. A process that this one starts shares its
+/// sockets until it has become another program, and so the port.
+func start(_ server: RPCServer, atFormer port: Int) async throws {
+  let end = ContinuousClock.now + .seconds(20).patient
+  while true {
+    do {
+      _ = try await server.start(port: port)
+      return
+    } catch let error as IOError where error.errnoCode == EADDRINUSE && .now < end {
+      try await Task.sleep(for: .milliseconds(5))
+    }
   }
 }
 

@@ -129,7 +129,7 @@ import Testing
     for _ in 0..<3 {
       await server.shutdownGracefully()
       server = RPCServer(services: [echo()])
-      _ = try await server.start(port: port)
+      try await start(server, atFormer: port)
       let next = server
       #expect(await eventually { next.connectionCount == 1 })
     }

@@ -162,7 +162,7 @@ import Testing
         #expect(await eventually { done.value.load(ordering: .relaxed) >= soon })
         await servers[index].shutdownGracefully()
         servers[index] = RPCServer(services: services)
-        _ = try await servers[index].start(port: ports[index])
+        try await start(servers[index], atFormer: ports[index])
         let next = servers[index]
         if policy == .roundRobin {
           #expect(await eventually { next.connectionCount == 1 })

@@ -1,5 +1,9 @@
 import Foundation
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// What this process holds open, to be compared before and after.
 public struct Handles: Sendable, Hashable {
   /// Open file descriptors.
@@ -15,6 +19,22 @@ public struct Handles: Sendable, Hashable {
         let name = (try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8))
         return name.map { $0.hasPrefix("NIO-") || $0.hasPrefix("postgres") } ?? false
       })
+  }
+
+  /// Whether each TCP socket at a local port, or connected to one, is kept from processes that are
+  /// started.
+  public static func socketsClosedOnExec(port: Int) -> [Bool] {
+    entries("/proc/self/fd").compactMap(CInt.init).filter { descriptor in
+      [getsockname, getpeername].contains { name in
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let asked = withUnsafeMutablePointer(to: &address) {
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { name(descriptor, $0, &length) }
+        }
+        return asked == 0 && address.sin_family == AF_INET
+          && Int(UInt16(bigEndian: address.sin_port)) == port
+      }
+    }.map { fcntl($0, F_GETFD) & FD_CLOEXEC != 0 }
   }
 
   private static func entries(_ folder: String) -> [String] {

@@ -140,6 +140,7 @@ extension ChannelCore {
     _ channel: any Channel, _ connection: ClientConnection, _ endpoint: Endpoint
   ) throws {
     guard !connection.isRefused else { throw RPCError(.cancelled, "not needed any more") }
+    try channel.keepFromChildren()
     if let security {
       let handler = try security.handler(for: endpoint)
       connection.tls = handler

@@ -132,6 +132,9 @@ public final class RPCServer: Sendable {
     ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: core.settings.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try channel.keepFromChildren() }
+      }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.tcpOption(.userTimeout), value: 10_000)
       // Who says little keeps little; who says more soon has as much as it needs.
@@ -146,6 +149,7 @@ public final class RPCServer: Sendable {
   }
 
   private func accept(_ channel: any Channel, _ identity: TLSIdentity?) throws {
+    try channel.keepFromChildren()
     let address = channel.remoteAddress?.ipAddress ?? "unknown"
     guard let home = admit(channel.eventLoop, address) else {
       throw RPCError(.resourceExhausted, "too many connections")
