@@ -5,11 +5,11 @@ import Synchronization
 import TestKit
 import Testing
 
+@testable import GRPC
+
 #if canImport(Glibc)
   import Glibc
 #endif
-
-@testable import GRPC
 
 /// A service that answers by a closure.
 func echo(
