@@ -25,7 +25,7 @@ import Testing
       "ada@[127.0.0.1]", "ada@127.0.0.1", "ada@-example.org", "ada@exa_mple.org",
       "ada@exa＿mple.org",
       "admin@x.example\0@evil.example", "ada@example.org\r\nBcc: x@example.org",
-      "a\u{202e}b@example.org",
+      "a\u{202e}b@example.org", "ada@example.org\0.evil.example",
     ])
   func refused(typed: String) {
     #expect(EmailAddress(typed) == nil)

@@ -19,6 +19,8 @@ public struct EmailAddress: Sendable, Hashable {
     guard text.utf8.count <= 1024 else { return nil }
     let typed = text.precomposedStringWithCanonicalMapping
       .trimmingCharacters(in: .whitespacesAndNewlines)
+    // libidn2 reads to the first NUL, so that what follows would be kept and never looked at.
+    guard !typed.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else { return nil }
     guard let at = typed.lastIndex(of: "@") else { return nil }
     let local = typed[..<at]
     let domain = typed[typed.index(after: at)...]
