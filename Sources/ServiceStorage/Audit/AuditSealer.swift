@@ -50,12 +50,7 @@ public struct AuditSealer: Sendable, Table {
   /// Seals what is new, and says so in an alert when the file cannot have it.
   func turn() async throws {
     do {
-      if let glance = try await glance() {
-        while try await !isFinal(glance) { try await Task.sleep(for: .milliseconds(500)) }
-        try await seal(upTo: glance)
-      } else {
-        try await copySeals()
-      }
+      try await sealAll(lookingEvery: .milliseconds(500))
       try await worker.run(.none, all: [Alerts.clear(kind: Self.alert, subject: service)])
     } catch let error where !(error is PostgresError || error is CancellationError) {
       let detail = "seals do not reach CLIENTELE_AUDIT_COPY: \(error)"
@@ -134,14 +129,14 @@ public struct AuditSealer: Sendable, Table {
     }
   }
 
-  /// Seals all that is there, once it is final.
+  /// Seals all that is there, once it is final, which is asked at every `pause`.
   @discardableResult
-  public func sealAll() async throws -> Int {
+  public func sealAll(lookingEvery pause: Duration = .milliseconds(50)) async throws -> Int {
     guard let glance = try await glance() else {
       try await copySeals()
       return 0
     }
-    while try await !isFinal(glance) { try await Task.sleep(for: .milliseconds(50)) }
+    while try await !isFinal(glance) { try await Task.sleep(for: pause) }
     return try await seal(upTo: glance)
   }
 

@@ -20,6 +20,11 @@ struct IdentifierRow: PostgresRow {
   let createdAt: PostgresTimestamp
   let updatedAt: PostgresTimestamp
 
+  /// As `init(from:)` reads them.
+  static let columns = """
+    client_id, kind, key_version, ciphertext, blind_index, masked, version, created_at, updated_at
+    """
+
   init(from columns: inout ColumnReader) throws(PostgresError) {
     clientID = try columns.next()
     kind = IdentifierKind(rawValue: Int32(try columns.next(Int16.self)))
@@ -63,9 +68,7 @@ struct Identifiers: Table, Sendable {
 
   static let select = Statement<IdentifierRow>(
     """
-    select client_id, kind, key_version, ciphertext, blind_index, masked, version, created_at,
-      updated_at
-    from identifiers where organization_id = $1 and client_id = $2 order by kind
+    select \(IdentifierRow.columns) from identifiers where organization_id = $1 and client_id = $2 order by kind
     """)
   static let holder = Statement<UUID>(
     """

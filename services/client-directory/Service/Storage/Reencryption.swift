@@ -30,9 +30,7 @@ struct Reencryption: Table, Sendable {
 
   static let behind = Statement<IdentifierRow>(
     """
-    select client_id, kind, key_version, ciphertext, blind_index, masked, version, created_at,
-      updated_at
-    from identifiers
+    select \(IdentifierRow.columns) from identifiers
     where organization_id = $1 and key_version < $2
       and (key_version, client_id, kind) > ($3, $4, $5)
     order by key_version, client_id, kind limit $6
