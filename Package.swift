@@ -226,8 +226,8 @@ let package = Package(
     .target(
       name: "GatewayCore",
       dependencies: [
-        "GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, nio, lifecycle, signals,
-        crypto, logging, metrics,
+        "GRPC", "Protobuf", "CommonAPI", "ServiceKit", hummingbird, nio, nioHTTP1, lifecycle,
+        signals, crypto, logging, metrics,
       ] + everyAPI,
       path: "services/gateway/Service", resources: [.embedInCode("Pages")], swiftSettings: strict),
     executable("GatewayMain", path: "services/gateway/Main", ["GatewayCore", "ServiceKit"]),

@@ -11,7 +11,7 @@ struct LayerRules {
 
   /// Modules that come with a product under another name than the product's own.
   private static let together: [String: Set<String>] = [
-    "Hummingbird": ["HummingbirdCore", "HTTPTypes"],
+    "Hummingbird": ["HummingbirdCore", "HTTPTypes", "NIOHTTPTypes"],
     "NIOCore": ["NIOConcurrencyHelpers"],
   ]
 

@@ -20,6 +20,8 @@ public struct Gateway: Sendable {
   private let backends: [String: Backend]
   private let health: HealthBoard
   let proxies: [AddressBlock]
+  let watch: ConnectionWatch
+  let bounds = GatewayBounds()
   private let security: SecurityHeaders
   private let pages: PageShelf
   private let byAddress: RateLimiter
@@ -48,6 +50,9 @@ public struct Gateway: Sendable {
     self.backends = byService
     health = HealthBoard(backends)
     proxies = settings.trustedProxies.compactMap(AddressBlock.init)
+    watch = ConnectionWatch(
+      max: settings.connectionsMax, perAddressMax: settings.connectionsPerAddressMax,
+      exempt: proxies)
     cookie = SessionCookie(isSecure: settings.isSecure)
     origins = OriginRule(publicOrigin: settings.publicOrigin)
     security = SecurityHeaders(isSecure: settings.isSecure)
@@ -98,7 +103,8 @@ public struct Gateway: Sendable {
 
   private func answer(_ exchange: inout Exchange) async throws -> EdgeResponse {
     let request = exchange.request
-    try Self.allow(byAddress.take(AddressBlock.limitKey(exchange.address)))
+    try Self.allow(byAddress.take(AddressBlock.limitKey(exchange.address)), .addressRate)
+    try allowHeaders(of: request)
     if let page = try pages.page(request, language: exchange.language) { return page }
     if request.path == "/healthz" {
       try Self.allowReading(request)
@@ -114,9 +120,20 @@ public struct Gateway: Sendable {
     }
   }
 
-  static func allow(_ wait: Duration?) throws {
+  private static func allow(_ wait: Duration?, _ bound: GatewayBound) throws {
     guard let wait else { return }
-    throw GatewayError.rateLimited(seconds: Int(clamping: wait.components.seconds) + 1)
+    throw GatewayError.rateLimited(bound, seconds: Int(clamping: wait.components.seconds) + 1)
+  }
+
+  private func allowHeaders(of request: EdgeRequest) throws {
+    func allow(_ count: Int, _ max: Int, _ bound: GatewayBound) throws {
+      guard count <= max else { throw GatewayError.headersTooLarge(bound, max) }
+    }
+    let fields = request.headers.map { $0.name.utf8.count + $0.value.utf8.count }
+    try allow(fields.count, settings.headerFieldsMax, .headerFields)
+    try allow(fields.max() ?? 0, settings.headerFieldBytesMax, .headerFieldBytes)
+    let target = request.path.utf8.count + request.query.utf8.count
+    try allow(fields.reduce(target, +), settings.headerBytesMax, .headerBytes)
   }
 
   static func allowReading(_ request: EdgeRequest) throws {
@@ -129,9 +146,9 @@ public struct Gateway: Sendable {
   /// stricter, since that is where passwords and links are guessed.
   func limit(_ exchange: Exchange, _ credential: Credential?) throws {
     if let credential {
-      try Self.allow(bySession.take(credential.digest))
+      try Self.allow(bySession.take(credential.digest), .sessionRate)
     } else {
-      try Self.allow(byPublicCaller.take(AddressBlock.limitKey(exchange.address)))
+      try Self.allow(byPublicCaller.take(AddressBlock.limitKey(exchange.address)), .publicRate)
     }
   }
 
@@ -155,6 +172,9 @@ public struct Gateway: Sendable {
       logger.error(
         "fault", metadata: ["error": "\(error)", "request_id": "\(exchange.requestID)"])
       told = RPCError(.internalError, "internal error")
+    }
+    if let bound = own?.bound ?? (told.code == .deadlineExceeded ? .deadline : nil) {
+      bounds.add(bound)
     }
     if told.code == .unavailable || told.code == .internalError {
       logger.warning(

@@ -7,6 +7,8 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
   case routeNotFound
   /// The path exists for other HTTP methods.
   case methodNotAllowed([String])
+  /// There are more header fields than are taken, or larger ones: which bound, and what it is.
+  case headersTooLarge(GatewayBound, Int)
   /// The body has more bytes than are taken.
   case bodyTooLarge(Int)
   /// The body did not arrive in time.
@@ -25,8 +27,8 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
   case sessionInvalid
   /// A browser sent the cookie from a page that is not ours.
   case originRefused
-  /// Too many calls; the next one may come after this many seconds.
-  case rateLimited(seconds: Int)
+  /// Too many calls, by which bound; the next one may come after this many seconds.
+  case rateLimited(GatewayBound, seconds: Int)
 
   var rpcError: RPCError {
     switch self {
@@ -36,6 +38,10 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
       RPCError(
         .unimplemented, reason: "METHOD_NOT_ALLOWED", "the path takes other methods",
         metadata: ["allow": methods.joined(separator: ", ")])
+    case .headersTooLarge(let bound, let max):
+      RPCError(
+        .resourceExhausted, reason: "HEADERS_TOO_LARGE", "the headers are too large",
+        metadata: ["bound": bound.rawValue, "max": String(max)])
     case .bodyTooLarge(let bytes):
       RPCError(
         .resourceExhausted, reason: "BODY_TOO_LARGE", "the body is too large",
@@ -67,7 +73,7 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
       RPCError(
         .permissionDenied, reason: "ORIGIN_REFUSED",
         "a call with the session cookie must come from the gateway's own pages")
-    case .rateLimited(let seconds):
+    case .rateLimited(_, let seconds):
       RPCError(
         .resourceExhausted, reason: "RATE_LIMITED", "too many calls",
         metadata: ["retry_after_seconds": String(seconds)])
@@ -81,6 +87,7 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
   var httpStatus: Int? {
     switch self {
     case .methodNotAllowed: 405
+    case .headersTooLarge: 431
     case .bodyTooLarge: 413
     case .bodyTooSlow: 408
     case .contentTypeUnsupported: 415
@@ -92,7 +99,7 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
   var headers: [EdgeRequest.Header] {
     switch self {
     case .methodNotAllowed(let methods): [.init("allow", methods.joined(separator: ", "))]
-    case .rateLimited(let seconds): [.init("retry-after", String(seconds))]
+    case .rateLimited(_, let seconds): [.init("retry-after", String(seconds))]
     case .contentTypeUnsupported: [.init("accept-post", "application/json")]
     default: []
     }
@@ -101,8 +108,18 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
   /// True when the body was left unread.
   var endsConnection: Bool {
     switch self {
-    case .bodyTooLarge, .bodyTooSlow: true
+    case .headersTooLarge, .bodyTooLarge, .bodyTooSlow: true
     default: false
+    }
+  }
+
+  /// The bound that was reached, if any.
+  var bound: GatewayBound? {
+    switch self {
+    case .headersTooLarge(let bound, _), .rateLimited(let bound, _): bound
+    case .bodyTooLarge: .bodyBytes
+    case .bodyTooSlow: .bodyTime
+    default: nil
     }
   }
 }

@@ -48,7 +48,10 @@ public enum GatewayProcess {
         Backend(name: service.name, services: service.services, channel: channel)
       }
       let gateway = try Gateway(settings: own, backends: backends, logger: logger)
-      let office = AdminServer(AdminServer.Sources(loopDelay: LoopDelay.ofProcess))
+      let office = AdminServer(
+        AdminServer.Sources(
+          samples: { gateway.samples() + channels.flatMap { $0.metrics.samples() } },
+          loopDelay: LoopDelay.ofProcess))
       await office.startIfWanted(admin, logger)
       try await run(gateway, ReadyFile(settings, logger: logger), logger: logger)
       await office.stop()

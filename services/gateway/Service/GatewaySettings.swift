@@ -18,14 +18,20 @@ public struct GatewaySettings: Sendable {
   public var bodyBytesMax = 1 << 20
   /// Time for a body to arrive.
   public var bodyTimeout = Duration.seconds(10)
-  /// Time without a byte after which a connection is closed.
+  /// Time without a request, or without more of its body, after which a connection is closed.
   public var idleTimeout = Duration.seconds(60)
-  /// Open connections; further ones wait.
+  /// Time for the headers of a request from their first byte on; then the connection is closed.
+  public var headerTimeout = Duration.seconds(5)
+  /// Time without 32 KiB taken of an answer that waits, after which the connection is closed.
+  public var writeIdleTimeout = Duration.seconds(20)
+  /// Open connections; further ones are closed at once.
   public var connectionsMax = 10_000
   /// Open connections from one address that is no trusted proxy; further ones are closed.
   public var connectionsPerAddressMax = 100
-  /// Bytes of all header fields of a request.
+  /// Bytes of the target and of all header fields of a request, names and values.
   public var headerBytesMax = 16 << 10
+  /// Bytes of one header field, name and value.
+  public var headerFieldBytesMax = 8 << 10
   /// Header fields of a request.
   public var headerFieldsMax = 64
 

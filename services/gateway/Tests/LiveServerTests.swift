@@ -16,56 +16,8 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct LiveServerTests {
   private let services = ScriptedServices()
 
-  /// Serves on any port for as long as the body runs.
-  private func served(
-    _ settings: GatewaySettings = GatewaySettings(),
-    _ body: (Int) async throws -> Void
-  ) async throws {
-    var settings = settings
-    settings.port = 0
-    let gateway = try services.gateway(settings)
-    var logger = Logger(label: "test")
-    logger.logLevel = .critical
-    let (ports, port) = AsyncStream<Int>.makeStream()
-    let server = GatewayServer(gateway, logger: logger) { port.yield($0) }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { try await server.run() }
-      for await number in ports {
-        try await body(number)
-        break
-      }
-      group.cancelAll()
-    }
-  }
-
-  /// Sends bytes and reads until the server closes or `until` holds.
-  private func exchange(
-    _ port: Int, _ text: String,
-    until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }
-  ) async throws -> String {
-    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .connect(host: "127.0.0.1", port: port) { channel in
-        channel.eventLoop.makeCompletedFuture {
-          try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-        }
-      }
-    return try await channel.executeThenClose { inbound, outbound in
-      var answer = ""
-      do {
-        try await outbound.write(ByteBuffer(string: text))
-        for try await chunk in inbound {
-          answer += String(buffer: chunk)
-          if isEnough(answer) { break }
-        }
-      } catch {
-        // Reset by the server, before or after its answer.
-      }
-      return answer
-    }
-  }
-
-  private func get(_ path: String, _ headers: String = "") -> String {
-    "GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\(headers)\r\n"
+  private func served(_ body: (Int) async throws -> Void) async throws {
+    try await withLiveGateway(services) { try await body($1) }
   }
 
   @Test func answersOverTheWire() async throws {
@@ -93,9 +45,7 @@ import Testing
   }
 
   @Test func aBodyOverTheLimitEndsTheConnection() async throws {
-    var settings = GatewaySettings()
-    settings.bodyBytesMax = 100
-    try await served(settings) { port in
+    try await withLiveGateway(services, { $0.bodyBytesMax = 100 }) { _, port in
       let head =
         "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
       let declared = try await exchange(port, head + "Content-Length: 4294967296\r\n\r\n{")
@@ -105,18 +55,6 @@ import Testing
       let chunked = try await exchange(
         port, head + "Transfer-Encoding: chunked\r\n\r\n" + chunk + chunk)
       #expect(chunked.hasPrefix("HTTP/1.1 413"))
-    }
-  }
-
-  @Test func aSlowBodyIsRefused() async throws {
-    var settings = GatewaySettings()
-    settings.bodyTimeout = .milliseconds(200)
-    try await served(settings) { port in
-      let answer = try await exchange(
-        port,
-        "POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-          + "Content-Length: 10\r\n\r\n{")
-      #expect(answer.hasPrefix("HTTP/1.1 408"))
     }
   }
 
@@ -157,25 +95,6 @@ import Testing
       #expect(await iterator.next() == "begun")
       try await client.close()
       #expect(await iterator.next() == "cancelled")
-    }
-  }
-
-  @Test func oneAddressHasSoManyConnections() async throws {
-    var settings = GatewaySettings()
-    settings.connectionsPerAddressMax = 2
-    try await served(settings) { port in
-      let address = try SocketAddress(ipAddress: "127.0.0.1", port: port)
-      let held = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .connect(to: address).get()
-      #expect(try await exchange(port, get("/")).hasPrefix("HTTP/1.1 200"))
-      let second = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-        .connect(to: address).get()
-      try await Task.sleep(for: .milliseconds(50))
-      #expect(try await exchange(port, get("/")).isEmpty)
-      try await held.close()
-      try await second.close()
-      try await Task.sleep(for: .milliseconds(50))
-      #expect(try await exchange(port, get("/")).hasPrefix("HTTP/1.1 200"))
     }
   }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOHTTP1
 import Synchronization
 
 /// Every open connection: how many there are from an address, and whether the client is still there.
@@ -17,13 +18,16 @@ final class ConnectionWatch: Sendable {
   }
 
   private let state = Mutex(State())
+  private let max: Int
   private let perAddressMax: Int
   private let exempt: [AddressBlock]
 
   /// - Parameters:
+  ///   - max: open connections.
   ///   - perAddressMax: open connections from one address.
-  ///   - exempt: proxies, which may have more.
-  init(perAddressMax: Int, exempt: [AddressBlock]) {
+  ///   - exempt: proxies, which may have as many as there may be.
+  init(max: Int, perAddressMax: Int, exempt: [AddressBlock]) {
+    self.max = max
     self.perAddressMax = perAddressMax
     self.exempt = exempt
   }
@@ -48,16 +52,17 @@ final class ConnectionWatch: Sendable {
     }
   }
 
-  /// Counts a connection in; false when its address has too many.
-  func opened(_ channel: any Channel) -> Bool {
+  /// Counts a connection in; otherwise says of what there are too many.
+  func opened(_ channel: any Channel) -> GatewayBound? {
     let address = channel.remoteAddress?.ipAddress ?? ""
     let isExempt = exempt.contains { $0.contains(address) }
     return state.withLock { state in
+      guard state.connections.count < max else { return .connections }
       let count = (state.counts[address] ?? 0) + 1
-      guard isExempt || count <= perAddressMax else { return false }
+      guard isExempt || count <= perAddressMax else { return .connectionsPerAddress }
       state.counts[address] = count
       state.connections[ObjectIdentifier(channel)] = Connection(address: address)
-      return true
+      return nil
     }
   }
 
@@ -85,23 +90,27 @@ final class ConnectionWatch: Sendable {
     }
   }
 
-  /// Open connections, for tests.
+  /// Open connections.
   var count: Int { state.withLock { $0.connections.count } }
 }
 
-/// Tells the watch what happens to one connection.
+/// Tells the watch what happens to one connection, and counts why it is refused.
 final class ConnectionWatchHandler: ChannelInboundHandler, RemovableChannelHandler {
   typealias InboundIn = Any
   typealias InboundOut = Any
 
   private let watch: ConnectionWatch
+  private let bounds: GatewayBounds
 
-  init(_ watch: ConnectionWatch) {
+  init(_ watch: ConnectionWatch, _ bounds: GatewayBounds) {
     self.watch = watch
+    self.bounds = bounds
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
-    if !watch.opened(context.channel) { context.close(promise: nil) }
+    guard let bound = watch.opened(context.channel) else { return }
+    bounds.add(bound)
+    context.close(promise: nil)
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
@@ -116,5 +125,10 @@ final class ConnectionWatchHandler: ChannelInboundHandler, RemovableChannelHandl
   func channelInactive(context: ChannelHandlerContext) {
     watch.closed(context.channel)
     context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if case HTTPParserError.headerOverflow = error { bounds.add(.headerOverflow) }
+    context.fireErrorCaught(error)
   }
 }

@@ -25,24 +25,24 @@ public struct GatewayServer: ServiceLifecycle.Service {
   /// Serves until the process is asked to stop; then answers what was begun.
   public func run() async throws {
     let settings = gateway.settings
-    let watch = ConnectionWatch(
-      perAddressMax: settings.connectionsPerAddressMax, exempt: gateway.proxies)
+    let watch = gateway.watch
+    let bounds = gateway.bounds
     let responder = EdgeResponder(
       gateway: gateway, watch: watch, bodyTimeout: settings.bodyTimeout)
     let application = Application(
       responder: responder,
       server: .http1(
         configuration: HTTP1Channel.Configuration(
-          additionalChannelHandlers: [ConnectionWatchHandler(watch)],
-          idleTimeout: TimeAmount(settings.idleTimeout),
+          additionalChannelHandlers: [
+            ConnectionWatchHandler(watch, bounds), ConnectionTimes(settings, bounds),
+          ],
+          // The gateway itself refuses what is too much, and says why. Reading stops at twice that.
           httpDecoderConfiguration: .init(
-            maxHeaderFieldSize: settings.headerBytesMax,
-            maxHeaderListSize: settings.headerBytesMax,
-            maxHeaderFieldCount: settings.headerFieldsMax))),
+            maxHeaderFieldSize: settings.headerBytesMax * 2,
+            maxHeaderListSize: settings.headerBytesMax * 2,
+            maxHeaderFieldCount: settings.headerFieldsMax * 2))),
       configuration: ApplicationConfiguration(
-        address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 1_024,
-        availableConnectionsDelegate: MaximumAvailableConnections(
-          settings.connectionsMax, logger: logger)),
+        address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 1_024),
       onServerRunning: { channel in
         let port = channel.localAddress?.port ?? settings.port
         logger.notice("listening", metadata: ["host": "\(settings.host)", "port": "\(port)"])
@@ -70,6 +70,8 @@ struct EdgeResponder: HTTPResponder {
 
   /// How long a client may go on sending a body that nobody reads.
   private static let linger = TimeAmount.seconds(1)
+  /// Bytes of an answer that are written at once.
+  private static let pieceBytes = 64 << 10
 
   func respond(to request: Request, context: EdgeContext) async throws -> Response {
     let edge = Self.edge(request, context, bodyTimeout: bodyTimeout)
@@ -144,10 +146,20 @@ struct EdgeResponder: HTTPResponder {
       headers.append(HTTPField(name: name, value: header.value))
     }
     if answer.endsConnection { headers[.connection] = "close" }
-    let body =
-      answer.body.isEmpty
-      ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body))
     return Response(
-      status: HTTPResponse.Status(code: answer.status), headers: headers, body: body)
+      status: HTTPResponse.Status(code: answer.status), headers: headers, body: body(answer.body))
+  }
+
+  /// In pieces, so that a client who takes them slowly can be told from one who takes none.
+  private static func body(_ bytes: [UInt8]) -> ResponseBody {
+    guard bytes.count > pieceBytes else {
+      return ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+    }
+    return ResponseBody(contentLength: bytes.count) { writer in
+      for start in stride(from: 0, to: bytes.count, by: pieceBytes) {
+        try await writer.write(ByteBuffer(bytes: bytes[start...].prefix(pieceBytes)))
+      }
+      try await writer.finish(nil)
+    }
   }
 }

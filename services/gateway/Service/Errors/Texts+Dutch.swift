@@ -19,6 +19,7 @@ extension Texts {
     "UNAUTHENTICATED": "Meld u eerst aan.",
     "ROUTE_NOT_FOUND": "Er is niets op dit adres.",
     "METHOD_NOT_ALLOWED": "Dit adres aanvaardt dit soort aanvraag niet.",
+    "HEADERS_TOO_LARGE": "De headers van het verzoek zijn te groot.",
     "BODY_TOO_LARGE": "Wat u verstuurde is te groot.",
     "BODY_TOO_SLOW": "Wat u verstuurde kwam niet op tijd aan. Probeer opnieuw.",
     "CONTENT_TYPE_UNSUPPORTED": "Stuur JSON, als application/json.",

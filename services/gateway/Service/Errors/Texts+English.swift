@@ -19,6 +19,7 @@ extension Texts {
     "UNAUTHENTICATED": "Sign in first.",
     "ROUTE_NOT_FOUND": "There is nothing at this address.",
     "METHOD_NOT_ALLOWED": "This address does not take that kind of call.",
+    "HEADERS_TOO_LARGE": "The headers of the request are too large.",
     "BODY_TOO_LARGE": "What you sent is too large.",
     "BODY_TOO_SLOW": "What you sent did not arrive in time. Try again.",
     "CONTENT_TYPE_UNSUPPORTED": "Send JSON, as application/json.",

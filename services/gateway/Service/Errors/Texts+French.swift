@@ -19,6 +19,7 @@ extension Texts {
     "UNAUTHENTICATED": "Connectez-vous d'abord.",
     "ROUTE_NOT_FOUND": "Il n'y a rien à cette adresse.",
     "METHOD_NOT_ALLOWED": "Cette adresse n'accepte pas ce type d'appel.",
+    "HEADERS_TOO_LARGE": "Les en-têtes de la requête sont trop volumineux.",
     "BODY_TOO_LARGE": "Ce que vous avez envoyé est trop volumineux.",
     "BODY_TOO_SLOW": "Votre envoi n'est pas arrivé à temps. Réessayez.",
     "CONTENT_TYPE_UNSUPPORTED": "Envoyez du JSON, en application/json.",
