@@ -31,10 +31,12 @@ final class RawServer: Sendable {
 
     let state = Mutex(State())
     let greeting: [UInt8]
+    let isDeaf: Bool
     let answer: Answer
 
-    init(greeting: [UInt8], answer: @escaping Answer) {
+    init(greeting: [UInt8], isDeaf: Bool, answer: @escaping Answer) {
       self.greeting = greeting
+      self.isDeaf = isDeaf
       self.answer = answer
     }
 
@@ -48,6 +50,7 @@ final class RawServer: Sendable {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      guard !isDeaf else { return }
       let bytes = Array(unwrapInboundIn(data).readableBytesView)
       let channel = context.channel
       let id = ObjectIdentifier(channel)
@@ -116,11 +119,14 @@ final class RawServer: Sendable {
     self.socket = socket
   }
 
-  /// - Parameter greeting: what each connection begins with; a SETTINGS frame.
+  /// - Parameters:
+  ///   - greeting: what each connection begins with; a SETTINGS frame.
+  ///   - isDeaf: it hears nothing, and so answers nothing.
   static func start(
-    greeting: [UInt8] = RawPeer.frame(4, stream: 0), answer: @escaping Answer
+    greeting: [UInt8] = RawPeer.frame(4, stream: 0), isDeaf: Bool = false,
+    answer: @escaping Answer
   ) async throws -> RawServer {
-    let listener = Listener(greeting: greeting, answer: answer)
+    let listener = Listener(greeting: greeting, isDeaf: isDeaf, answer: answer)
     let socket = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .childChannelInitializer { $0.pipeline.addHandler(listener) }
@@ -133,6 +139,8 @@ final class RawServer: Sendable {
   var calls: Int { listener.state.withLock { $0.calls } }
   /// Connections taken so far.
   var connections: Int { listener.state.withLock { $0.channels.count } }
+  /// Pings heard and answered so far.
+  var pings: Int { listener.state.withLock { $0.pings } }
   /// Bytes of requests heard so far.
   var bodyBytes: Int { listener.state.withLock { $0.bodyBytes } }
   /// Streams that the client reset, with its code.
@@ -195,12 +203,12 @@ final class RawServer: Sendable {
 
 /// A raw server and a channel to it.
 func withRawServer<Result>(
-  greeting: [UInt8] = RawPeer.frame(4, stream: 0),
+  greeting: [UInt8] = RawPeer.frame(4, stream: 0), isDeaf: Bool = false,
   _ change: (inout ChannelSettings) -> Void = { _ in },
   answer: @escaping RawServer.Answer,
   _ body: (RawServer, ClientChannel) async throws -> Result
 ) async throws -> Result {
-  let server = try await RawServer.start(greeting: greeting, answer: answer)
+  let server = try await RawServer.start(greeting: greeting, isDeaf: isDeaf, answer: answer)
   var settings = ChannelSettings()
   settings.defaultDeadline = .seconds(20)
   settings.connectTimeout = .seconds(10)

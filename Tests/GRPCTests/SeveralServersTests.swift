@@ -211,7 +211,7 @@ import Testing
   func unknownName() async throws {
     for hangs in [false, true] {
       var settings = ChannelSettings()
-      settings.lookUpTimeout = .milliseconds(50)
+      settings.lookUpTimeout = hangs ? .milliseconds(50) : .seconds(20)
       let release = ThreadGate()
       let channel = try ClientChannel(
         [ChannelTarget(host: "nobody.example", port: 80)], policy: .pickFirst, tls: nil,
@@ -226,6 +226,10 @@ import Testing
           options: CallOptions(timeout: .seconds(10), waitsForReady: false))
       }
       #expect(error?.code == .unavailable)
+      let late = channel.metrics.samples().first { sample in
+        sample.labels.contains { $0.value == "look_up_time" }
+      }
+      #expect(hangs ? late?.value ?? 0 >= 1 : late?.value == 0)
       release.open()
       await channel.close(grace: .zero)
     }

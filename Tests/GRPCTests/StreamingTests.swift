@@ -133,6 +133,8 @@ struct StreamingTests {
       }
     }
     try await withEcho(at: depth, [.echo(service)]) { client, _ in
+      // Who is not even connected at its deadline hears UNAVAILABLE.
+      _ = try await client.unary(EchoRequest(), options: Self.patience)
       let error = await refusal {
         let call = try await client.bothStream(options: CallOptions(timeout: .milliseconds(300)))
         // When it is too late for a write, the answers say why.

@@ -114,7 +114,10 @@ extension ChannelCore {
         }
       }
       .connect(to: server.endpoint.address)
-      .whenFailure { error in self.lost(connection, "\(error)") }
+      .whenFailure { error in
+        if case ChannelError.connectTimeout = error { self.metrics.reached(.connectTime) }
+        self.lost(connection, "\(error)")
+      }
     giveTime(server, connection)
   }
 
@@ -125,6 +128,7 @@ extension ChannelCore {
       guard let connection, server.connection === connection, !connection.takesCalls else {
         return
       }
+      self.metrics.reached(.connectTime)
       connection.connection?.close("the server did not answer in time")
     }
     guard balancer.policy == .pickFirst, balancer.members.count > 1 else { return }

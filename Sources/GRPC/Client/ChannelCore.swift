@@ -47,7 +47,8 @@ final class ChannelCore: @unchecked Sendable {
     self.security = security
     metrics = ChannelMetrics(target: targets.map(\.authority).joined(separator: ","))
     resolver = Resolver(
-      loop: loop, targets: targets, patience: settings.lookUpTimeout, lookUp: lookUp)
+      loop: loop, targets: targets, patience: settings.lookUpTimeout, lookUp: lookUp
+    ) { [metrics] in metrics.reached(.lookUpTime) }
     balancer = Balancer(policy: policy, watchesHealth: settings.healthService != nil)
     bucket = RetryBucket(settings.retryThrottling)
     keepaliveAfter = settings.keepaliveAfter
@@ -74,6 +75,7 @@ final class ChannelCore: @unchecked Sendable {
     }
     if !call.waitsForReady, balancer.isFailing { return call.fail(unreachable()) }
     guard waiting.count < settings.waitingMax else {
+      metrics.reached(.waiting)
       return call.fail(
         RPCError(.resourceExhausted, reason: "OVERLOADED", "too many calls wait for a connection"))
     }

@@ -1,3 +1,4 @@
+import HTTP2
 import Synchronization
 
 /// What a channel counts.
@@ -27,6 +28,9 @@ public final class ChannelMetrics: Sendable {
   private let transparentRetries = Atomic<UInt64>(0)
   private let throttled = Atomic<UInt64>(0)
   private let gauges = Mutex(Gauges())
+  private static let bounds =
+    SessionBound.allCases.map(\.rawValue) + ClientBound.allCases.map(\.rawValue)
+  private let reached = Mutex<[String: UInt64]>([:])
 
   init(target: String) {
     self.target = target
@@ -41,6 +45,9 @@ public final class ChannelMetrics: Sendable {
   func retried() { retries.wrappingAdd(1, ordering: .relaxed) }
   func retriedUnseen() { transparentRetries.wrappingAdd(1, ordering: .relaxed) }
   func wasThrottled() { throttled.wrappingAdd(1, ordering: .relaxed) }
+  func reached(_ bound: ClientBound) { reached(bound.rawValue) }
+  func reached(_ bound: SessionBound) { reached(bound.rawValue) }
+  private func reached(_ bound: String) { reached.withLock { $0[bound, default: 0] += 1 } }
   func waiting(_ count: Int) { gauges.withLock { $0.waiting = count } }
   func links(_ links: Links) { gauges.withLock { $0.links = links } }
 
@@ -75,6 +82,13 @@ public final class ChannelMetrics: Sendable {
         count(
           "grpc_client_handled_total", "Calls ended, by code.", read(ends[code.rawValue].value),
           [(name: "code", value: code.name)]))
+    }
+    let reached = reached.withLock { $0 }
+    for bound in Self.bounds {
+      samples.append(
+        count(
+          "grpc_client_bound_reached_total", "How often a bound was reached.",
+          Double(reached[bound] ?? 0), [(name: "bound", value: bound)]))
     }
     let states = [
       ("connecting", now.links.connecting), ("ready", now.links.ready),

@@ -205,6 +205,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     }
     let patience = pinged &+ settings.keepaliveTimeout.clampedNanoseconds
     if patience <= now {
+      owner.metrics.reached(.keepaliveTime)
       connection.close("the server does not answer")
       return .max
     }
@@ -231,6 +232,8 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     takesCalls = true
     owner.becameReady(self)
   }
+
+  func boundReached(_ bound: SessionBound) { owner.metrics.reached(bound) }
 
   func goAwayArrived(_ code: ErrorCode) {
     takesCalls = false
@@ -316,6 +319,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
         }
       }
     } catch {
+      if error.code == .resourceExhausted { owner.metrics.reached(.responseBytes) }
       return abandon(call, error)
     }
     giveRoom(call)

@@ -14,17 +14,21 @@ final class Resolver: @unchecked Sendable {
   private let targets: [ChannelTarget]
   private let patience: Duration
   private let lookUp: LookUp
+  private let onLate: () -> Void
   /// What each name meant when it could last be found out.
   private var known: [ChannelTarget: [SocketAddress]] = [:]
   private var isRunning = false
 
+  /// - Parameter onLate: told when a look-up took longer than `patience`.
   init(
-    loop: any EventLoop, targets: [ChannelTarget], patience: Duration, lookUp: @escaping LookUp
+    loop: any EventLoop, targets: [ChannelTarget], patience: Duration, lookUp: @escaping LookUp,
+    onLate: @escaping () -> Void
   ) {
     self.loop = loop
     self.targets = targets
     self.patience = patience
     self.lookUp = lookUp
+    self.onLate = onLate
   }
 
   /// False when there are only addresses: they never mean anything else.
@@ -41,6 +45,7 @@ final class Resolver: @unchecked Sendable {
     let lookUp = lookUp
     let told = Once(tell)
     let timer = loop.scheduleTask(in: patience.timeAmount) {
+      self.onLate()
       told.take()?(self.endpoints, "the names could not be looked up in time")
     }
     NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
