@@ -9,11 +9,11 @@ extension JSONValue {
   }
 }
 
-/// A recursive descent, 32 levels at most; every index is compared with the end before use.
+/// A recursive descent of bounded depth; every index is compared with the end before use.
 struct JSONParser {
   private let bytes: [UInt8]
   private var index = 0
-  private var keysLeft = 10_000
+  private var keysLeft = JSONBound.keys.max
 
   init(bytes: [UInt8]) { self.bytes = bytes }
 
@@ -26,8 +26,8 @@ struct JSONParser {
     return value
   }
 
-  private func failure(_ reason: String) -> JSONSyntaxError {
-    JSONSyntaxError(reason: reason, offset: index)
+  private func failure(_ reason: String, _ bound: JSONBound? = nil) -> JSONSyntaxError {
+    JSONSyntaxError(reason: reason, offset: index, bound: bound)
   }
 
   private var next: UInt8? { index < bytes.count ? bytes[index] : nil }
@@ -39,7 +39,7 @@ struct JSONParser {
   }
 
   private mutating func value(depth: Int) throws(JSONSyntaxError) -> JSONValue {
-    guard depth <= 32 else { throw failure("nested too deeply") }
+    guard depth <= JSONBound.depth.max else { throw failure("nested too deeply", .depth) }
     skipSpace()
     guard let next else { throw failure("the text ends early") }
     switch next {
@@ -77,7 +77,7 @@ struct JSONParser {
     while true {
       skipSpace()
       guard next == UInt8(ascii: "\"") else { throw failure("a key is missing") }
-      guard keysLeft > 0 else { throw failure("too many keys") }
+      guard keysLeft > 0 else { throw failure("too many keys", .keys) }
       keysLeft -= 1
       let key = try text()
       guard seen.insert(key).inserted else { throw failure("a key stands twice") }
@@ -132,7 +132,9 @@ struct JSONParser {
       if next == UInt8(ascii: "+") || next == UInt8(ascii: "-") { index += 1 }
       try digits()
     }
-    guard index - start <= 32 else { throw failure("a number is longer than 32 characters") }
+    guard index - start <= JSONBound.numberLength.max else {
+      throw failure("a number is longer than 32 characters", .numberLength)
+    }
     return .number(String(decoding: bytes[start..<index], as: UTF8.self))
   }
 

@@ -89,12 +89,32 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
   }
 }
 
+/// A bound on what is read as JSON.
+public enum JSONBound: String, Sendable, Hashable, CaseIterable {
+  /// Values inside each other.
+  case depth
+  /// Keys of all objects.
+  case keys
+  /// Characters of one number.
+  case numberLength = "number_length"
+
+  /// What is still read.
+  public var max: Int {
+    switch self {
+    case .depth, .numberLength: 32
+    case .keys: 10_000
+    }
+  }
+}
+
 /// Why bytes are no JSON text.
 public struct JSONSyntaxError: Error, Sendable, Hashable, CustomStringConvertible {
   /// What was wrong.
   public let reason: String
   /// Where, in bytes from the start.
   public let offset: Int
+  /// The bound that was reached; nil for what is no JSON at all.
+  public let bound: JSONBound?
 
   public var description: String { "not JSON: \(reason) at byte \(offset)" }
 }

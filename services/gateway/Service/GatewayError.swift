@@ -1,5 +1,6 @@
 import CommonAPI
 import GRPC
+import Protobuf
 
 /// Refusals of the gateway itself.
 enum GatewayError: Error, RPCErrorConvertible, Hashable {
@@ -15,8 +16,8 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
   case bodyTooSlow
   /// The body is no JSON.
   case contentTypeUnsupported
-  /// The body is no JSON, or no object; says where.
-  case bodyMalformed(String)
+  /// The body is no JSON, or no object, or reaches a bound; says where.
+  case bodyMalformed(String, JSONBound?)
   /// A field of the request is wrong: its place by JSON names, and why.
   case fieldInvalid(String, String)
   /// The header `Idempotency-Key` is no UUID.
@@ -52,7 +53,7 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
       RPCError(
         .invalidArgument, reason: "CONTENT_TYPE_UNSUPPORTED",
         "the body must be sent as content-type: application/json")
-    case .bodyMalformed(let why):
+    case .bodyMalformed(let why, _):
       RPCError(.invalidArgument, reason: "BODY_MALFORMED", why)
     case .fieldInvalid(let field, let why):
       RPCError(
@@ -119,6 +120,7 @@ enum GatewayError: Error, RPCErrorConvertible, Hashable {
     case .headersTooLarge(let bound, _), .rateLimited(let bound, _): bound
     case .bodyTooLarge: .bodyBytes
     case .bodyTooSlow: .bodyTime
+    case .bodyMalformed(_, let bound): bound.map { GatewayBound($0) }
     default: nil
     }
   }

@@ -5,6 +5,7 @@ import GRPC
 import IdentityAPI
 import NIOCore
 import NIOPosix
+import Protobuf
 import ServiceKit
 import Testing
 
@@ -158,6 +159,32 @@ import Testing
         #expect(reason(answer) == (excess == 0 ? nil : "BODY_TOO_LARGE"))
         await expect(gateway, .bodyBytes, excess)
       }
+    }
+  }
+
+  @Test("depth, keys and numbers of a body", arguments: [0, 1])
+  func json(excess: Int) async throws {
+    func nested(_ depth: Int) -> String {
+      // The body itself is the first level.
+      "{\"x\":" + String(repeating: "[", count: depth - 1)
+        + String(repeating: "]", count: depth - 1) + "}"
+    }
+    let keys = (0..<(JSONBound.keys.max + excess)).map { "\"\($0)\":0" }
+    let cases: [(GatewayBound, String)] = [
+      (.jsonDepth, nested(JSONBound.depth.max + excess)),
+      (.jsonKeys, "{" + keys.joined(separator: ",") + "}"),
+      (
+        .jsonNumberLength,
+        "{\"x\":" + String(repeating: "1", count: JSONBound.numberLength.max + excess) + "}"
+      ),
+    ]
+    for (bound, json) in cases {
+      let gateway = try services.gateway()
+      let answer = await gateway.respond(to: .sample("POST", "/v1/sessions", json: json))
+      // It is JSON, but not what signing in takes.
+      #expect(answer.status == 400, "\(bound)")
+      #expect(answer.reason == (excess == 0 ? "FIELDS_INVALID" : "BODY_MALFORMED"), "\(bound)")
+      await expect(gateway, bound, excess)
     }
   }
 

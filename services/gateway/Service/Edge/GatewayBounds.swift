@@ -1,8 +1,9 @@
 public import GRPC
+import Protobuf
 import Synchronization
 
 /// Everything of the gateway that has a bound, by the name its counter has. The bounds themselves
-/// stand in `GatewaySettings`.
+/// stand in `GatewaySettings`, those of JSON in `JSONBound`.
 enum GatewayBound: String, CaseIterable, Sendable {
   case connections
   case connectionsPerAddress = "connections_per_address"
@@ -16,10 +17,21 @@ enum GatewayBound: String, CaseIterable, Sendable {
   case headerOverflow = "header_overflow"
   case bodyBytes = "body_bytes"
   case bodyTime = "body_time"
+  case jsonDepth = "json_depth"
+  case jsonKeys = "json_keys"
+  case jsonNumberLength = "json_number_length"
   case addressRate = "address_rate"
   case sessionRate = "session_rate"
   case publicRate = "public_rate"
   case deadline
+
+  init(_ bound: JSONBound) {
+    switch bound {
+    case .depth: self = .jsonDepth
+    case .keys: self = .jsonKeys
+    case .numberLength: self = .jsonNumberLength
+    }
+  }
 }
 
 /// How often each bound was reached.

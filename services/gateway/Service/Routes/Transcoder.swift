@@ -51,14 +51,14 @@ struct Transcoder {
     do {
       value = try JSONValue(utf8: body)
     } catch {
-      throw GatewayError.bodyMalformed("\(error)")
+      throw GatewayError.bodyMalformed("\(error)", error.bound)
     }
     guard route.rule.body == "*" else {
       let name = shapes.field(route.rule.body, of: requestName)?.jsonName ?? route.rule.body
       return [name: value]
     }
     guard case .object(let object) = value else {
-      throw GatewayError.bodyMalformed("the body must be a JSON object")
+      throw GatewayError.bodyMalformed("the body must be a JSON object", nil)
     }
     return try namedAsJSON(object)
   }
