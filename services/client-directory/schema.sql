@@ -697,65 +697,6 @@ COMMENT ON COLUMN client_directory.identifiers.version IS 'the etag';
 
 
 --
--- Name: invitation_jobs; Type: TABLE; Schema: client_directory; Owner: client_directory_owner
---
-
-CREATE TABLE client_directory.invitation_jobs (
-    organization_id uuid NOT NULL,
-    job_id uuid NOT NULL,
-    client_id uuid NOT NULL,
-    account_id uuid NOT NULL,
-    email text NOT NULL,
-    language text NOT NULL,
-    organization_name text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    run_at timestamp with time zone DEFAULT now() NOT NULL,
-    attempts bigint DEFAULT 0 NOT NULL,
-    parked_at timestamp with time zone,
-    failure text
-);
-
-ALTER TABLE ONLY client_directory.invitation_jobs FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE client_directory.invitation_jobs OWNER TO client_directory_owner;
-
---
--- Name: TABLE invitation_jobs; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
---
-
-COMMENT ON TABLE client_directory.invitation_jobs IS 'deleted once identity has the invitation';
-
-
---
--- Name: COLUMN invitation_jobs.job_id; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
---
-
-COMMENT ON COLUMN client_directory.invitation_jobs.job_id IS 'the request id of the invitation';
-
-
---
--- Name: COLUMN invitation_jobs.run_at; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
---
-
-COMMENT ON COLUMN client_directory.invitation_jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
-
-
---
--- Name: COLUMN invitation_jobs.attempts; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
---
-
-COMMENT ON COLUMN client_directory.invitation_jobs.attempts IS 'rises with each claim; a worker that lost its lease finds another number and loses';
-
-
---
--- Name: COLUMN invitation_jobs.parked_at; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
---
-
-COMMENT ON COLUMN client_directory.invitation_jobs.parked_at IS 'set when identity refused for good; an operator decides, or the professional resends';
-
-
---
 -- Name: job_fences; Type: SEQUENCE; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1059,22 +1000,6 @@ ALTER TABLE ONLY client_directory.identifiers
 
 
 --
--- Name: invitation_jobs invitation_jobs_client_key; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
---
-
-ALTER TABLE ONLY client_directory.invitation_jobs
-    ADD CONSTRAINT invitation_jobs_client_key UNIQUE (organization_id, client_id);
-
-
---
--- Name: invitation_jobs invitation_jobs_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
---
-
-ALTER TABLE ONLY client_directory.invitation_jobs
-    ADD CONSTRAINT invitation_jobs_pkey PRIMARY KEY (organization_id, job_id);
-
-
---
 -- Name: jobs jobs_pkey; Type: CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1191,6 +1116,13 @@ CREATE INDEX dead_jobs_dedupe_idx ON client_directory.dead_jobs USING btree (org
 
 
 --
+-- Name: dead_jobs_queue_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX dead_jobs_queue_idx ON client_directory.dead_jobs USING btree (queue, kind);
+
+
+--
 -- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1209,13 +1141,6 @@ CREATE INDEX idempotency_created_at_idx ON client_directory.idempotency USING br
 --
 
 CREATE INDEX identifiers_key_version_idx ON client_directory.identifiers USING btree (organization_id, key_version, client_id, kind);
-
-
---
--- Name: invitation_jobs_due_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
---
-
-CREATE INDEX invitation_jobs_due_idx ON client_directory.invitation_jobs USING btree (run_at) WHERE (parked_at IS NULL);
 
 
 --
@@ -1282,14 +1207,6 @@ ALTER TABLE ONLY client_directory.contact_points
 
 ALTER TABLE ONLY client_directory.identifiers
     ADD CONSTRAINT identifiers_client_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
-
-
---
--- Name: invitation_jobs invitation_jobs_client_fkey; Type: FK CONSTRAINT; Schema: client_directory; Owner: client_directory_owner
---
-
-ALTER TABLE ONLY client_directory.invitation_jobs
-    ADD CONSTRAINT invitation_jobs_client_fkey FOREIGN KEY (organization_id, client_id) REFERENCES client_directory.clients(organization_id, client_id) ON DELETE CASCADE;
 
 
 --
@@ -1470,26 +1387,6 @@ ALTER TABLE client_directory.identifiers ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY identifiers_tenant ON client_directory.identifiers USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
-
-
---
--- Name: invitation_jobs; Type: ROW SECURITY; Schema: client_directory; Owner: client_directory_owner
---
-
-ALTER TABLE client_directory.invitation_jobs ENABLE ROW LEVEL SECURITY;
-
---
--- Name: invitation_jobs invitation_jobs_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
---
-
-CREATE POLICY invitation_jobs_tenant ON client_directory.invitation_jobs TO client_directory USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
-
-
---
--- Name: invitation_jobs invitation_jobs_worker; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
---
-
-CREATE POLICY invitation_jobs_worker ON client_directory.invitation_jobs TO client_directory_worker USING (true) WITH CHECK (true);
 
 
 --
@@ -1685,42 +1582,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.identifier_reveals T
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.identifiers TO client_directory;
-
-
---
--- Name: TABLE invitation_jobs; Type: ACL; Schema: client_directory; Owner: client_directory_owner
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.invitation_jobs TO client_directory;
-GRANT SELECT,DELETE ON TABLE client_directory.invitation_jobs TO client_directory_worker;
-
-
---
--- Name: COLUMN invitation_jobs.run_at; Type: ACL; Schema: client_directory; Owner: client_directory_owner
---
-
-GRANT UPDATE(run_at) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
-
-
---
--- Name: COLUMN invitation_jobs.attempts; Type: ACL; Schema: client_directory; Owner: client_directory_owner
---
-
-GRANT UPDATE(attempts) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
-
-
---
--- Name: COLUMN invitation_jobs.parked_at; Type: ACL; Schema: client_directory; Owner: client_directory_owner
---
-
-GRANT UPDATE(parked_at) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
-
-
---
--- Name: COLUMN invitation_jobs.failure; Type: ACL; Schema: client_directory; Owner: client_directory_owner
---
-
-GRANT UPDATE(failure) ON TABLE client_directory.invitation_jobs TO client_directory_worker;
 
 
 --

@@ -249,67 +249,6 @@ COMMENT ON TABLE organization.employee_branches IS 'none for a super administrat
 
 
 --
--- Name: employee_jobs; Type: TABLE; Schema: organization; Owner: organization_owner
---
-
-CREATE TABLE organization.employee_jobs (
-    organization_id uuid NOT NULL,
-    job_id uuid NOT NULL,
-    employee_id uuid NOT NULL,
-    account_id uuid NOT NULL,
-    email text NOT NULL,
-    language text NOT NULL,
-    organization_name text NOT NULL,
-    profile smallint NOT NULL,
-    branch_ids uuid[] NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    run_at timestamp with time zone DEFAULT now() NOT NULL,
-    attempts bigint DEFAULT 0 NOT NULL,
-    parked_at timestamp with time zone,
-    failure text
-);
-
-ALTER TABLE ONLY organization.employee_jobs FORCE ROW LEVEL SECURITY;
-
-
-ALTER TABLE organization.employee_jobs OWNER TO organization_owner;
-
---
--- Name: TABLE employee_jobs; Type: COMMENT; Schema: organization; Owner: organization_owner
---
-
-COMMENT ON TABLE organization.employee_jobs IS 'a membership and an invitation to ask identity for; deleted once both are there';
-
-
---
--- Name: COLUMN employee_jobs.job_id; Type: COMMENT; Schema: organization; Owner: organization_owner
---
-
-COMMENT ON COLUMN organization.employee_jobs.job_id IS 'the request id of the invitation: asking twice makes one';
-
-
---
--- Name: COLUMN employee_jobs.run_at; Type: COMMENT; Schema: organization; Owner: organization_owner
---
-
-COMMENT ON COLUMN organization.employee_jobs.run_at IS 'when to try next; while a worker has the job, when its lease ends';
-
-
---
--- Name: COLUMN employee_jobs.attempts; Type: COMMENT; Schema: organization; Owner: organization_owner
---
-
-COMMENT ON COLUMN organization.employee_jobs.attempts IS 'rises with each claim; a worker that lost its lease finds another number and loses';
-
-
---
--- Name: COLUMN employee_jobs.parked_at; Type: COMMENT; Schema: organization; Owner: organization_owner
---
-
-COMMENT ON COLUMN organization.employee_jobs.parked_at IS 'set when identity refused for good; an operator decides';
-
-
---
 -- Name: employees; Type: TABLE; Schema: organization; Owner: organization_owner
 --
 
@@ -766,14 +705,6 @@ ALTER TABLE ONLY organization.employee_branches
 
 
 --
--- Name: employee_jobs employee_jobs_pkey; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
---
-
-ALTER TABLE ONLY organization.employee_jobs
-    ADD CONSTRAINT employee_jobs_pkey PRIMARY KEY (organization_id, job_id);
-
-
---
 -- Name: employees employees_account_key; Type: CONSTRAINT; Schema: organization; Owner: organization_owner
 --
 
@@ -892,10 +823,10 @@ CREATE INDEX dead_jobs_dedupe_idx ON organization.dead_jobs USING btree (organiz
 
 
 --
--- Name: employee_jobs_due_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+-- Name: dead_jobs_queue_idx; Type: INDEX; Schema: organization; Owner: organization_owner
 --
 
-CREATE INDEX employee_jobs_due_idx ON organization.employee_jobs USING btree (run_at) WHERE (parked_at IS NULL);
+CREATE INDEX dead_jobs_queue_idx ON organization.dead_jobs USING btree (queue, kind);
 
 
 --
@@ -962,14 +893,6 @@ ALTER TABLE ONLY organization.employee_branches
 
 ALTER TABLE ONLY organization.employee_branches
     ADD CONSTRAINT employee_branches_employee_fkey FOREIGN KEY (organization_id, employee_id) REFERENCES organization.employees(organization_id, employee_id);
-
-
---
--- Name: employee_jobs employee_jobs_employee_fkey; Type: FK CONSTRAINT; Schema: organization; Owner: organization_owner
---
-
-ALTER TABLE ONLY organization.employee_jobs
-    ADD CONSTRAINT employee_jobs_employee_fkey FOREIGN KEY (organization_id, employee_id) REFERENCES organization.employees(organization_id, employee_id);
 
 
 --
@@ -1059,26 +982,6 @@ ALTER TABLE organization.employee_branches ENABLE ROW LEVEL SECURITY;
 --
 
 CREATE POLICY employee_branches_tenant ON organization.employee_branches USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
-
-
---
--- Name: employee_jobs; Type: ROW SECURITY; Schema: organization; Owner: organization_owner
---
-
-ALTER TABLE organization.employee_jobs ENABLE ROW LEVEL SECURITY;
-
---
--- Name: employee_jobs employee_jobs_tenant; Type: POLICY; Schema: organization; Owner: organization_owner
---
-
-CREATE POLICY employee_jobs_tenant ON organization.employee_jobs TO organization USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
-
-
---
--- Name: employee_jobs employee_jobs_worker; Type: POLICY; Schema: organization; Owner: organization_owner
---
-
-CREATE POLICY employee_jobs_worker ON organization.employee_jobs TO organization_worker USING (true) WITH CHECK (true);
 
 
 --
@@ -1252,42 +1155,6 @@ GRANT SELECT,INSERT ON TABLE organization.dead_jobs TO organization_worker;
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employee_branches TO organization;
-
-
---
--- Name: TABLE employee_jobs; Type: ACL; Schema: organization; Owner: organization_owner
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employee_jobs TO organization;
-GRANT SELECT,DELETE ON TABLE organization.employee_jobs TO organization_worker;
-
-
---
--- Name: COLUMN employee_jobs.run_at; Type: ACL; Schema: organization; Owner: organization_owner
---
-
-GRANT UPDATE(run_at) ON TABLE organization.employee_jobs TO organization_worker;
-
-
---
--- Name: COLUMN employee_jobs.attempts; Type: ACL; Schema: organization; Owner: organization_owner
---
-
-GRANT UPDATE(attempts) ON TABLE organization.employee_jobs TO organization_worker;
-
-
---
--- Name: COLUMN employee_jobs.parked_at; Type: ACL; Schema: organization; Owner: organization_owner
---
-
-GRANT UPDATE(parked_at) ON TABLE organization.employee_jobs TO organization_worker;
-
-
---
--- Name: COLUMN employee_jobs.failure; Type: ACL; Schema: organization; Owner: organization_owner
---
-
-GRANT UPDATE(failure) ON TABLE organization.employee_jobs TO organization_worker;
 
 
 --

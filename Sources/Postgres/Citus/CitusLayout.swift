@@ -37,7 +37,7 @@ public struct CitusLayout: Sendable {
 
   /// What workers claim across organisations, without the schema, with what hangs on it.
   private static let queues: Set<String> = [
-    "jobs", "dead_jobs", "employee_jobs", "invitation_jobs", "messages", "delivery_attempts",
+    "jobs", "dead_jobs", "messages", "delivery_attempts",
   ]
 
   /// Reads the catalogue.

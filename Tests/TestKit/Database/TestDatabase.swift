@@ -75,6 +75,21 @@ public struct TestDatabase: Sendable {
     try await PlainConnection.withSession(connection(role: "postgres")) { try $0.run(script) }
   }
 
+  /// Runs one of the service's migrations again, as the role that ran it first.
+  /// - Parameters:
+  ///   - name: the file's, such as `0003_employees`.
+  ///   - start: where in the file to begin; nil for all of it.
+  public func migrate(_ name: String, from start: String? = nil) async throws {
+    let folder = schema.replacing("_", with: "-")
+    let file = Checkout.root.appending(path: "services/\(folder)/migrations/\(name).sql")
+    var script = try String(contentsOf: file, encoding: .utf8)
+    if let start, let range = script.range(of: start) {
+      script = String(script[range.lowerBound...])
+    }
+    let role = "set local role \(schema)_owner; set local search_path = \(schema)"
+    try await sql("begin; \(role);\n\(script)\ncommit")
+  }
+
   /// How many rows a table of the service has, whoever they belong to.
   public func count(_ table: String) async throws -> Int {
     let rows = try await sql("select count(*) from \(schema).\(table)")

@@ -52,8 +52,7 @@ func withOrganization(
     let jobs = JobOffice(
       worker: worker, schema: "organization",
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-      handlers: [EmployeeJobs.handler(onboarding), EmployeeJobs.adoption],
-      schedules: [Schedule(EmployeeJobs.former, .every(.seconds(1)))])
+      handlers: [EmployeeJobs.handler(onboarding)])
     try await withService(
       depth, bindings: [.organizationService(service)], interceptors: [TestIssuer.access()],
       as: peer

@@ -29,11 +29,11 @@ extension ClientDirectoryService {
     let jobs = JobOffice(
       worker: worker, schema: "client_directory", logger: logger, clock: clock,
       handlers: [
-        InvitationJobs.handler(Invitations(identity: service.identity)), InvitationJobs.adoption,
+        InvitationJobs.handler(Invitations(identity: service.identity)),
         Reencryption(database: database, fieldKeys: service.fieldKeys, clock: clock).handler,
         sweep.handler,
       ],
-      schedules: [AnswerSweep.schedule, Schedule(InvitationJobs.former, .every(.seconds(60)))])
+      schedules: [AnswerSweep.schedule])
     let follower = IdentityFollower(
       clients: service.storage.clients, identity: service.identity, channel: identity,
       logger: logger, clock: clock)

@@ -29,7 +29,7 @@ struct InvitationJob: Codable, Sendable, Hashable {
 }
 
 /// The jobs that have clients invited, one a client at a time.
-enum InvitationJobs: Table {
+enum InvitationJobs {
   static let kind = JobKind<InvitationJob>(
     "invitation",
     in: JobQueue("invitations") {
@@ -57,25 +57,6 @@ enum InvitationJobs: Table {
       return .done()
     }
   }
-
-  /// What code that knows no jobs still writes during a roll, and what it left.
-  static let former = JobKind<NoPayload>("adopt-invitation-jobs", in: .upkeep)
-  static let adopt = Statement<NoRow>(
-    """
-    with taken as (delete from invitation_jobs where run_at <= now() returning *)
-    insert into jobs (organization_id, job_id, queue, kind, dedupe_key, payload, attempts_max)
-    select organization_id, job_id, 'invitations', 'invitation', client_id::text,
-      convert_to(
-        json_build_object(
-          'organizationID', organization_id, 'jobID', job_id, 'clientID', client_id,
-          'accountID', account_id, 'email', email, 'language', language,
-          'organizationName', organization_name)::text, 'UTF8'), 8
-    from taken on conflict do nothing
-    """, announces: true)
-  static let statements: [any DescribedStatement] = [adopt]
-
-  /// Takes that over.
-  static let adoption = JobHandler(former) { _ in .done([AnyQuery(adopt())]) }
 }
 
 extension ClientDirectoryStorage {

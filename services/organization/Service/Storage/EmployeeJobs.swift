@@ -41,7 +41,7 @@ struct EmployeeJob: Codable, Sendable, Hashable {
 }
 
 /// The jobs that tell identity about new employees.
-enum EmployeeJobs: Table {
+enum EmployeeJobs {
   static let kind = JobKind<EmployeeJob>(
     "onboarding",
     in: JobQueue("onboarding") {
@@ -64,24 +64,4 @@ enum EmployeeJobs: Table {
       return .done()
     }
   }
-
-  /// What code that knows no jobs still writes during a roll, and what it left.
-  static let former = JobKind<NoPayload>("adopt-employee-jobs", in: .upkeep)
-  static let adopt = Statement<NoRow>(
-    """
-    with taken as (delete from employee_jobs where run_at <= now() returning *)
-    insert into jobs (organization_id, job_id, queue, kind, dedupe_key, payload, attempts_max)
-    select organization_id, job_id, 'onboarding', 'onboarding', employee_id::text,
-      convert_to(
-        json_build_object(
-          'organizationID', organization_id, 'jobID', job_id, 'employeeID', employee_id,
-          'accountID', account_id, 'email', email, 'language', language,
-          'organizationName', organization_name, 'profile', profile, 'branchIDs', branch_ids
-        )::text, 'UTF8'), 8
-    from taken on conflict do nothing
-    """, announces: true)
-  static let statements: [any DescribedStatement] = [adopt]
-
-  /// Takes that over.
-  static let adoption = JobHandler(former) { _ in .done([AnyQuery(adopt())]) }
 }

@@ -26,8 +26,8 @@ extension OrganizationService {
     let sweep = AnswerSweep(worker: worker, clock: clock)
     let jobs = JobOffice(
       worker: worker, schema: "organization", logger: logger, clock: clock,
-      handlers: [EmployeeJobs.handler(onboarding), EmployeeJobs.adoption, sweep.handler],
-      schedules: [AnswerSweep.schedule, Schedule(EmployeeJobs.former, .every(.seconds(60)))])
+      handlers: [EmployeeJobs.handler(onboarding), sweep.handler],
+      schedules: [AnswerSweep.schedule])
     let follower = IdentityFollower(database: database, channel: identity, logger: logger)
     let following = follower.feed()
     return Assembly(
