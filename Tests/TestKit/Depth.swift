@@ -111,7 +111,8 @@ public enum TestIssuer {
       hat: caller.hat, profile: caller.profile, branchIDs: caller.branchIDs.map(\.text),
       permissions: caller.permissions.sorted(), sessionID: caller.sessionID.text,
       clientID: caller.clientID?.text ?? "", employeeID: caller.employeeID?.text ?? "",
-      issueTime: Timestamp(moment), expireTime: Timestamp(moment.addingTimeInterval(60)))
+      issueTime: Timestamp(moment), expireTime: Timestamp(moment.addingTimeInterval(60)),
+      signInTime: caller.signedInAt.map { Timestamp($0) })
     var options = CallOptions(timeout: timeout)
     options.metadata.append(
       binary: try signer.sign(claims), for: ContextVerifier.metadataKey)

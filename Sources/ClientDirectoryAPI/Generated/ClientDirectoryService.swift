@@ -61,9 +61,11 @@ public protocol ClientDirectoryServiceProtocol: Sendable {
   func getIdentifiers(
     _ request: GetIdentifiersRequest, in call: CallContext
   ) async throws -> GetIdentifiersResponse
-  /// A register number in full, once its reading is on record with the reason (never the number).
-  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,
-  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
+  /// A register number in full, once its reading is on record with the reason (never the number), for
+  /// somebody who signed in within the last five minutes.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/SIGN_IN_TOO_OLD, IDENTIFIER_NOT_SET,
+  /// IDENTIFIER_BASIS_MISSING, IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED;
+  /// RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
   func revealIdentifier(
     _ request: RevealIdentifierRequest, in call: CallContext
   ) async throws -> RevealIdentifierResponse
@@ -209,9 +211,11 @@ public enum ClientDirectoryServiceMethods {
     requestType: GetIdentifiersRequest.self,
     responseType: GetIdentifiersResponse.self
   )
-  /// A register number in full, once its reading is on record with the reason (never the number).
-  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,
-  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
+  /// A register number in full, once its reading is on record with the reason (never the number), for
+  /// somebody who signed in within the last five minutes.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/SIGN_IN_TOO_OLD, IDENTIFIER_NOT_SET,
+  /// IDENTIFIER_BASIS_MISSING, IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED;
+  /// RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
   public static let revealIdentifier = MethodDescriptor(
     service: "clientele.client_directory.v1.ClientDirectoryService",
     name: "RevealIdentifier",
@@ -414,9 +418,11 @@ public struct ClientDirectoryServiceClient: Sendable {
     try await channel.unary(ClientDirectoryServiceMethods.getIdentifiers, request, options: options)
   }
 
-  /// A register number in full, once its reading is on record with the reason (never the number).
-  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,
-  /// IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
+  /// A register number in full, once its reading is on record with the reason (never the number), for
+  /// somebody who signed in within the last five minutes.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/SIGN_IN_TOO_OLD, IDENTIFIER_NOT_SET,
+  /// IDENTIFIER_BASIS_MISSING, IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED;
+  /// RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.
   public func revealIdentifier(
     _ request: RevealIdentifierRequest, options: CallOptions = .init()
   ) async throws -> RevealIdentifierResponse {

@@ -151,6 +151,9 @@ public struct ContextClaims: Protobuf.Message {
   public var issueTime: Timestamp? = nil
   /// When it stops being valid; 60 seconds after issue.
   public var expireTime: Timestamp? = nil
+  /// When the person signed in, that is, proved again who they are; absent from an identity that is
+  /// older than this field, which counts as long ago.
+  public var signInTime: Timestamp? = nil
 
   public init() {}
 
@@ -166,7 +169,8 @@ public struct ContextClaims: Protobuf.Message {
     clientID: String = "",
     employeeID: String = "",
     issueTime: Timestamp? = nil,
-    expireTime: Timestamp? = nil
+    expireTime: Timestamp? = nil,
+    signInTime: Timestamp? = nil
   ) {
     self.accountID = accountID
     self.organizationID = organizationID
@@ -179,6 +183,7 @@ public struct ContextClaims: Protobuf.Message {
     self.employeeID = employeeID
     self.issueTime = issueTime
     self.expireTime = expireTime
+    self.signInTime = signInTime
   }
 
   public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -200,6 +205,7 @@ public struct ContextClaims: Protobuf.Message {
     self.employeeID = StructFields.string(c.pointee.employee_id.len, c.pointee.employee_id.data)
     self.issueTime = StructFields.message(c.pointee.issue_time)
     self.expireTime = StructFields.message(c.pointee.expire_time)
+    self.signInTime = StructFields.message(c.pointee.sign_in_time)
   }
 
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -218,6 +224,7 @@ public struct ContextClaims: Protobuf.Message {
     (c.pointee.employee_id.len, c.pointee.employee_id.data) = arena.copy(self.employeeID)
     if let value = self.issueTime { c.pointee.issue_time = arena.message(value) }
     if let value = self.expireTime { c.pointee.expire_time = arena.message(value) }
+    if let value = self.signInTime { c.pointee.sign_in_time = arena.message(value) }
     return UnsafeMutableRawPointer(c)
   }
 
@@ -248,6 +255,8 @@ public struct ContextClaims: Protobuf.Message {
         if let value = try reader.one(10, Timestamp.init(json:)) { self.issueTime = value }
       case "expireTime", "expire_time":
         if let value = try reader.one(11, Timestamp.init(json:)) { self.expireTime = value }
+      case "signInTime", "sign_in_time":
+        if let value = try reader.one(12, Timestamp.init(json:)) { self.signInTime = value }
       default: throw reader.unknown()
       }
     }
@@ -266,11 +275,12 @@ public struct ContextClaims: Protobuf.Message {
     if !self.employeeID.isEmpty { object.add("employeeId", JSONMapping.json(self.employeeID)) }
     if let value = self.issueTime { object.add("issueTime", JSONMapping.json(value)) }
     if let value = self.expireTime { object.add("expireTime", JSONMapping.json(value)) }
+    if let value = self.signInTime { object.add("signInTime", JSONMapping.json(value)) }
     return .object(object)
   }
 
   public static let wireTable = WireTable([
-    [.init(1, .string), .init(2, .string), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .string), .init(9, .string), .init(10, .message, 1), .init(11, .message, 1)],
+    [.init(1, .string), .init(2, .string), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .string), .init(9, .string), .init(10, .message, 1), .init(11, .message, 1), .init(12, .message, 1)],
     [.init(1, .varint), .init(2, .varint)],
   ])
 }

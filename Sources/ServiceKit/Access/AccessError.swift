@@ -15,6 +15,8 @@ public enum AccessError: RPCErrorConvertible, Hashable {
   case staffOnly
   /// The caller lacks a permission.
   case notPermitted(String)
+  /// The caller may, and signed in too long ago.
+  case signInTooOld
 
   /// What the caller gets.
   public var rpcError: RPCError {
@@ -27,11 +29,7 @@ public enum AccessError: RPCErrorConvertible, Hashable {
       RPCError(
         .unauthenticated, reason: "CONTEXT_MISSING",
         "the call needs a signed-in user: metadata clientele-context-bin is missing",
-        resolutions: [
-          .init(
-            rpc: "clientele.identity.v1.IdentityService/SignIn",
-            labelKey: "resolution.sign_in")
-        ])
+        resolutions: [.init(rpc: Self.signIn, labelKey: "resolution.sign_in")])
     case .contextInvalid:
       RPCError(
         .unauthenticated, reason: "CONTEXT_INVALID", "the context token is not valid any more",
@@ -48,6 +46,13 @@ public enum AccessError: RPCErrorConvertible, Hashable {
       RPCError(
         .permissionDenied, reason: "NOT_PERMITTED", "the caller lacks a permission",
         metadata: ["permission": permission])
+    case .signInTooOld:
+      RPCError(
+        .failedPrecondition, reason: "SIGN_IN_TOO_OLD",
+        "this is only done within five minutes of a sign-in",
+        resolutions: [.init(rpc: Self.signIn, labelKey: "resolution.sign_in_again")])
     }
   }
+
+  private static let signIn = "clientele.identity.v1.IdentityService/SignIn"
 }

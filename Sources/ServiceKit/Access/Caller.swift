@@ -23,6 +23,8 @@ public struct Caller: Sendable, Hashable {
   public var clientID: UUID?
   /// The employee record behind a staff hat.
   public var employeeID: UUID?
+  /// When they signed in; nil when the token does not say.
+  public var signedInAt: Date?
 
   /// True for a member of staff.
   public var isStaff: Bool { hat == .staff }
@@ -31,7 +33,7 @@ public struct Caller: Sendable, Hashable {
   public init(
     accountID: UUID, organizationID: UUID? = nil, hat: Hat = .unspecified,
     profile: Profile = .unspecified, branchIDs: Set<UUID> = [], permissions: Set<String> = [],
-    sessionID: UUID, clientID: UUID? = nil, employeeID: UUID? = nil
+    sessionID: UUID, clientID: UUID? = nil, employeeID: UUID? = nil, signedInAt: Date? = nil
   ) {
     self.accountID = accountID
     self.organizationID = organizationID
@@ -42,6 +44,7 @@ public struct Caller: Sendable, Hashable {
     self.sessionID = sessionID
     self.clientID = clientID
     self.employeeID = employeeID
+    self.signedInAt = signedInAt
   }
 
   /// Reads claims; nil when an id in them is malformed.
@@ -57,7 +60,8 @@ public struct Caller: Sendable, Hashable {
     self.init(
       accountID: account, organizationID: organization, hat: claims.hat,
       profile: claims.profile, branchIDs: Set(branches), permissions: Set(claims.permissions),
-      sessionID: session, clientID: client, employeeID: employee)
+      sessionID: session, clientID: client, employeeID: employee,
+      signedInAt: claims.signInTime?.date)
   }
 
   /// The outer nil says malformed, the inner one absent.
@@ -72,6 +76,17 @@ public struct Caller: Sendable, Hashable {
   /// Throws PERMISSION_DENIED/NOT_PERMITTED unless the caller has the permission.
   public func require(_ permission: String) throws {
     guard may(permission) else { throw AccessError.notPermitted(permission) }
+  }
+
+  /// How long after a sign-in what is most sensitive may be done, in seconds (reliability.md 2.2).
+  public static let signInLife: TimeInterval = 300
+
+  /// Throws FAILED_PRECONDITION/SIGN_IN_TOO_OLD unless the caller signed in within the last five
+  /// minutes, as the token says; one that does not say is too old.
+  public func requireFreshSignIn(at moment: Date) throws {
+    guard let signedInAt, moment.timeIntervalSince(signedInAt) <= Self.signInLife else {
+      throw AccessError.signInTooOld
+    }
   }
 }
 

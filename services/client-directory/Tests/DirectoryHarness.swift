@@ -54,7 +54,7 @@ struct DirectoryHarness: Sendable {
     let caller = Caller(
       accountID: UUID(), organizationID: organization.id, hat: .staff, profile: profile,
       branchIDs: Set(branches), permissions: TestOrganization.permissions(of: profile),
-      sessionID: UUID(), employeeID: UUIDv7.make())
+      sessionID: UUID(), employeeID: UUIDv7.make(), signedInAt: Date())
     peers.add(
       Employee(
         employeeID: caller.employeeID?.text ?? "", organizationID: organization.id.text,
@@ -139,10 +139,9 @@ func withDirectory(
     let jobs = JobOffice(
       worker: worker, schema: "client_directory", logger: logger,
       handlers: [
-        InvitationJobs.handler(Invitations(identity: service.identity)), InvitationJobs.adoption,
+        InvitationJobs.handler(Invitations(identity: service.identity)),
         Reencryption(database: pool, fieldKeys: service.fieldKeys, clock: .system).handler,
-      ],
-      schedules: [Schedule(InvitationJobs.former, .every(.seconds(1)))])
+      ])
     let follower = IdentityFollower(
       clients: service.storage.clients, identity: service.identity, channel: channel,
       logger: logger,

@@ -68,6 +68,39 @@ import Testing
     }
   }
 
+  @Test(
+    "only within five minutes of a sign-in, as the token tells; a hidden file stays hidden",
+    arguments: Depth.allCases)
+  func fresh(depth: Depth) async throws {
+    try await withDirectory(depth) { harness in
+      let (employee, client) = try await harness.practice()
+      try await harness.set(of: client, by: employee)
+      var caller = employee
+      for moment in [nil, Date().addingTimeInterval(-Caller.signInLife - 1)] {
+        caller.signedInAt = moment
+        let refused = await refusal { try await harness.reveal(client, by: caller) }
+        #expect(refused?.code == .failedPrecondition)
+        #expect(refused?.reason == "SIGN_IN_TOO_OLD")
+        #expect(
+          refused?.resolutions.map(\.rpc) == ["clientele.identity.v1.IdentityService/SignIn"])
+        var stranger = harness.staff(.employee, of: harness.organization())
+        stranger.signedInAt = moment
+        let hidden = await refusal {
+          try await harness.api.revealIdentifier(
+            RevealIdentifierRequest(
+              organizationID: stranger.organization, clientID: client.clientID,
+              kind: .nationalNumber, reason: "tax return"), options: stranger.options)
+        }
+        #expect(hidden?.reason == "CLIENT_NOT_FOUND")
+      }
+      let rows = try await harness.database.sql(
+        "select 1 from client_directory.audit_log where action = 'identifier.reveal'")
+      #expect(rows.isEmpty)
+      caller.signedInAt = Date().addingTimeInterval(-Caller.signInLife + 60)
+      #expect(try await harness.reveal(client, by: caller) == sampleNumber)
+    }
+  }
+
   @Test("a reason is wanted, and no number in it")
   func reasons() async throws {
     try await withDirectory { harness in

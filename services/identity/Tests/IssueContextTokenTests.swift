@@ -2,6 +2,7 @@ import CommonAPI
 import Foundation
 import GRPC
 import IdentityAPI
+import Postgres
 import ServiceKit
 import TestKit
 import Testing
@@ -31,6 +32,7 @@ import Testing
       #expect(none.organizationID == nil)
       #expect(none.accountID.text == account.accountID)
       #expect(none.sessionID.text == opened.session?.sessionID)
+      #expect(none.signedInAt == PostgresTimestamp(identity.clock.now).date)
       // Staff comes first when both hats are worn.
       let worn = try await issue(identity, opened.sessionToken, organization: organization)
       #expect(worn.hat == .staff)
@@ -58,6 +60,23 @@ import Testing
       let late = identity.clock.now.addingTimeInterval(70)
       #expect(TestIssuer.verifier.verify(answer.contextToken, at: soon) != nil)
       #expect(TestIssuer.verifier.verify(answer.contextToken, at: late) == nil)
+    }
+  }
+
+  @Test("a token tells when its person signed in, and using a session makes that no later")
+  func signIn() async throws {
+    try await withIdentity { identity in
+      _ = try await identity.active("ada@example.org")
+      let moment = PostgresTimestamp(identity.clock.now).date
+      let token = try await identity.signIn("ada@example.org").sessionToken
+      for _ in 1...3 {
+        identity.clock.advance(400)
+        #expect(try await issue(identity, token).signedInAt == moment)
+      }
+      let again = try await identity.signIn("ada@example.org").sessionToken
+      let later = PostgresTimestamp(identity.clock.now).date
+      #expect(try await issue(identity, again).signedInAt == later)
+      #expect(try await issue(identity, token).signedInAt == moment)
     }
   }
 

@@ -38,6 +38,8 @@ extension Texts {
     "ORGANIZATION_NOT_FOUND": "Deze organisatie bestaat niet, of u bent er geen lid van.",
     "STAFF_ONLY": "Alleen professionals van de organisatie mogen dit doen.",
     "NOT_PERMITTED": "Uw profiel laat dit niet toe. Vraag het aan een beheerder.",
+    "SIGN_IN_TOO_OLD":
+      "Meld u hiervoor eerst opnieuw aan: dit kan alleen binnen vijf minuten na het aanmelden.",
     "SIGN_IN_REFUSED": "Het e-mailadres, de gebruikersnaam of het wachtwoord is onjuist.",
     "SIGN_IN_THROTTLED": "Te veel mislukte pogingen. Wacht enkele minuten en probeer opnieuw.",
     "PASSWORD_TOO_SHORT": "Het wachtwoord is te kort. Gebruik minstens 8 tekens.",
@@ -113,6 +115,7 @@ extension Texts {
   /// Dutch ways out, by label key.
   static let dutchLabels: [String: String] = [
     "resolution.sign_in": "Aanmelden",
+    "resolution.sign_in_again": "Opnieuw aanmelden",
     "resolution.renew_context": "Opnieuw proberen",
     "resolution.retry": "Opnieuw proberen",
     "resolution.use_username_only": "De account aanmaken met enkel een gebruikersnaam",

@@ -38,6 +38,8 @@ extension Texts {
     "ORGANIZATION_NOT_FOUND": "There is no such organisation, or you are not a member of it.",
     "STAFF_ONLY": "Only professionals of the organisation may do this.",
     "NOT_PERMITTED": "Your profile does not allow this. Ask an administrator.",
+    "SIGN_IN_TOO_OLD":
+      "For this, sign in again first: it is only done within five minutes of signing in.",
     "SIGN_IN_REFUSED": "The e-mail, the username or the password is not right.",
     "SIGN_IN_THROTTLED": "Too many failed attempts. Wait a few minutes and try again.",
     "PASSWORD_TOO_SHORT": "The password is too short. Use at least 8 characters.",
@@ -109,6 +111,7 @@ extension Texts {
   /// English ways out, by label key.
   static let englishLabels: [String: String] = [
     "resolution.sign_in": "Sign in",
+    "resolution.sign_in_again": "Sign in again",
     "resolution.renew_context": "Try again",
     "resolution.retry": "Try again",
     "resolution.use_username_only": "Create the account with a username only",

@@ -39,6 +39,8 @@ extension Texts {
     "ORGANIZATION_NOT_FOUND": "Cette organisation n'existe pas, ou vous n'en êtes pas membre.",
     "STAFF_ONLY": "Seuls les professionnels de l'organisation peuvent faire cela.",
     "NOT_PERMITTED": "Votre profil ne le permet pas. Demandez à un administrateur.",
+    "SIGN_IN_TOO_OLD":
+      "Reconnectez-vous d'abord : ce n'est possible que cinq minutes après une connexion.",
     "SIGN_IN_REFUSED": "L'adresse courriel, le nom d'utilisateur ou le mot de passe est incorrect.",
     "SIGN_IN_THROTTLED": "Trop d'essais infructueux. Patientez quelques minutes et réessayez.",
     "PASSWORD_TOO_SHORT": "Le mot de passe est trop court. Utilisez au moins 8 caractères.",
@@ -118,6 +120,7 @@ extension Texts {
   /// French ways out, by label key.
   static let frenchLabels: [String: String] = [
     "resolution.sign_in": "Se connecter",
+    "resolution.sign_in_again": "Se reconnecter",
     "resolution.renew_context": "Réessayer",
     "resolution.retry": "Réessayer",
     "resolution.use_username_only": "Créer le compte avec un nom d'utilisateur seulement",

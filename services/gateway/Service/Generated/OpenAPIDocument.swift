@@ -1171,8 +1171,8 @@ enum OpenAPIDocument {
         "tags": [
           "ClientDirectoryService"
         ],
-        "summary": "A register number in full, once its reading is on record with the reason (never the number)",
-        "description": "A register number in full, once its reading is on record with the reason (never the number).\nNOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/IDENTIFIER_NOT_SET, IDENTIFIER_BASIS_MISSING,\nIDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED; RESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.",
+        "summary": "A register number in full, once its reading is on record with the reason (never the number), for somebody who signed in within the last five minutes",
+        "description": "A register number in full, once its reading is on record with the reason (never the number), for\nsomebody who signed in within the last five minutes.\nNOT_FOUND/CLIENT_NOT_FOUND; FAILED_PRECONDITION/SIGN_IN_TOO_OLD, IDENTIFIER_NOT_SET,\nIDENTIFIER_BASIS_MISSING, IDENTIFIER_KEYS_MISSING or IDENTIFIER_KEYS_DESTROYED;\nRESOURCE_EXHAUSTED/QUOTA: more than 20 an hour.",
         "parameters": [
           {
             "name": "organization_id",

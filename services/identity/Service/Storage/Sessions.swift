@@ -30,6 +30,8 @@ struct Sessions: Table, Sendable {
     select session_id, account_id, account_state, idle_seconds, last_used_at, expires_at, ended_at
     from session_by_hash($1)
     """, critical: true)
+  private static let openedAt = Statement<Date>(
+    "select created_at from sessions where session_id = $1", critical: true)
   private static let touch = Statement<NoRow>(
     "update sessions set last_used_at = $2 where session_id = $1 and ended_at is null",
     critical: true)
@@ -47,7 +49,9 @@ struct Sessions: Table, Sendable {
     update sessions set ended_at = $3
     where account_id = $1 and session_id <> $2 and ended_at is null
     """)
-  static let statements: [any DescribedStatement] = [insert, byHash, touch, end, others, endOthers]
+  static let statements: [any DescribedStatement] = [
+    insert, byHash, openedAt, touch, end, others, endOthers,
+  ]
 
   /// Opens a session.
   func open(_ session: SessionRow, token: SessionToken, in call: CallContext) async throws {
@@ -63,23 +67,32 @@ struct Sessions: Table, Sendable {
       ])
   }
 
-  /// The living session of a token, with where its account belongs. Using it keeps it from idling
-  /// out. Throws SESSION_INVALID.
-  func use(
-    _ token: SessionToken, at now: Date, deadline: Deadline
-  ) async throws -> (session: SessionRow, memberships: [MembershipRow]) {
+  /// A living session as it is used.
+  struct Use {
+    let session: SessionRow
+    /// When its account signed in.
+    let openedAt: Date?
+    /// Where its account belongs.
+    let memberships: [MembershipRow]
+  }
+
+  /// The living session of a token. Using it keeps it from idling out. Throws SESSION_INVALID.
+  func use(_ token: SessionToken, at now: Date, deadline: Deadline) async throws -> Use {
     let rows = try await database.run(.none, deadline: deadline.instant, Self.byHash(token.hash))
     guard let session = rows.first, session.isAlive(at: now) else {
       throw IdentityError.sessionInvalid
     }
     let scope = Scope.account(session.accountID)
+    let opened = Self.openedAt(session.id)
     let list = Memberships.active(session.accountID)
     guard now.timeIntervalSince(session.lastUsedAt) >= Self.touchInterval else {
-      return (session, try await database.run(scope, deadline: deadline.instant, list))
+      let (moments, memberships) = try await database.run(
+        scope, deadline: deadline.instant, opened, list)
+      return Use(session: session, openedAt: moments.first, memberships: memberships)
     }
-    let (_, memberships) = try await database.run(
-      scope, deadline: deadline.instant, Self.touch(session.id, now), list)
-    return (session, memberships)
+    let (_, moments, memberships) = try await database.run(
+      scope, deadline: deadline.instant, Self.touch(session.id, now), opened, list)
+    return Use(session: session, openedAt: moments.first, memberships: memberships)
   }
 
   /// Ends a session and tells the revocation feed.

@@ -97,7 +97,7 @@ void   clientele__common__v1__context_token__free_unpacked
   assert(message->base.descriptor == &clientele__common__v1__context_token__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor clientele__common__v1__context_claims__field_descriptors[11] =
+static const ProtobufCFieldDescriptor clientele__common__v1__context_claims__field_descriptors[12] =
 {
   {
     "account_id",
@@ -231,6 +231,18 @@ static const ProtobufCFieldDescriptor clientele__common__v1__context_claims__fie
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sign_in_time",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Common__V1__ContextClaims, sign_in_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned clientele__common__v1__context_claims__field_indices_by_name[] = {
   0,   /* field[0] = account_id */
@@ -244,11 +256,12 @@ static const unsigned clientele__common__v1__context_claims__field_indices_by_na
   5,   /* field[5] = permissions */
   3,   /* field[3] = profile */
   6,   /* field[6] = session_id */
+  11,   /* field[11] = sign_in_time */
 };
 static const ProtobufCIntRange clientele__common__v1__context_claims__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor clientele__common__v1__context_claims__descriptor =
 {
@@ -258,7 +271,7 @@ const ProtobufCMessageDescriptor clientele__common__v1__context_claims__descript
   "Clientele__Common__V1__ContextClaims",
   "clientele.common.v1",
   sizeof(Clientele__Common__V1__ContextClaims),
-  11,
+  12,
   clientele__common__v1__context_claims__field_descriptors,
   clientele__common__v1__context_claims__field_indices_by_name,
   1,  clientele__common__v1__context_claims__number_ranges,

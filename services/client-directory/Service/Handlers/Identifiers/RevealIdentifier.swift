@@ -3,7 +3,8 @@ public import GRPC
 import ServiceKit
 
 extension ClientDirectoryService {
-  /// A register number in full. The reading is on record, and counted, before it is answered.
+  /// A register number in full, for somebody who has just signed in. The reading is on record, and
+  /// counted, before it is answered.
   public func revealIdentifier(
     _ request: RevealIdentifierRequest, in call: CallContext
   ) async throws -> RevealIdentifierResponse {
@@ -17,6 +18,7 @@ extension ClientDirectoryService {
     try errors.throwIfAny()
     guard let client, let reason else { throw ClientDirectoryError.clientNotFound }
     let file = try await file(client, in: call)
+    try call.caller().requireFreshSignIn(at: clock.now())
     try await organization.demandNationalNumberBasis(in: call)
     let rows = try await storage.identifiers.all(
       of: client, in: file.organizationID, deadline: call.deadline)

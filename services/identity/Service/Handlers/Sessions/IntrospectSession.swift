@@ -10,8 +10,7 @@ extension IdentityService {
     guard let token = SessionToken(request.sessionToken) else {
       throw IdentityError.sessionInvalid
     }
-    let (session, memberships) = try await storage.sessions.use(
-      token, at: clock.now(), deadline: call.deadline)
-    return session.session(memberships)
+    let use = try await storage.sessions.use(token, at: clock.now(), deadline: call.deadline)
+    return use.session.session(use.memberships)
   }
 }

@@ -16,14 +16,14 @@ extension IdentityService {
       throw IdentityError.sessionInvalid
     }
     let now = clock.now()
-    let (session, memberships) = try await storage.sessions.use(
-      token, at: now, deadline: call.deadline)
+    let use = try await storage.sessions.use(token, at: now, deadline: call.deadline)
+    let session = use.session
     let expires = min(now.addingTimeInterval(Double(limits.contextLife)), session.expiresAt)
     var claims = ContextClaims(
       accountID: session.accountID.text, sessionID: session.id.text, issueTime: Timestamp(now),
-      expireTime: Timestamp(expires))
+      expireTime: Timestamp(expires), signInTime: use.openedAt.map { Timestamp($0) })
     if let organization {
-      guard let worn = memberships.worn(in: organization, as: HatWorn(request.hat)) else {
+      guard let worn = use.memberships.worn(in: organization, as: HatWorn(request.hat)) else {
         throw IdentityError.organizationNotFound
       }
       claims.wear(worn)

@@ -41,10 +41,11 @@ struct  Clientele__Common__V1__ContextClaims
   ProtobufCBinaryData employee_id;
   Google__Protobuf__Timestamp *issue_time;
   Google__Protobuf__Timestamp *expire_time;
+  Google__Protobuf__Timestamp *sign_in_time;
 };
 #define CLIENTELE__COMMON__V1__CONTEXT_CLAIMS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__common__v1__context_claims__descriptor) \
-    , {0,NULL}, {0,NULL}, 0, 0, 0,NULL, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL }
+    , {0,NULL}, {0,NULL}, 0, 0, 0,NULL, 0,NULL, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL }
 
 
 struct  Clientele__Common__V1__ContextToken
