@@ -2,7 +2,7 @@ import Postgres
 import Synchronization
 
 /// Wakes the calls that wait for news when a NOTIFY comes, from whichever process.
-final class Bell: Sendable {
+final class Bell: Table, Sendable {
   private struct State {
     var waiting: [Int: AsyncStream<Void>.Continuation] = [:]
     var count = 0
@@ -60,6 +60,7 @@ final class Bell: Sendable {
   }
 
   private static let schema = Statement<String>("select current_schema()::text")
+  static var statements: [any DescribedStatement] { [schema] }
 
   /// The one task of a bell; it ends with it.
   private func listen() -> Task<Void, Never> {

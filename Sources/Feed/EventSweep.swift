@@ -2,7 +2,7 @@ public import Postgres
 import ServiceKit
 
 /// Removes old events, the first ones first, and keeps the position of the last that went.
-public struct EventSweep: Sendable {
+public struct EventSweep: Table, Sendable {
   static let pause = Duration.seconds(3600)
   /// Most events in one transaction.
   static let batch = 500
@@ -36,7 +36,8 @@ public struct EventSweep: Sendable {
     select count(*) from gone
     """, writes: true)
 
-  static var statements: [any DescribedStatement] { [delete] }
+  /// For the test that describes each statement.
+  public static var statements: [any DescribedStatement] { [delete] }
 
   private let worker: Database
   private let days: Int

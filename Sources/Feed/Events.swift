@@ -2,11 +2,13 @@ public import FoundationEssentials
 public import Postgres
 
 /// What a service announces: rows of its table `events`, written in the transaction of the change.
-public enum Events {
+public enum Events: Table {
   private static let insert = Statement<NoRow>(
     """
     insert into events (kind, organization_id, aggregate_id, payload) values ($1, $2, $3, $4)
     """, announces: true)
+  /// For the test that describes each statement.
+  public static var statements: [any DescribedStatement] { [insert] }
 
   /// The query that appends an event; put it in the same `run` as the change it tells of.
   ///

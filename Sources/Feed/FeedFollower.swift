@@ -178,11 +178,6 @@ public struct FeedFollower: Sendable {
       }
     }
   }
-
-  /// For the test that describes each statement.
-  public static var statements: [any DescribedStatement] {
-    Inbox.statements + Inbox.parkedStatements
-  }
 }
 
 /// Ever longer pauses, jittered so that followers do not return as one.

@@ -4,7 +4,7 @@ import GRPC
 import Postgres
 
 /// Reads pages of a service's events.
-struct FeedPages: Sendable {
+struct FeedPages: Table, Sendable {
   let database: Database
 
   /// Events after a position, and how far the page reaches.
@@ -104,20 +104,22 @@ private struct FeedRow: PostgresRow {
   init(from columns: inout ColumnReader) throws(PostgresError) {
     horizon = try columns.next()
     lowWater = try FeedPosition(from: &columns)
-    guard let transaction = try columns.next(TransactionID?.self) else {
+    let transaction = try columns.next(TransactionID?.self)
+    let number = try columns.next(Int64?.self)
+    let organization = try columns.next(UUID?.self)
+    let kind = try columns.next(String?.self)
+    let aggregate = try columns.next(UUID?.self)
+    let created = try columns.next(Date?.self)
+    let payload = try columns.next([UInt8]?.self)
+    guard let transaction, let number, let kind, let aggregate, let created, let payload else {
       event = nil
       return
     }
-    let number = try columns.next(Int64.self)
-    let organization = try columns.next(UUID?.self)
-    let kind = try columns.next(String.self)
-    let aggregate = try columns.next(UUID.self)
-    let created = try columns.next(Date.self)
     event = FeedEvent(
       position: FeedPosition(
         transactionID: transaction.rawValue, eventID: UInt64(clamping: number)),
       organizationID: organization?.uuidString.lowercased() ?? "", kind: kind,
       aggregateID: aggregate.uuidString.lowercased(), createTime: Timestamp(created),
-      payload: try columns.next([UInt8].self))
+      payload: payload)
   }
 }

@@ -127,11 +127,6 @@ public struct FeedServer: FeedServiceProtocol {
     let next = page.kinds.isEmpty ? read.events.last?.position ?? page.after : read.next
     return ListEventsResponse(events: read.events, next: next)
   }
-
-  /// For the test that describes each statement.
-  public static var statements: [any DescribedStatement] {
-    FeedPages.statements + EventSweep.statements + HorizonWatch.statements
-  }
 }
 
 extension Rig {

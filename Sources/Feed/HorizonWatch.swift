@@ -8,7 +8,7 @@ import Synchronization
 ///
 /// Its start is not for this role to see, so it is told from how long the horizon has not moved
 /// although a transaction runs.
-final class HorizonWatch: Sendable {
+final class HorizonWatch: Table, Sendable {
   private struct State {
     var oldest: TransactionID?
     /// Since when the oldest running transaction was seen; nil while none runs.

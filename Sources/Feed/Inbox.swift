@@ -5,7 +5,7 @@ import Protobuf
 import ServiceStorage
 
 /// A follower's side of the database: where it got to, and what it could not apply.
-struct Inbox: Sendable {
+struct Inbox: Table, Sendable {
   let source: String
   let database: Database
   let scope: @Sendable (FeedEvent) -> Scope
@@ -98,7 +98,7 @@ struct Inbox: Sendable {
   }
 
   static var statements: [any DescribedStatement] {
-    [select, advance, save, hasParked, insertParked]
+    [select, advance, save, hasParked, insertParked, selectDue, take, isThere, parkAgain, count]
   }
 }
 

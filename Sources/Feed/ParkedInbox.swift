@@ -19,7 +19,7 @@ extension Inbox {
   }
 
   /// The first of each aggregate, if it is to be tried again or only stood behind another.
-  private static let selectDue = Statement<Due>(
+  static let selectDue = Statement<Due>(
     """
     select p.event from feed_parked p
     where p.source = $1 and (p.attempts = 0 or p.retry_at <= now())
@@ -32,7 +32,7 @@ extension Inbox {
     """)
 
   /// Takes a parked event out, or refuses when it is gone.
-  private static let take = Statement<NoRow>(
+  static let take = Statement<NoRow>(
     """
     with gone as (
       delete from feed_parked
@@ -42,19 +42,19 @@ extension Inbox {
     select 1 / count(*) from gone
     """, writes: true)
 
-  private static let isThere = Statement<Bool>(
+  static let isThere = Statement<Bool>(
     """
     select exists (
       select from feed_parked where source = $1 and transaction_id = $2 and event_id = $3)
     """)
 
-  private static let parkAgain = Statement<NoRow>(
+  static let parkAgain = Statement<NoRow>(
     """
     update feed_parked set retry_at = null, attempts = attempts + $4, failure = $5
     where source = $1 and transaction_id = $2 and event_id = $3
     """)
 
-  private static let count = Statement<Int>(
+  static let count = Statement<Int>(
     "select count(*) from feed_parked where source = $1")
 
   /// Parked events that are to be applied now, in order.
@@ -88,9 +88,5 @@ extension Inbox {
   /// How many events are parked.
   func parkedCount() async throws(PostgresError) -> Int {
     try await database.run(.none, Self.count(source)).first ?? 0
-  }
-
-  static var parkedStatements: [any DescribedStatement] {
-    [selectDue, take, isThere, parkAgain, count]
   }
 }

@@ -96,7 +96,8 @@ extension Database {
   ///     `largeTables` it explains the statement, which takes the rights to run it.
   ///   - largeTables: tables that no statement may read as a whole. Each statement's generic plan
   ///     is made with sequential scans disabled; what is still one, or reads all of an index and
-  ///     sifts it, has no index that serves it. What a function does inside cannot be seen.
+  ///     sifts it, or looks in an index without its first column, has no index that serves it. What
+  ///     a function does inside cannot be seen.
   /// - Returns: one line per problem; empty when all is well.
   public func describe(
     _ statements: [any DescribedStatement], nullability: Bool = false, largeTables: [String] = []

@@ -4,12 +4,15 @@ import FoundationEssentials
 struct StatementInspector {
   private let session: PlainConnection
   private let large: Set<String>
+  /// Of each B-tree of a large table, by its name, the table and the first column.
+  private let indexes: [String: (table: String, leading: String)]
 
   /// - Throws: `PostgresError`; `decoding` for a table that is not there.
   init(_ session: PlainConnection, largeTables: [String]) throws(PostgresError) {
     self.session = session
     try session.run("set plan_cache_mode = force_generic_plan; set enable_seqscan = off")
     var large: Set<String> = []
+    var indexes: [String: (table: String, leading: String)] = [:]
     for table in largeTables {
       // Plans name partitions, not what they are parts of.
       let rows = try session.run(
@@ -17,12 +20,22 @@ struct StatementInspector {
         with recursive parts as (
           select to_regclass($1)::oid as id where to_regclass($1) is not null
           union all select inhrelid from pg_inherits join parts on inhparent = id)
-        select relname from pg_class join parts on pg_class.oid = id
+        select t.relname, i.relname, a.attname
+        from parts join pg_class t on t.oid = id
+        left join (pg_index x join pg_class i on i.oid = x.indexrelid
+          join pg_am m on m.oid = i.relam and m.amname = 'btree'
+          join pg_attribute a on a.attrelid = x.indrelid and a.attnum = x.indkey[0]
+        ) on x.indrelid = t.oid
         """, [table])
       guard !rows.isEmpty else { throw .decoding("there is no table \(table) to be marked large") }
-      for row in rows { if let name = row.first.flatMap({ $0 }) { large.insert(name) } }
+      for row in rows {
+        guard let name = row[0] else { continue }
+        large.insert(name)
+        if let index = row[1], let leading = row[2] { indexes[index] = (name, leading) }
+      }
     }
     self.large = large
+    self.indexes = indexes
   }
 
   /// Where a statement would read all of a large table.
@@ -30,6 +43,9 @@ struct StatementInspector {
     guard !large.isEmpty, let plan = try plan(of: sql) else { return [] }
     var found: [String] = []
     plan.walk { node in
+      if let index = node.index.flatMap({ indexes[$0] }), node.skips(index.leading) {
+        found.append("a passing over the whole index of \(index.table)")
+      }
       guard let relation = node.relation, large.contains(relation) else { return }
       if let complaint = node.complaint { found.append("\(complaint) of \(relation)") }
     }
@@ -74,6 +90,7 @@ struct PlanNode: Decodable {
   let schema: String?
   let place: String?
   let join: String?
+  let index: String?
   let indexCondition: String?
   let filter: String?
   let plans: [PlanNode]?
@@ -84,6 +101,7 @@ struct PlanNode: Decodable {
     case schema = "Schema"
     case place = "Parent Relationship"
     case join = "Join Type"
+    case index = "Index Name"
     case indexCondition = "Index Cond"
     case filter = "Filter"
     case plans = "Plans"
@@ -102,6 +120,13 @@ struct PlanNode: Decodable {
       indexCondition == nil && filter != nil ? "a sifting of the whole index" : nil
     default: nil
     }
+  }
+
+  /// Whether it looks for columns of an index and not for the first one, so that all of it is read.
+  func skips(_ leading: String) -> Bool {
+    guard let indexCondition else { return false }
+    return !indexCondition.split { !$0.isLetter && !$0.isNumber && $0 != "_" }
+      .contains(Substring(leading))
   }
 
   /// Tables, as `schema.name`, of which each use stands on the optional side of an outer join.

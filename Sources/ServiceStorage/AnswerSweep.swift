@@ -3,12 +3,14 @@ public import Postgres
 public import ServiceKit
 
 /// Removes first answers that nobody asks for again, so that `idempotency` does not grow for ever.
-public struct AnswerSweep: Sendable {
+public struct AnswerSweep: Table, Sendable {
   /// How long an answer is kept.
   public static let life: TimeInterval = 72 * 3600
 
   private static let kind = JobKind<NoPayload>("answer-sweep", in: .upkeep)
   private static let delete = Statement<NoRow>("delete from idempotency where created_at < $1")
+  /// For the test that describes each statement.
+  public static var statements: [any DescribedStatement] { [delete] }
 
   private let worker: Database
   private let clock: ServiceClock

@@ -4,12 +4,13 @@ import Postgres
 /// Whether a service may work with the database it found: its schema is not older than the program,
 /// and what it confirms stays, whatever happens to the machine. A newer schema is fine: migrations
 /// only add until the last program that needs the old form is gone.
-struct DatabaseCheck: Sendable {
+struct DatabaseCheck: Table, Sendable {
   private static let durability = Statement<DurabilityRow>(
     """
     select current_setting('fsync'), current_setting('full_page_writes'),
       current_setting('synchronous_commit'), current_setting('data_checksums')
     """)
+  static var statements: [any DescribedStatement] { [durability] }
 
   private let database: Database
   private let schema: String

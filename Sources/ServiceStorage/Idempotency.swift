@@ -24,7 +24,7 @@ extension AnyQuery: AnyQueryConvertible {
 /// A fresh call stays one round trip: the row is inserted first in the same pipeline, and a repeat
 /// fails on its primary key, which undoes the rest. The repeat then fetches the stored answer and
 /// touches the row, so that an answer is never confirmed from a commit that a failover could lose.
-public struct Idempotency: Sendable {
+public struct Idempotency: Table, Sendable {
   /// The scope of calls made before an organisation or a person is known.
   public static let noScope = UUID(uuid: (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
 
@@ -54,6 +54,8 @@ public struct Idempotency: Sendable {
     returning request_hash, response
     """)
   private static let nothing = Statement<NoRow>("select where false")
+  /// For the test that describes each statement.
+  public static var statements: [any DescribedStatement] { [insert, touch, nothing] }
   private static let keyConstraint = "idempotency_pkey"
 
   private let database: Database

@@ -145,16 +145,4 @@ import Testing
       try await assertTenantTablesAreGuarded(schema: "sample", in: rig.database)
     }
   }
-
-  @Test("each statement fits the schema")
-  func statements() async throws {
-    try await Rig.with { rig in
-      let worker = try rig.database.database(role: "sample_worker")
-      let server = try await worker.describe(FeedServer.statements)
-      #expect(server == [])
-      let follower = try await rig.pool.describe(
-        FeedFollower.statements + ParkedEvents.statements)
-      #expect(follower == [])
-    }
-  }
 }

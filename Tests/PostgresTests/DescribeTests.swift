@@ -21,6 +21,8 @@ import Testing
     create table visits (visit_id bigint not null, day date not null) partition by range (day);
     create table visits_2026 partition of visits for values from ('2026-01-01') to ('2027-01-01');
     create index visits_day on visits (day);
+    create table entries (owner_id bigint not null, entry_id bigint not null,
+      constraint entries_pkey primary key (owner_id, entry_id));
     """
 
   private func withPool(_ body: (Database) async throws -> Void) async throws {
@@ -102,7 +104,7 @@ import Testing
   @Test("no statement reads all of a table that is marked large")
   func scans() async throws {
     try await withPool { pool in
-      let large = ["owners", "pets", "visits"]
+      let large = ["owners", "pets", "visits", "entries"]
       let right: [any DescribedStatement] = [
         Statement<String>("select name from owners where owner_id = $1"),
         Statement<String>("select name from pets where owner_id = any ($1) order by pet_id"),
@@ -110,6 +112,7 @@ import Testing
         Statement<NoRow>("update pets set name = $2 where pet_id = $1"),
         Statement<NoRow>("insert into pets (pet_id, owner_id, name) values ($1, $2, $3)"),
         Statement<Int>("select visit_id from visits where day = $1"),
+        Statement<Int>("select entry_id from entries where owner_id = $1 and entry_id > $2"),
         Statement<NoRow>("begin"), Statement<String>("select body from notes where body = $1"),
       ]
       let fine = try await pool.describe(right, largeTables: large)
@@ -119,9 +122,10 @@ import Testing
         Statement<Int>("select owner_id from owners where owner_id % 7 = $1 order by owner_id"),
         Statement<NoRow>("delete from pets where name = $1"),
         Statement<Int>("select visit_id from visits where visit_id = $1"),
+        Statement<Int>("select owner_id from entries where entry_id = $1"),
       ]
       let problems = try await pool.describe(wrong, largeTables: large)
-      #expect(problems.count == 4, "\(problems)")
+      #expect(problems.count == 5, "\(problems)")
       await #expect(throws: PostgresError.self) {
         try await pool.describe(right, largeTables: ["nothing_of_the_kind"])
       }

@@ -154,13 +154,4 @@ import Testing
       #expect(refused?.sqlState == "42501")
     }
   }
-
-  @Test("every statement fits the tables")
-  func statements() async throws {
-    try await withAudit { stage in
-      let problems = try await stage.worker.describe(
-        Audit.statements + AuditSealer.statements + AuditWalk.statements)
-      #expect(problems == [])
-    }
-  }
 }

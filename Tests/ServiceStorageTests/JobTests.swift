@@ -10,17 +10,6 @@ import Testing
 @Suite struct JobTests {
   private static let kind = JobKind<String>("greet", in: JobRig.queue("greetings"))
 
-  @Test("the statements fit the tables of every service")
-  func statements() async throws {
-    for service in ["identity", "organization", "client-directory", "messaging"] {
-      try await withDatabase(service) { database in
-        let worker = try database.database(role: "\(database.schema)_worker")
-        let lines = try await worker.describe(Jobs.statements + JobDesk.statements)
-        #expect(lines.isEmpty, "\(lines)")
-      }
-    }
-  }
-
   @Test("a job is enqueued once, a key has one live job, and what is done is gone")
   func once() async throws {
     try await JobRig.with { rig in

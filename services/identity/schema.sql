@@ -1141,6 +1141,13 @@ CREATE INDEX dead_jobs_dedupe_idx ON identity.dead_jobs USING btree (organizatio
 
 
 --
+-- Name: dead_jobs_queue_idx; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE INDEX dead_jobs_queue_idx ON identity.dead_jobs USING btree (queue, kind);
+
+
+--
 -- Name: email_probes_hits_idx; Type: INDEX; Schema: identity; Owner: identity_owner
 --
 

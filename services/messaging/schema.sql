@@ -746,10 +746,24 @@ CREATE INDEX dead_jobs_dedupe_idx ON messaging.dead_jobs USING btree (organizati
 
 
 --
+-- Name: dead_jobs_queue_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX dead_jobs_queue_idx ON messaging.dead_jobs USING btree (queue, kind);
+
+
+--
 -- Name: feed_parked_aggregate_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
 --
 
 CREATE INDEX feed_parked_aggregate_idx ON messaging.feed_parked USING btree (source, aggregate_id, transaction_id, event_id);
+
+
+--
+-- Name: idempotency_created_at_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX idempotency_created_at_idx ON messaging.idempotency USING brin (created_at);
 
 
 --

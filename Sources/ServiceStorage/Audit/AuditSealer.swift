@@ -74,7 +74,8 @@ public struct AuditSealer: Sendable, Table {
   private static let unsealed = Statement<Bool>(
     """
     select exists (select from audit_log
-      where audit_id > coalesce((select max(last_id) from audit_seals), 0))
+      where audit_id > coalesce(
+        (select last_id from audit_seals order by seal_number desc limit 1), 0))
     """)
   private static let look = Statement<Glance>(
     "select pg_current_xact_id(), coalesce((select max(audit_id) from audit_log), 0)", writes: true)

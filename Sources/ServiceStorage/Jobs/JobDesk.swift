@@ -35,8 +35,12 @@ public struct JobDesk: Table, Sendable {
     """, writes: true, announces: true)
   private static let remove = Statement<String>(
     "delete from dead_jobs where job_id = $1 returning queue || '/' || kind")
-  private static let left = Statement<Int>(
-    "select count(*) from dead_jobs where queue || '/' || kind = $1")
+  private static let left = Statement<Bool>(
+    """
+    select exists (
+      select from dead_jobs
+      where queue = split_part($1, '/', 1) and kind = split_part($1, '/', 2))
+    """)
   /// For the test that describes each statement.
   public static var statements: [any DescribedStatement] {
     [queues, dead, revive, remove, left]
@@ -71,7 +75,7 @@ public struct JobDesk: Table, Sendable {
   /// Clears the alert of a kind of which no job is dead any more.
   private func settled(_ subjects: [String]) async throws(PostgresError) -> Bool {
     guard let subject = subjects.first else { return false }
-    if try await database.run(.none, Self.left(subject)).first == 0 {
+    if try await database.run(.none, Self.left(subject)).first == false {
       try await database.run(.none, all: [Alerts.clear(kind: Self.alert, subject: subject)])
     }
     return true

@@ -30,7 +30,7 @@ struct ClaimedJob: PostgresRow, Hashable {
 
 /// The worker's side of `jobs`. A claim is a lease with a number: when it runs out the job is taken
 /// again, and word of the late worker is not taken any more.
-struct JobTable: Sendable {
+struct JobTable: Table, Sendable {
   /// Connected as the service's worker role, which sees the jobs of every organisation.
   let worker: Database
   let queue: JobQueue

@@ -37,7 +37,7 @@ public struct Jobs: Table, Sendable {
 
   /// For the test that describes each statement.
   public static var statements: [any DescribedStatement] {
-    [insert, deleteKeyed, selectKeyed, countSome] + JobTable.statements + Scheduler.statements
+    [insert, deleteKeyed, selectKeyed, countSome]
   }
 
   private let database: Database

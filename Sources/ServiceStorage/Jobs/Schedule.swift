@@ -47,7 +47,7 @@ public struct Schedule: Sendable {
 }
 
 /// Enqueues what is due by the clock.
-struct Scheduler: Sendable {
+struct Scheduler: Table, Sendable {
   let worker: Database
   let schedules: [Schedule]
   let clock: ServiceClock

@@ -1,16 +1,17 @@
 import Foundation
 import Postgres
 
-/// Has PostgreSQL check every statement of a service against the tables its migrations make, and
-/// compares the columns with the rows they are read into. The statements are found in the service's
-/// sources, so that none is forgotten: whatever type holds a `Statement` is a `Table` that lists it.
+/// Has PostgreSQL check every statement of a service, those of the rooms Feed and ServiceStorage
+/// included, against the tables its migrations make, and compares the columns with the rows they are
+/// read into. The statements are found in the sources, so that none is forgotten: whatever type holds
+/// a `Statement` is a `Table` that lists it.
 ///
 /// Columns that may be NULL must be read as optionals, and no statement may read a large table as a
 /// whole. Plans are the superuser's, so that no policy hides what a statement forgot to say.
 /// - Parameters:
 ///   - service: its folder, such as `client-directory`.
 ///   - database: with the service's migrations.
-///   - large: tables that grow with the clients.
+///   - large: tables that grow with the clients, beside those that every service has.
 ///   - sweeps: what some statements say that read one as a whole all the same, and why they may.
 /// - Throws: `StatementProblems`.
 public func assertStatementsFit(
@@ -19,19 +20,23 @@ public func assertStatementsFit(
 ) async throws {
   var lines: [String] = []
   var statements: [any DescribedStatement] = []
-  let module = StatementLint.module(of: service)
-  for (holder, count) in try StatementLint.holders(service).sorted(by: { $0.key < $1.key }) {
-    guard let table = StatementLint.type(holder, in: module) as? any Table.Type else {
-      lines.append("\(holder) holds statements and is no Table")
-      continue
+  for room in [StatementLint.room(of: service)] + StatementLint.shared {
+    let holders = try StatementLint.holders(room)
+    if holders.isEmpty { lines.append("no statement of \(room.module) was found") }
+    for (holder, count) in holders.sorted(by: { $0.key < $1.key }) {
+      guard let table = StatementLint.type(holder, in: room.module) as? any Table.Type else {
+        lines.append("\(holder) holds statements and is no Table")
+        continue
+      }
+      let listed = Set(table.statements.map(\.text))
+      if listed.count < count {
+        lines.append("\(holder) declares \(count) statements, and lists \(listed.count)")
+      }
+      statements += table.statements
     }
-    let listed = Set(table.statements.map(\.text))
-    if listed.count < count {
-      lines.append("\(holder) declares \(count) statements, and lists \(listed.count)")
-    }
-    statements += table.statements
   }
-  if statements.isEmpty { lines.append("no statement of \(service) was found") }
+  let large = large + StatementLint.sharedLarge
+  let sweeps = sweeps + StatementLint.sharedSweeps
   let planner = try database.database(role: "postgres") {
     $0.connection += " options='-c search_path=\(service.replacing("-", with: "_"))'"
   }
@@ -56,9 +61,35 @@ public struct StatementProblems: Error, CustomStringConvertible {
 
 /// Finds the types that hold statements.
 enum StatementLint {
-  /// How many statements each type of the service's sources makes, by the type's name.
-  static func holders(_ service: String) throws -> [String: Int] {
-    let folder = Checkout.root.appending(path: "services/\(service)/Service")
+  /// A folder of sources, and the module made of it.
+  struct Room {
+    let folder: String
+    let module: String
+  }
+
+  /// What every service links, and has the tables for.
+  static let shared = ["Feed", "ServiceStorage"].map { Room(folder: "Sources/\($0)", module: $0) }
+  /// The tables of those that grow with calls, or with time.
+  static let sharedLarge = [
+    "events", "jobs", "dead_jobs", "idempotency", "audit_log", "audit_seals", "alerts",
+    "feed_parked",
+  ]
+  static let sharedSweeps = [
+    "from dead_jobs order by died_at, job_id limit $1",
+    "with back as (delete from dead_jobs where job_id = $1 returning *)",
+    "delete from dead_jobs where job_id = $1 returning queue",
+  ].map { (says: $0, because: "an operator asks, of what waits for operators") }
+
+  /// The room of a service.
+  static func room(of service: String) -> Room {
+    Room(
+      folder: "services/\(service)/Service",
+      module: service.split(separator: "-").map(\.capitalized).joined() + "Core")
+  }
+
+  /// How many statements each type of a room's sources makes, by the type's name.
+  static func holders(_ room: Room) throws -> [String: Int] {
+    let folder = Checkout.root.appending(path: room.folder)
     let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
     return try (files?.allObjects ?? []).compactMap { $0 as? URL }
       .filter { $0.pathExtension == "swift" && !$0.path.contains("/Generated/") }
@@ -67,17 +98,12 @@ enum StatementLint {
       }
   }
 
-  /// Every statement that the service's tables list, in the order of the tables' names.
+  /// Every statement that the tables of the service's own room list, in the order of their names.
   static func texts(of service: String) throws -> [StatementText] {
-    let module = module(of: service)
-    return try holders(service).keys.sorted().flatMap { holder in
-      (type(holder, in: module) as? any Table.Type)?.statements.map(\.text) ?? []
+    let room = room(of: service)
+    return try holders(room).keys.sorted().flatMap { holder in
+      (type(holder, in: room.module) as? any Table.Type)?.statements.map(\.text) ?? []
     }
-  }
-
-  /// Where a service's types live.
-  static func module(of service: String) -> String {
-    service.split(separator: "-").map(\.capitalized).joined() + "Core"
   }
 
   /// Adds what one file holds. Types begin at the left margin.

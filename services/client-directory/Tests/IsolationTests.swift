@@ -58,8 +58,7 @@ import Testing
         "client-directory", in: database,
         large: [
           "clients", "contact_points", "stakeholders", "client_labels", "identifiers",
-          "identifier_reveals", "jobs", "events", "dead_jobs", "idempotency",
-          "audit_log",
+          "identifier_reveals",
         ])
     }
   }

@@ -93,8 +93,7 @@ import Testing
         "identity", in: database,
         large: [
           "accounts", "login_identifiers", "credentials", "memberships", "invitations",
-          "invitation_sends", "sessions", "email_probes", "sign_in_failures", "events",
-          "idempotency", "audit_log",
+          "invitation_sends", "sessions", "email_probes", "sign_in_failures",
         ],
         sweeps: [
           (

@@ -55,11 +55,27 @@ import Testing
   func statements() async throws {
     try await withDatabase("messaging") { database in
       try await assertStatementsFit(
-        "messaging", in: database,
-        large: [
-          "messages", "delivery_attempts", "jobs", "dead_jobs", "events", "idempotency",
-          "audit_log",
-        ])
+        "messaging", in: database, large: ["messages", "delivery_attempts"])
+    }
+  }
+
+  @Test("a statement that reads a large table as a whole is found, in the shared rooms too")
+  func scans() async throws {
+    try await withDatabase("messaging") { database in
+      try await database.sql(
+        """
+        drop index messaging.jobs_due_idx;
+        drop index messaging.messages_due_idx;
+        alter table messaging.events drop constraint events_pkey;
+        """)
+      let problems = await #expect(throws: StatementProblems.self) {
+        try await assertStatementsFit(
+          "messaging", in: database, large: ["messages", "delivery_attempts"])
+      }
+      for table in ["jobs", "messages", "events"] {
+        let scan = "a sequential scan of \(table): "
+        #expect(problems?.lines.contains { $0.hasPrefix(scan) } == true, "\(table)")
+      }
     }
   }
 

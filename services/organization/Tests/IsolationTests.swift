@@ -49,9 +49,6 @@ import Testing
         "organization", in: database,
         large: [
           "organizations", "national_number_bases", "branches", "employees", "employee_branches",
-          "jobs", "dead_jobs",
-          "events",
-          "idempotency", "audit_log",
         ])
     }
   }
