@@ -239,6 +239,24 @@ import Testing
     }
   }
 
+  @Test("a connection that was refused is no idle one later")
+  func refusedIsNotIdle() async throws {
+    try await withLiveGateway(services) {
+      $0.connectionsMax = 1
+      $0.idleTimeout = .seconds(1)
+    } _: { gateway, port in
+      for idle in 1...2 {
+        let held = try await connect(port)
+        #expect(await eventually { gateway.watch.count == 1 })
+        #expect(try await exchange(port, get("/")).isEmpty)
+        try await held.closeFuture.get()
+        #expect(await eventually { gateway.watch.count == 0 })
+        #expect(reached(gateway, .idleTime) == Double(idle))
+        #expect(reached(gateway, .connections) == Double(idle))
+      }
+    }
+  }
+
   @Test("a call that takes longer than its connection may be idle is answered")
   func slowCall() async throws {
     services.answer(ClientDirectoryServiceMethods.listClients) { (_: ListClientsRequest, _) in

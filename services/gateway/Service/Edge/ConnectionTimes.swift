@@ -32,7 +32,15 @@ final class ConnectionTimes: ChannelDuplexHandler, RemovableChannelHandler {
 
   // MARK: What happens
 
-  func handlerAdded(context: ChannelHandlerContext) { look(context) }
+  func handlerAdded(context: ChannelHandlerContext) {
+    if context.channel.isActive { look(context) }
+  }
+
+  /// Never for a connection that was refused when it was opened.
+  func channelActive(context: ChannelHandlerContext) {
+    look(context)
+    context.fireChannelActive()
+  }
 
   func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
 
