@@ -10,6 +10,6 @@ struct ClienteleCommand: AsyncParsableCommand {
       DevCommand.self, MigrateCommand.self, DoctorCommand.self, HealthCommand.self,
       CallCommand.self, ListCommand.self, RestartCommand.self, AlertsCommand.self,
       FeedsCommand.self, SeedCommand.self, BackupCommand.self, RestoreCommand.self,
-      VerifyCommand.self, JobsCommand.self, KeysCommand.self,
+      VerifyCommand.self, JobsCommand.self, KeysCommand.self, AuditCommand.self,
     ])
 }

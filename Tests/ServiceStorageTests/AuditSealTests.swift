@@ -154,4 +154,30 @@ import Testing
       #expect(refused?.sqlState == "42501")
     }
   }
+
+  @Test("old rows go by whole seals, and only what is old enough may be missing")
+  func retention() async throws {
+    try await withAudit { stage in
+      for _ in 0..<4 {
+        try await stage.write(20)
+        try await stage.sealer().sealAll()
+      }
+      let (rows, seals) = try await stage.read()
+      #expect(seals.count == 4)
+      let horizon = PostgresTimestamp(microseconds: seals[2].sealedAt).date
+      let retention = AuditRetention(try stage.superuser())
+      #expect(try await retention.expire(before: AuditRetention.horizon(at: .now)) == 0)
+      let old = rows.filter { $0.auditID <= seals[1].lastID }.count
+      #expect(try await retention.expire(before: horizon) == old)
+      #expect(try await retention.expire(before: horizon) == 0)
+      #expect(try await stage.verify(horizon: horizon) == [])
+      #expect(try await stage.verify().map(\.place) == ["seal 1", "seal 2"])
+      // The service goes on, and what is younger is missed, be it all that a seal has.
+      try await stage.write(5)
+      try await stage.sealer().sealAll()
+      #expect(try await stage.verify(horizon: horizon) == [])
+      try await stage.tamper("delete from audit_log where audit_id <= \(seals[2].lastID)")
+      #expect(try await stage.verify(horizon: horizon).map(\.place) == ["seal 3"])
+    }
+  }
 }

@@ -45,20 +45,27 @@ struct AuditStage: Sendable {
   }
 
   /// What a superuser finds.
-  func verify(keys: [AuditSigner]? = nil, copies: [AuditSeal]?? = nil) async throws
-    -> [AuditFinding]
-  {
+  /// - Parameter horizon: nil for that of today.
+  func verify(
+    keys: [AuditSigner]? = nil, copies: [AuditSeal]?? = nil, horizon: Date? = nil
+  ) async throws -> [AuditFinding] {
     let known = Dictionary(
       (keys ?? [signer]).map { ($0.keyID, $0.publicKey) }, uniquingKeysWith: { first, _ in first })
     var verifier = AuditVerifier(
-      service: Self.schema, keys: known, copies: copies ?? file.seals())
-    let reader = try database.database(role: "postgres") { settings in
-      settings.connection += " options='-csearch_path=\(Self.schema)'"
-      settings.connectionsMax = 1
-    }
+      service: Self.schema, keys: known, copies: copies ?? file.seals(),
+      horizon: horizon ?? AuditRetention.horizon(at: Date()))
+    let reader = try superuser()
     _ = try await AuditWalk(reader).verify(with: &verifier)
     await reader.close()
     return verifier.findings
+  }
+
+  /// A superuser's connection.
+  func superuser() throws -> Database {
+    try database.database(role: "postgres") { settings in
+      settings.connection += " options='-csearch_path=\(Self.schema)'"
+      settings.connectionsMax = 1
+    }
   }
 
   /// Every row and every seal, read once.

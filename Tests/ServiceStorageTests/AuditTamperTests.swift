@@ -112,7 +112,8 @@ private struct Log: Equatable {
 
   func findings(_ signer: AuditSigner) -> [AuditFinding] {
     var verifier = AuditVerifier(
-      service: AuditStage.schema, keys: [signer.keyID: signer.publicKey], copies: copies)
+      service: AuditStage.schema, keys: [signer.keyID: signer.publicKey], copies: copies,
+      horizon: AuditRetention.horizon(at: Date()))
     var last: Int64 = 0
     for seal in seals {
       verifier.check(seal, rows.filter { $0.auditID > last && $0.auditID <= seal.lastID })

@@ -32,7 +32,8 @@ struct ServiceCheck {
     let hasCopy = FileManager.default.fileExists(atPath: file)
     let verifier = AuditVerifier(
       service: service, keys: try publicKeys(),
-      copies: hasCopy ? SealFile(path: file).seals() : nil)
+      copies: hasCopy ? SealFile(path: file).seals() : nil,
+      horizon: AuditRetention.horizon(at: Date()))
     if !hasCopy {
       report.warnings.append("no copy of the seals at \(file): a log cut short would pass")
     }

@@ -1,4 +1,5 @@
 public import Crypto
+public import Foundation
 
 /// What a verification found, in words for an operator.
 public struct AuditFinding: Sendable, Hashable, Codable {
@@ -21,7 +22,10 @@ public struct AuditVerifier: Sendable {
   private let keys: [String: Curve25519.Signing.PublicKey]
   private let copies: [Int64: AuditSeal]
   private let lastCopy: Int64
+  private let horizon: Date
   private var previous: AuditSeal?
+  /// Whether no seal so far had rows: only what is oldest may be gone.
+  private var isExpired = true
 
   /// What was found so far.
   public internal(set) var findings: [AuditFinding] = []
@@ -29,9 +33,13 @@ public struct AuditVerifier: Sendable {
   /// - Parameters:
   ///   - keys: public keys by id; those of earlier keys too.
   ///   - copies: the seals outside the database; nil when there is no such file.
+  ///   - horizon: the rows of seals that were made before it may have been removed, the oldest first
+  ///     and those of a seal together; see `AuditRetention`.
   public init(
-    service: String, keys: [String: Curve25519.Signing.PublicKey], copies: [AuditSeal]?
+    service: String, keys: [String: Curve25519.Signing.PublicKey], copies: [AuditSeal]?,
+    horizon: Date
   ) {
+    self.horizon = horizon
     self.service = service
     self.keys = keys
     // The first of a number counts: later lines cannot take back what was said.
@@ -56,7 +64,10 @@ public struct AuditVerifier: Sendable {
     {
       found("was not signed by a known key")
     }
-    if Int64(rows.count) != seal.rowCount || rows.last?.auditID != seal.lastID
+    isExpired = isExpired && rows.isEmpty && seal.wasMade(before: horizon)
+    if isExpired {
+      // The seal tells that they were there, and when.
+    } else if Int64(rows.count) != seal.rowCount || rows.last?.auditID != seal.lastID
       || AuditSeal.gaps(rows, from: seal.firstID) != seal.gaps
     {
       found("rows \(seal.firstID) to \(seal.lastID) are not those that were sealed")
