@@ -108,16 +108,16 @@ enum StatementLint {
   }
 
   private static let word = Array("Statement".utf8)
+  private static var declaration: Regex<(Substring, Substring)> {
+    /(?:public |private |fileprivate |final )*(?:struct|enum|class|actor|extension) (\w+)/
+  }
 
   /// Adds what one file holds. Types begin at the left margin.
   static func count(_ source: String, into counts: inout [String: Int]) {
     var holder = "the file"
     for line in source.split(separator: "\n") {
       // Matching is slow, and other tests wait for the thread meanwhile.
-      if line.utf8.first != UInt8(ascii: " "),
-        let found = line.prefixMatch(
-          of: /(?:public |private |fileprivate |final )*(?:struct|enum|class|actor|extension) (\w+)/)
-      {
+      if line.utf8.first != UInt8(ascii: " "), let found = line.prefixMatch(of: Self.declaration) {
         holder = String(found.1)
       }
       guard line.utf8.firstRange(of: Self.word) != nil,
