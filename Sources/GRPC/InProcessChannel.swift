@@ -40,23 +40,15 @@ public struct InProcessChannel: RPCChannel {
     }
     let call = context(route, options, streaming: false)
     if options.compression != .identity { call.noteCompressedRequest() }
-    let body: @Sendable (CallContext) async throws -> [UInt8]
+    let pending = UnaryInProcess(call, route: route, core: core)
+    let work: Task<Void, Never>
     do {
-      body = try request.withUnsafeBytes { try unary($0, core.interceptors(route: route)) }
+      work = try request.withUnsafeBytes { try unary($0, pending) }
     } catch {
       core.release()
       throw Self.told(core.explain(error, call.method))
     }
-    let result = OneShot<[UInt8]>()
-    let work = Task {
-      do {
-        result.give(.success(try await body(call)))
-      } catch {
-        result.give(.failure(Self.told(core.explain(error, call.method))))
-      }
-      core.release()
-    }
-    let answer = try await Self.wait(for: result, until: call.deadline, of: work)
+    let answer = try await Self.wait(for: pending.result, until: call.deadline, of: work)
     let said = call.said
     return RPCResponse(
       message: answer, headers: said.headers, trailers: said.trailers,
@@ -103,5 +95,25 @@ public struct InProcessChannel: RPCChannel {
       error.code, error.message,
       details: error.details.isEmpty
         ? [] : StatusDetails.details(ofStatus: StatusDetails.status(of: error)))
+  }
+}
+
+/// A unary call inside the process.
+private final class UnaryInProcess: UnaryCall {
+  let context: CallContext
+  let interceptors: [any ServerInterceptor]
+  let executor: LoopExecutor? = nil
+  let result = OneShot<[UInt8]>()
+  private let core: ServerCore
+
+  init(_ context: CallContext, route: Int, core: ServerCore) {
+    self.context = context
+    self.core = core
+    interceptors = core.interceptors(route: route)
+  }
+
+  func ended(_ answer: Result<[UInt8], any Error>) {
+    result.give(answer.mapError { InProcessChannel.told(core.explain($0, context.method)) })
+    core.release()
   }
 }

@@ -27,9 +27,9 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   /// The HTTP/2 state.
   public let session: Session
   /// When bytes arrived last, in nanoseconds of `NIODeadline`.
-  public private(set) var lastReadAt: Int64 = 0
+  public var lastReadAt: Int64 { readAt }
   /// When bytes arrived before that: what came last has lain in the socket since then at most.
-  public private(set) var previousReadAt: Int64 = 0
+  public var previousReadAt: Int64 { readBefore }
   /// Since when the socket takes nothing; nil while it does.
   public private(set) var stuckSince: Int64?
 
@@ -37,6 +37,9 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   private var context: ChannelHandlerContext?
   /// Not checked for exclusivity: filled and handed over within one function, on one thread.
   @exclusivity(unchecked) private var outbound = ByteBuffer()
+  // Every call asks when it was read.
+  @exclusivity(unchecked) private var readAt: Int64 = 0
+  @exclusivity(unchecked) private var readBefore: Int64 = 0
   private var isReading = false
   private var isPumping = false
   private var isPumpScheduled = false
@@ -115,11 +118,11 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
     guard let delegate, !isBroken else { return }
     let buffer = unwrapInboundIn(data)
     // Several pieces read in a row have lain there for equally long.
-    if !isReading { previousReadAt = lastReadAt }
+    if !isReading { readBefore = readAt }
     isReading = true
-    lastReadAt = Self.now
+    readAt = Self.now
     do {
-      try buffer.withUnsafeReadableBytes { try session.receive($0, now: lastReadAt) }
+      try buffer.withUnsafeReadableBytes { try session.receive($0, now: readAt) }
     } catch {
       breakOff(error)
     }
@@ -165,7 +168,7 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   private func open() {
     guard !isOpen else { return }
     isOpen = true
-    lastReadAt = Self.now
+    readAt = Self.now
     delegate?.connectionOpened()
     needsPump = true
     pump()
@@ -205,7 +208,7 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
     outbound.clear()
     var isDone = true
     do {
-      isDone = try session.send(limit: Self.pieceBytes, now: lastReadAt) {
+      isDone = try session.send(limit: Self.pieceBytes, now: readAt) {
         outbound.writeBytes($0)
       }
     } catch {

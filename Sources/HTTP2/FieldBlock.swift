@@ -1,14 +1,17 @@
 import CNGHTTP2
 
-/// Header or trailer fields to send.
+/// Header or trailer fields to send. In one piece of memory: what every answer shares is handed
+/// along with every answer.
 public struct FieldBlock: Sendable, Hashable {
-  private struct Extent: Sendable, Hashable {
+  /// The lengths of a field's name and value, as they stand before its bytes.
+  private struct Lengths: BitwiseCopyable {
     var name: Int
     var value: Int
   }
 
   private var bytes: [UInt8] = []
-  private var extents: [Extent] = []
+  /// Fields held.
+  public private(set) var count = 0
 
   /// No fields.
   public init() {}
@@ -18,48 +21,55 @@ public struct FieldBlock: Sendable, Hashable {
     for (name, value) in fields { append(name, value) }
   }
 
-  /// Fields held.
-  public var count: Int { extents.count }
-
   /// Adds a field. The name is in lower case.
   public mutating func append(_ name: String, _ value: String) {
-    bytes.append(contentsOf: name.utf8)
-    bytes.append(contentsOf: value.utf8)
-    extents.append(Extent(name: name.utf8.count, value: value.utf8.count))
+    append(name.utf8, value.utf8)
   }
 
   /// Adds a field whose value is at hand as bytes.
   public mutating func append(_ name: String, bytes value: [UInt8]) {
-    bytes.append(contentsOf: name.utf8)
+    append(name.utf8, value)
+  }
+
+  private mutating func append(
+    _ name: some Collection<UInt8>, _ value: some Collection<UInt8>
+  ) {
+    let lengths = Lengths(name: name.count, value: value.count)
+    withUnsafeBytes(of: lengths) { bytes.append(contentsOf: $0) }
+    bytes.append(contentsOf: name)
     bytes.append(contentsOf: value)
-    extents.append(Extent(name: name.utf8.count, value: value.count))
+    count += 1
   }
 
   /// Adds the fields of another block.
   public mutating func append(contentsOf other: FieldBlock) {
     bytes.append(contentsOf: other.bytes)
-    extents.append(contentsOf: other.extents)
+    count += other.count
   }
 
   /// Lends the fields as the C library takes them; it copies what it keeps.
   func withNameValues<Result>(
     _ body: (UnsafePointer<nghttp2_nv>?, Int) -> Result
   ) -> Result {
-    bytes.withUnsafeBufferPointer { source in
-      withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: extents.count) { pairs in
+    bytes.withUnsafeBytes { source in
+      withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: count) { pairs in
         guard let base = source.baseAddress else { return body(nil, 0) }
         // The library never writes through these, its type only lacks the const.
-        var next = UnsafeMutablePointer(mutating: base)
-        for (index, extent) in extents.enumerated() {
-          let value = next + extent.name
+        var next = UnsafeMutableRawPointer(mutating: base)
+        for index in 0..<count {
+          let lengths = next.loadUnaligned(as: Lengths.self)
+          let name = next + MemoryLayout<Lengths>.size
+          let value = name + lengths.name
           pairs.initializeElement(
             at: index,
             to: nghttp2_nv(
-              name: next, value: value, namelen: extent.name, valuelen: extent.value,
+              name: name.assumingMemoryBound(to: UInt8.self),
+              value: value.assumingMemoryBound(to: UInt8.self),
+              namelen: lengths.name, valuelen: lengths.value,
               flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
-          next = value + extent.value
+          next = value + lengths.value
         }
-        return body(UnsafePointer(pairs.baseAddress), extents.count)
+        return body(UnsafePointer(pairs.baseAddress), count)
       }
     }
   }

@@ -7,14 +7,12 @@ import CNGHTTP2
 /// happened, in `turn`, and whoever drives the session acts on it after `receive` or `send`
 /// returned.
 public final class Session {
-  final class Stream {
+  struct Stream {
     var id: Int32
-    @exclusivity(unchecked) var out = OutboundBody()
+    var out = OutboundBody()
     var sentHeaders = false
     var receivedEnd = false
     var receivedHead = false
-
-    init(id: Int32) { self.id = id }
   }
 
   /// The bounds it was made with.
@@ -207,7 +205,7 @@ public final class Session {
   /// Tells peers whose requests were answered before they ended that no more of them is wanted.
   private func dismissAnsweredEarly() -> Bool {
     guard !answeredEarly.isEmpty else { return false }
-    for stream in answeredEarly where streams[stream]?.receivedEnd == false {
+    for stream in answeredEarly where streams[stream]?.pointee.receivedEnd == false {
       reset(stream, .noError)
     }
     answeredEarly.removeAll()

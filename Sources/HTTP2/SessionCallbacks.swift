@@ -103,8 +103,8 @@ extension Session {
     }
     turn.fields.append(
       Turn.Extent(start: turn.bytes.count, name: nameCount, value: valueCount))
-    turn.append(name, nameCount)
-    turn.append(value, valueCount)
+    turn.bytes.append(UnsafeRawBufferPointer(start: name, count: nameCount))
+    turn.bytes.append(UnsafeRawBufferPointer(start: value, count: valueCount))
     return carryOn
   }
 
@@ -119,7 +119,7 @@ extension Session {
     unconsumedOnConnection += count
     guard let stream = handle(raw, id) else { return }
     let start = turn.bytes.count
-    turn.append(bytes, count)
+    turn.bytes.append(UnsafeRawBufferPointer(start: bytes, count: count))
     turn.events.append(.data(stream, bytes: start..<turn.bytes.count, end: false))
   }
 
@@ -198,20 +198,20 @@ extension Session {
     guard let start = turn.openBlock else { return }
     turn.openBlock = nil
     guard let stream = handle(raw, id), let state = streams[stream] else { return }
-    if settings.role == .server, state.receivedHead {
+    if settings.role == .server, state.pointee.receivedHead {
       // Trailers of a request: only their end means something.
       turn.fields.removeSubrange(start...)
       if end { bodyEnded(raw, id) }
       return
     }
-    state.receivedHead = true
-    if end { state.receivedEnd = true }
+    state.pointee.receivedHead = true
+    if end { state.pointee.receivedEnd = true }
     turn.events.append(.headers(stream, fields: start..<turn.fields.count, end: end))
   }
 
   private func bodyEnded(_ raw: OpaquePointer?, _ id: Int32) {
     guard let stream = handle(raw, id) else { return }
-    streams[stream]?.receivedEnd = true
+    streams[stream]?.pointee.receivedEnd = true
     // The usual case, one frame with all of the body, becomes one event.
     if case .data(stream, let bytes, false)? = turn.events.last {
       turn.events[turn.events.count - 1] = .data(stream, bytes: bytes, end: true)
@@ -258,7 +258,7 @@ extension Session {
   private func bodyPartWasSent(_ raw: OpaquePointer?, _ header: nghttp2_frame_hd) {
     if settings.role == .client {
       guard UInt32(header.type) == NGHTTP2_HEADERS.rawValue else { return }
-      if let stream = handle(raw, header.stream_id) { streams[stream]?.sentHeaders = true }
+      if let stream = handle(raw, header.stream_id) { streams[stream]?.pointee.sentHeaders = true }
       return
     }
     // Foreign clients measure the connection by pings while answers flow; that is no flood.
@@ -266,7 +266,7 @@ extension Session {
     // Whoever is sent something may say twice that there is room again, and more.
     cheapFrames.give(4)
     guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 else { return }
-    if let stream = handle(raw, header.stream_id), streams[stream]?.receivedEnd == false {
+    if let stream = handle(raw, header.stream_id), streams[stream]?.pointee.receivedEnd == false {
       answeredEarly.append(stream)
     }
   }
@@ -290,7 +290,7 @@ extension Session {
       return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     }
     var part = OutboundBody.Part()
-    stream.out.produce(into: target, capacity: capacity, &part)
+    stream.pointee.out.produce(into: target, capacity: capacity, &part)
     waitingBytes -= part.count
     if part.isDrained { turn.events.append(.drained(handle)) }
     switch part.then {

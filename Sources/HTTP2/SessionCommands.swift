@@ -18,15 +18,30 @@ extension Session {
 
   /// Answers with headers only, and ends the stream.
   public func respond(_ stream: StreamHandle, trailersOnly fields: FieldBlock) {
-    guard let id = streams[stream]?.id else { return }
+    guard let id = streams[stream]?.pointee.id else { return }
     _ = fields.withNameValues { nghttp2_submit_response(raw, id, $0, $1, nil) }
   }
 
   /// Answers with headers; the body follows by `append` and `finish`, before or after this.
   public func respond(_ stream: StreamHandle, headers: FieldBlock) {
-    guard let id = streams[stream]?.id else { return }
+    guard let id = streams[stream]?.pointee.id else { return }
     var reader = Self.bodyReader
     _ = headers.withNameValues { nghttp2_submit_response(raw, id, $0, $1, &reader) }
+  }
+
+  /// Answers all at once: headers, a body of `headCount` bytes of `head`, the lowest first, and
+  /// `bytes`, and trailers.
+  public func respond(
+    _ stream: StreamHandle, headers: FieldBlock, head: UInt64, headCount: Int, _ bytes: [UInt8],
+    trailers: FieldBlock
+  ) {
+    guard let state = streams[stream] else { return }
+    state.pointee.out.append(head: head, headCount: headCount, bytes)
+    state.pointee.out.trailers = trailers
+    state.pointee.out.isComplete = true
+    waitingBytes += state.pointee.out.count
+    var reader = Self.bodyReader
+    _ = headers.withNameValues { nghttp2_submit_response(raw, state.pointee.id, $0, $1, &reader) }
   }
 
   /// Opens a stream; the body follows by `append` and `finish`.
@@ -42,7 +57,7 @@ extension Session {
       if streams.remove(stream) != nil { streams.reuse(stream) }
       throw .failed(describe(id))
     }
-    streams[stream]?.id = id
+    streams[stream]?.pointee.id = id
     return stream
   }
 
@@ -51,47 +66,47 @@ extension Session {
     _ stream: StreamHandle, head: UInt64 = 0, headCount: Int = 0, _ bytes: [UInt8]
   ) {
     guard let state = streams[stream] else { return }
-    let before = state.out.count
-    state.out.append(head: head, headCount: headCount, bytes)
-    waitingBytes += state.out.count - before
+    let before = state.pointee.out.count
+    state.pointee.out.append(head: head, headCount: headCount, bytes)
+    waitingBytes += state.pointee.out.count - before
     resume(state)
   }
 
   /// Ends the body, with trailers or without.
   public func finish(_ stream: StreamHandle, trailers: FieldBlock? = nil) {
     guard let state = streams[stream] else { return }
-    state.out.trailers = trailers
-    state.out.isComplete = true
+    state.pointee.out.trailers = trailers
+    state.pointee.out.isComplete = true
     resume(state)
   }
 
-  private func resume(_ stream: Stream) {
-    guard stream.out.isDeferred else { return }
-    stream.out.isDeferred = false
-    nghttp2_session_resume_data(raw, stream.id)
+  private func resume(_ stream: UnsafeMutablePointer<Stream>) {
+    guard stream.pointee.out.isDeferred else { return }
+    stream.pointee.out.isDeferred = false
+    nghttp2_session_resume_data(raw, stream.pointee.id)
   }
 
   /// Ends the stream at once. Its state goes when the reset has been sent.
   public func reset(_ stream: StreamHandle, _ code: ErrorCode) {
-    guard let id = streams[stream]?.id else { return }
+    guard let id = streams[stream]?.pointee.id else { return }
     nghttp2_submit_rst_stream(raw, Self.none, id, code.rawValue)
   }
 
   /// Bytes that wait to be sent on the stream.
   public func pendingBytes(_ stream: StreamHandle) -> Int {
-    streams[stream]?.out.count ?? 0
+    streams[stream]?.pointee.out.count ?? 0
   }
 
   /// Asks for `streamDrained` once little waits on the stream.
   public func tellWhenDrained(_ stream: StreamHandle) {
-    streams[stream]?.out.tellsWhenDrained = true
+    streams[stream]?.pointee.out.tellsWhenDrained = true
   }
 
   /// Says that received bytes take no room any more: the peer may send as many again on this
   /// stream. The connection's own window opens by itself.
   public func consume(_ stream: StreamHandle, _ count: Int) {
-    guard count > 0, let state = streams[stream], !state.receivedEnd else { return }
-    nghttp2_session_consume_stream(raw, state.id, count)
+    guard count > 0, let state = streams[stream], !state.pointee.receivedEnd else { return }
+    nghttp2_session_consume_stream(raw, state.pointee.id, count)
   }
 
   /// Asks the peer for a sign of life.

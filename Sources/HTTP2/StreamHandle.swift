@@ -27,44 +27,80 @@ public struct StreamHandle: Sendable, Hashable {
   }
 }
 
-/// Streams by handle; references, so that looking one up copies nothing else. A stale handle finds nothing, so state is never used after it was freed.
-struct Slab<Element: AnyObject> {
-  private struct Place {
-    var generation: UInt32
-    var element: Element?
+/// Streams by handle, each in a place of its own: looking one up copies and counts nothing. A stale
+/// handle finds nothing, so state is never used after it was freed.
+///
+/// Safety: owns its memory alone. What it lends is good until the next `insert`, and whoever looks
+/// an element up is done with it by then.
+struct Slab<Element>: ~Copyable {
+  private struct Mark {
+    var generation: UInt32 = 1
+    var isTaken = false
   }
 
-  private var places: [Place] = []
+  private var marks: [Mark] = []
   private var free: [Int] = []
+  /// As many places as `capacity`; those whose marks say so hold an element.
+  private var elements: UnsafeMutablePointer<Element>?
+  private var capacity = 0
 
-  /// Places taken.
-  var count: Int { places.count - free.count }
+  private static var leastCapacity: Int { 4 }
 
-  mutating func insert(_ element: Element) -> StreamHandle {
-    guard let index = free.popLast() else {
-      places.append(Place(generation: 1, element: element))
-      return StreamHandle(index: places.count - 1, generation: 1)
+  init() {}
+
+  deinit {
+    for index in marks.indices where marks[index].isTaken { place(index)?.deinitialize(count: 1) }
+    elements?.deallocate()
+  }
+
+  /// Places that hold an element, or whose removed one somebody may still refer to.
+  var count: Int { marks.count - free.count }
+
+  mutating func insert(_ element: consuming Element) -> StreamHandle {
+    let index: Int
+    if let last = free.popLast() {
+      index = last
+    } else {
+      index = marks.count
+      marks.append(Mark())
+      if index == capacity { grow() }
     }
-    places[index].element = element
-    return StreamHandle(index: index, generation: places[index].generation)
+    place(index)?.initialize(to: element)
+    marks[index].isTaken = true
+    return StreamHandle(index: index, generation: marks[index].generation)
+  }
+
+  private func place(_ index: Int) -> UnsafeMutablePointer<Element>? {
+    elements.map { $0 + index }
+  }
+
+  private mutating func grow() {
+    let larger = max(Self.leastCapacity, capacity * 2)
+    let moved = UnsafeMutablePointer<Element>.allocate(capacity: larger)
+    for index in 0..<capacity where marks[index].isTaken {
+      if let old = place(index) { (moved + index).moveInitialize(from: old, count: 1) }
+    }
+    elements?.deallocate()
+    elements = moved
+    capacity = larger
   }
 
   /// The element; nil for a stale handle.
-  subscript(handle: StreamHandle) -> Element? {
-    guard handle.index < places.count, places[handle.index].generation == handle.generation else {
-      return nil
-    }
-    return places[handle.index].element
+  subscript(handle: StreamHandle) -> UnsafeMutablePointer<Element>? {
+    guard handle.index < marks.count, marks[handle.index].generation == handle.generation,
+      marks[handle.index].isTaken
+    else { return nil }
+    return place(handle.index)
   }
 
   /// Takes the element out. Its place is not given to another before `reuse`: who learns of the end
   /// later than we do still has something of its own there.
   mutating func remove(_ handle: StreamHandle) -> Element? {
     guard let element = self[handle] else { return nil }
-    places[handle.index].element = nil
-    places[handle.index].generation &+= 1
-    if places[handle.index].generation == 0 { places[handle.index].generation = 1 }
-    return element
+    marks[handle.index].isTaken = false
+    marks[handle.index].generation &+= 1
+    if marks[handle.index].generation == 0 { marks[handle.index].generation = 1 }
+    return element.move()
   }
 
   /// Lets the place of a removed element be taken again.
@@ -73,9 +109,9 @@ struct Slab<Element: AnyObject> {
   }
 
   var handles: [StreamHandle] {
-    places.indices.compactMap { index in
-      guard places[index].element != nil else { return nil }
-      return StreamHandle(index: index, generation: places[index].generation)
+    marks.indices.compactMap { index in
+      guard marks[index].isTaken else { return nil }
+      return StreamHandle(index: index, generation: marks[index].generation)
     }
   }
 }

@@ -80,13 +80,14 @@ extension Message {
       let size = protobuf_c_message_get_packed_size(message)
       // The empty array is one for all threads, and making it by hand would write to it.
       guard gap + size > 0 else { return }
-      bytes = [UInt8](unsafeUninitializedCapacity: gap + size) { buffer, count in
-        buffer.prefix(gap).initialize(repeating: 0)
-        if size > 0, let start = buffer.baseAddress {
-          protobuf_c_message_pack(message, start + gap)
-        }
-        count = gap + size
-      }
+      // Copied from where it is packed: an array of bytes not yet there is made by code that
+      // knows nothing of bytes, at ten times the price.
+      let packed = UnsafeMutableRawBufferPointer(
+        start: arena.reserve(gap + size), count: gap + size)
+      packed.prefix(gap).initializeMemory(as: UInt8.self, repeating: 0)
+      protobuf_c_message_pack(
+        message, packed.baseAddress?.advanced(by: gap).assumingMemoryBound(to: UInt8.self))
+      bytes = [UInt8](packed)
     }
     return bytes
   }

@@ -1,3 +1,4 @@
+import CNGHTTP2
 import Testing
 
 @testable import HTTP2
@@ -182,16 +183,63 @@ private final class Boxed {
   func slab() {
     var slab = Slab<Boxed>()
     let first = slab.insert(Boxed(1))
-    #expect(slab.remove(first)?.value == 1)
+    let removed = slab.remove(first)
+    #expect(removed?.value == 1)
     let other = slab.insert(Boxed(3))
     #expect(other.index != first.index)
     slab.reuse(first)
     let second = slab.insert(Boxed(2))
     #expect(first.index == second.index)
-    #expect(slab[first] == nil)
-    #expect(slab.remove(first)?.value == nil)
-    #expect(slab[second]?.value == 2)
+    let isStale = slab[first] == nil
+    #expect(isStale)
+    let removedAgain = slab.remove(first)
+    #expect(removedAgain == nil)
+    let found = slab[second]?.pointee.value
+    #expect(found == 2)
     #expect(StreamHandle(bits: second.bits) == second)
+  }
+
+  @Test("a slab moves its elements when it grows, and lets go of what it holds in the end")
+  func growingSlab() {
+    weak var last: Boxed?
+    do {
+      var slab = Slab<Boxed>()
+      let handles = (0..<100).map { slab.insert(Boxed($0)) }
+      let emptied = handles.filter { $0.index % 3 == 0 }.compactMap { slab.remove($0)?.value }
+      #expect(emptied == Array(stride(from: 0, to: 100, by: 3)))
+      let added = (100..<200).map { slab.insert(Boxed($0)) }
+      for handle in handles + added where handle.index % 3 != 0 || handle.index >= 100 {
+        let value = slab[handle]?.pointee.value
+        #expect(value == handle.index)
+      }
+      let count = slab.handles.count
+      #expect(count == 166)
+      last = slab[added[99]]?.pointee
+      #expect(last != nil)
+    }
+    #expect(last == nil)
+  }
+
+  @Test("fields come out as they went in")
+  func fields() {
+    var block = FieldBlock([(":status", "200"), ("empty", "")])
+    block.append("bytes", bytes: [0xff, 0x20])
+    block.append(contentsOf: FieldBlock([("last", "one")]))
+    let pairs = block.withNameValues { fields, count in
+      UnsafeBufferPointer(start: fields, count: count).map { field in
+        [(field.name, field.namelen), (field.value, field.valuelen)].map { start, length in
+          Array(UnsafeBufferPointer(start: start, count: length))
+        }
+      }
+    }
+    #expect(block.count == 4)
+    let expected = [(":status", "200"), ("empty", "")].map { [Array($0.utf8), Array($1.utf8)] }
+    #expect(
+      pairs == expected + [
+        [Array("bytes".utf8), [0xff, 0x20]], [Array("last".utf8), Array("one".utf8)],
+      ])
+    let none = FieldBlock().withNameValues { _, count in count }
+    #expect(none == 0)
   }
 
   @Test("a body comes out as it went in, whatever the frame sizes", arguments: 1...40)

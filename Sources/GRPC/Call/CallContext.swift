@@ -30,13 +30,24 @@ public struct CallContext: Sendable {
     let metadata: Metadata
     let deadline: Deadline
     let peer: Peer
-    let said = Mutex(Said())
+    private let words = Mutex(Said())
+    /// True once a handler said anything; most never do.
+    private let hasWords = Atomic(false)
 
     init(method: MethodDescriptor, metadata: Metadata, deadline: Deadline, peer: Peer) {
       self.method = method
       self.metadata = metadata
       self.deadline = deadline
       self.peer = peer
+    }
+
+    var isSilent: Bool { !hasWords.load(ordering: .acquiring) }
+
+    var said: Said { isSilent ? Said() : words.withLock { $0 } }
+
+    func say(_ change: (inout Said) -> Void) {
+      words.withLock { change(&$0) }
+      hasWords.store(true, ordering: .releasing)
     }
   }
 
@@ -53,45 +64,48 @@ public struct CallContext: Sendable {
   /// Adds a text to what goes before the answer. Without effect once a first message was written.
   /// Illegal pairs are left out.
   public func setHeader(_ text: String, for key: String) {
-    storage.said.withLock { _ = $0.headers.append(text, for: key) }
+    storage.say { $0.headers.append(text, for: key) }
   }
 
   /// Adds bytes under a key that ends in `-bin`, before the answer.
   public func setHeader(binary bytes: [UInt8], for key: String) {
-    storage.said.withLock { _ = $0.headers.append(binary: bytes, for: key) }
+    storage.say { $0.headers.append(binary: bytes, for: key) }
   }
 
   /// Packs the messages of the answer, if the caller can unpack them. Without effect once a first
   /// message was written.
   public func setResponseCompression(_ compression: Compression) {
-    storage.said.withLock { $0.compression = compression }
+    storage.say { $0.compression = compression }
   }
 
   /// Whether the request of a unary call was compressed on the wire; streams say so message by
   /// message.
-  public var requestWasCompressed: Bool { storage.said.withLock { $0.requestWasCompressed } }
+  public var requestWasCompressed: Bool { storage.said.requestWasCompressed }
 
   func noteCompressedRequest() {
-    storage.said.withLock { $0.requestWasCompressed = true }
+    storage.say { $0.requestWasCompressed = true }
   }
 
   /// Adds a text to what follows the answer, also when the call fails. Illegal pairs are left out.
   public func setTrailer(_ text: String, for key: String) {
-    storage.said.withLock { _ = $0.trailers.append(text, for: key) }
+    storage.say { $0.trailers.append(text, for: key) }
   }
 
   /// Adds bytes under a key that ends in `-bin`, also when the call fails.
   public func setTrailer(binary bytes: [UInt8], for key: String) {
-    storage.said.withLock { _ = $0.trailers.append(binary: bytes, for: key) }
+    storage.say { $0.trailers.append(binary: bytes, for: key) }
   }
 
   /// What was set so far to go before the answer.
-  public var headers: Metadata { storage.said.withLock { $0.headers } }
+  public var headers: Metadata { storage.said.headers }
 
   /// What was set so far to follow the answer.
-  public var trailers: Metadata { storage.said.withLock { $0.trailers } }
+  public var trailers: Metadata { storage.said.trailers }
 
-  var said: Said { storage.said.withLock { $0 } }
+  var said: Said { storage.said }
+
+  /// True for a handler that says nothing beside its answer.
+  var isSilent: Bool { storage.isSilent }
 
   /// Options for a call made on behalf of this one: what is left of its deadline less the time the
   /// answer needs on the way back, and the pairs that say for whom and under which trace.

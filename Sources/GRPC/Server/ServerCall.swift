@@ -2,8 +2,9 @@ import HTTP2
 
 /// One call as its connection sees it.
 ///
-/// Not shared: its connection and its connection's event loop alone touch it.
-final class ServerCall {
+/// Safety: what is not constant is touched on its connection's event loop only. Handlers hold it
+/// to name their call when they have ended, and are brought there first.
+final class ServerCall: UnaryCall, @unchecked Sendable {
   enum Phase {
     /// The request has not ended.
     case receiving
@@ -21,12 +22,15 @@ final class ServerCall {
     let compressed: Bool
   }
 
+  private let connection: ServerConnection
   let stream: StreamHandle
   let route: Int
   let context: CallContext
-  var assembler: MessageAssembler
+  @exclusivity(unchecked) var assembler: MessageAssembler
   var phase = Phase.receiving
   var task: Task<Void, Never>?
+  /// When the handler of a unary call began.
+  var handlerBeganAt: Int64 = 0
   /// The request of a unary call that was complete before its stream ended, as it came.
   var message: ReceivedMessage?
   /// How messages of the answer are packed; settled with the head of the answer.
@@ -54,16 +58,26 @@ final class ServerCall {
   var unsentSince: Int64 = 0
 
   init(
-    stream: StreamHandle, route: Int, context: CallContext, head: RequestHead,
-    requestBytesMax: Int, now: Int64
+    of connection: ServerConnection, stream: StreamHandle, route: Int, context: CallContext,
+    assembler: MessageAssembler,
+    acceptsGzip: Bool, now: Int64
   ) {
+    self.connection = connection
     self.stream = stream
     self.route = route
     self.context = context
-    acceptsGzip = head.acceptsGzip
-    assembler = MessageAssembler(limit: requestBytesMax, encoding: head.encoding)
+    self.acceptsGzip = acceptsGzip
+    self.assembler = assembler
     beganAt = now
     lastByteAt = now
+  }
+
+  var interceptors: [any ServerInterceptor] { connection.core.interceptors(route: route) }
+
+  var executor: LoopExecutor? { connection.executor }
+
+  func ended(_ result: Result<[UInt8], any Error>) {
+    connection.ended(self, result)
   }
 
   /// True while a request is due of which every byte should come soon: one message, not a stream

@@ -105,11 +105,14 @@ extension ServerConnection {
     let isFull = session.pendingBytes(stream) > Self.waitingBytesMax
     if isFull { return false }
     if !call.sentHead {
-      let head = answerHead(call, call.context.said)
+      let head = answerHead(call)
       call.sentHead = true
       session.respond(stream, headers: head)
     }
-    try append(call, message, compressed: compressed)
+    let part = try pack(call, message, compressed: compressed)
+    session.append(
+      stream, head: MessageAssembler.head(of: part.bytes, compressed: part.isPacked), headCount: 5,
+      part.bytes)
     connectionNeedsFlush()
     return true
   }

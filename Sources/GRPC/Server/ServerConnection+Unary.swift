@@ -83,76 +83,51 @@ extension ServerConnection {
   /// Starts the handler of a call that has been given a place.
   func start(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
     guard case .unary(let unary) = core.router.handlers[call.route].kind else { return }
-    let context = call.context
-    let stream = call.stream
-    let route = call.route
-    let begun = home.clock
+    call.handlerBeganAt = home.clock
     tookPlace(call)
-    let body: @Sendable (CallContext) async throws -> [UInt8]
+    call.phase = .running
     do throws(RPCError) {
-      body = try unary(bytes, core.interceptors(route: route))
+      let task = try unary(bytes, call)
+      // It may have ended already.
+      if call.phase == .running { call.task = task }
     } catch {
       end(call, error)
-      return leavePlace(route, .untold)
+      return leavePlace(call.route, .untold)
     }
-    call.phase = .running
     call.message = nil
     if call.heldBytes > 0 { _ = hold(call, 0) }
-    let task = Task.immediate(executorPreference: executor) {
-      do {
-        self.finished(stream, try await body(context), route, begun)
-      } catch {
-        self.failed(stream, error, route, begun)
-      }
-    }
-    // It may have ended already.
-    if call.phase == .running { call.task = task }
   }
 
-  /// The handler of a unary call answered.
-  private func finished(
-    _ stream: StreamHandle, _ message: [UInt8], _ route: Int, _ begun: Int64
-  ) {
-    guard loop.inEventLoop else {
-      return loop.execute { self.finished(stream, message, route, begun) }
-    }
+  /// The handler of a unary call has ended.
+  func ended(_ call: ServerCall, _ result: Result<[UInt8], any Error>) {
+    guard loop.inEventLoop else { return loop.execute { self.ended(call, result) } }
     let now = home.tick()
-    guard let call = call(stream), call.phase == .running else {
-      return leavePlace(route, .cut(now &- begun))
-    }
+    let took = now &- call.handlerBeganAt
+    guard call.phase == .running else { return leavePlace(call.route, .cut(took)) }
     // Without a task yet it has never waited for anything.
-    let length = call.task == nil ? ServerLoop.Length.untold : .whole(now &- begun)
-    answer(call, message, at: now)
-    leavePlace(route, length)
+    let hasWaited = call.task != nil
+    switch result {
+    case .success(let message):
+      answer(call, message, at: now)
+      leavePlace(call.route, hasWaited ? .whole(took) : .untold)
+    case .failure(let error):
+      close(call, core.explain(error, call.context.method))
+      leavePlace(call.route, .untold)
+    }
   }
 
   private func answer(_ call: ServerCall, _ message: [UInt8], at now: Int64) {
-    let stream = call.stream
-    let said = call.context.said
-    let head = answerHead(call, said)
+    let headers = answerHead(call)
     do throws(RPCError) {
-      try append(call, message, compressed: true)
+      let part = try pack(call, message, compressed: true)
+      settle(call, .ok, at: now)
+      session.respond(
+        call.stream, headers: headers,
+        head: MessageAssembler.head(of: part.bytes, compressed: part.isPacked), headCount: 5,
+        part.bytes, trailers: trailers(call, nil))
+      connectionNeedsFlush()
     } catch {
-      return close(call, error)
+      close(call, error)
     }
-    settle(call, .ok, at: now)
-    session.finish(stream, trailers: trailers(said.trailers, nil))
-    session.respond(stream, headers: head)
-    connectionNeedsFlush()
-  }
-
-  /// The handler of a unary call threw.
-  private func failed(
-    _ stream: StreamHandle, _ error: any Error, _ route: Int, _ begun: Int64
-  ) {
-    guard loop.inEventLoop else {
-      return loop.execute { self.failed(stream, error, route, begun) }
-    }
-    let now = home.tick()
-    guard let call = call(stream), call.phase == .running else {
-      return leavePlace(route, .cut(now &- begun))
-    }
-    close(call, core.explain(error, call.context.method))
-    leavePlace(route, .untold)
   }
 }

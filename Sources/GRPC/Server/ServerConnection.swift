@@ -20,7 +20,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   /// or one assignment, on one thread.
   @exclusivity(unchecked) var calls: [ServerCall?] = []
   /// Requests that are no gRPC calls and have not ended.
-  var strangers: [StreamHandle: Stranger] = [:]
+  @exclusivity(unchecked) var strangers: [StreamHandle: Stranger] = [:]
   /// Handlers that have not ended, whether anybody still waits for them or not.
   var running = 0
   var openedAt: Int64 = 0
@@ -104,7 +104,9 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     return false
   }
 
-  private func accept(_ stream: StreamHandle, _ head: RequestHead, route: Int, end: Bool) {
+  private func accept(
+    _ stream: StreamHandle, _ head: borrowing RequestHead, route: Int, end: Bool
+  ) {
     let handler = core.router.handlers[route]
     var isStream = false
     if case .stream = handler.kind { isStream = true }
@@ -116,8 +118,9 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       method: handler.method, metadata: head.metadata, deadline: deadline, peer: peer)
     while calls.count <= stream.index { calls.append(nil) }
     let call = ServerCall(
-      stream: stream, route: route, context: context, head: head,
-      requestBytesMax: core.settings.requestBytesMax, now: now)
+      of: self, stream: stream, route: route, context: context,
+      assembler: MessageAssembler(limit: core.settings.requestBytesMax, encoding: head.encoding),
+      acceptsGzip: head.acceptsGzip, now: now)
     calls[stream.index] = call
     home.counters.began(route)
     lastCallAt = now
@@ -141,7 +144,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   }
 
   func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool) {
-    strangers[stream] = nil
+    if !strangers.isEmpty { strangers[stream] = nil }
     guard let call = call(stream) else { return }
     calls[stream.index] = nil
     guard call.phase != .answered else { return }
@@ -204,8 +207,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       session.respond(
         stream, trailersOnly: WireFields.trailersOnly(error, trailers: said.trailers))
     } else {
-      session.finish(stream, trailers: trailers(said.trailers, error))
-      if !call.sentHead { session.respond(stream, headers: answerHead(call, said)) }
+      session.finish(stream, trailers: trailers(call, error))
+      if !call.sentHead { session.respond(stream, headers: answerHead(call)) }
     }
     let end = error ?? RPCError(.cancelled, "the call has ended")
     call.queue?.finish(.failure(end), dropping: true)
@@ -217,13 +220,17 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   // MARK: Answers
 
   /// What goes before an answer; settles how its messages are packed.
-  func answerHead(_ call: ServerCall, _ said: CallContext.Said) -> FieldBlock {
+  func answerHead(_ call: ServerCall) -> FieldBlock {
+    guard !call.context.isSilent else { return core.fields.head }
+    let said = call.context.said
     if call.acceptsGzip { call.compression = said.compression }
     return core.fields.head(call.compression, said.headers)
   }
 
-  /// Adds a message to the answer, packed as the call has it.
-  func append(_ call: ServerCall, _ message: [UInt8], compressed: Bool) throws(RPCError) {
+  /// A message of the answer as the call has it packed, and whether it is.
+  func pack(
+    _ call: ServerCall, _ message: [UInt8], compressed: Bool
+  ) throws(RPCError) -> (bytes: [UInt8], isPacked: Bool) {
     guard message.count <= core.settings.responseBytesMax else {
       core.bounds.add(.responseBytes)
       core.logger.error(
@@ -231,16 +238,14 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
         metadata: ["method": "\(call.context.method.path)", "bytes": "\(message.count)"])
       throw RPCError(.resourceExhausted, "the answer is too large")
     }
-    let packs = compressed && call.compression != .identity
-    let bytes = packs ? try call.compression.pack(message) : message
-    session.append(
-      call.stream, head: MessageAssembler.head(of: bytes, compressed: packs), headCount: 5, bytes)
+    guard compressed, call.compression != .identity else { return (message, false) }
+    return (try call.compression.pack(message), true)
   }
 
-  func trailers(_ set: Metadata, _ error: RPCError?) -> FieldBlock {
-    if error == nil, set.isEmpty { return core.fields.ok }
+  func trailers(_ call: ServerCall, _ error: RPCError?) -> FieldBlock {
+    if error == nil, call.context.isSilent { return core.fields.ok }
     var block = FieldBlock()
-    WireFields.status(error, trailers: set, into: &block)
+    WireFields.status(error, trailers: call.context.said.trailers, into: &block)
     return block
   }
 }

@@ -32,7 +32,7 @@ final class ServerLoop: @unchecked Sendable {
   /// Not checked for exclusivity: each access is one call of it, on one thread.
   @exclusivity(unchecked) private var admission: Admission
   @exclusivity(unchecked) private var eases: [Ease]
-  private var waiters: [UInt64: Waiter] = [:]
+  @exclusivity(unchecked) private var waiters: [UInt64: Waiter] = [:]
   private var lastID: UInt64 = 0
   private var isStarting = false
   /// Calls with a place whose handlers begin once the loop has looked at its sockets again.

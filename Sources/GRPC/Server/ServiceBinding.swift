@@ -16,10 +16,9 @@ public struct ServiceBinding: Sendable {
 
 /// The function that answers a method, with the types of its messages erased.
 public struct MethodHandler: Sendable {
-  /// Reads a request at once, while the bytes are borrowed, and returns what answers it.
+  /// Reads a request at once, while the bytes are borrowed, and starts the task that answers it.
   @usableFromInline typealias Unary =
-    @Sendable (UnsafeRawBufferPointer, [any ServerInterceptor]) throws(RPCError) ->
-    @Sendable (CallContext) async throws -> [UInt8]
+    @Sendable (UnsafeRawBufferPointer, any UnaryCall) throws(RPCError) -> Task<Void, Never>
   @usableFromInline typealias Stream =
     @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
 
@@ -44,13 +43,20 @@ public struct MethodHandler: Sendable {
   ) -> MethodHandler {
     MethodHandler(
       method: method,
-      kind: .unary { (bytes, interceptors) throws(RPCError) in
+      kind: .unary { (bytes, call) throws(RPCError) in
         let request: Request = try readRequest(bytes)
-        if interceptors.isEmpty {
-          return { call in try await body(request, call).serialized() }
-        }
-        return { call in
-          try await through(interceptors[...], request, call, body).serialized()
+        // One function in the task: each that it awaits asks anew where it is to run.
+        return Task.immediate(executorPreference: call.executor) {
+          do {
+            let interceptors = call.interceptors
+            let response =
+              interceptors.isEmpty
+              ? try await body(request, call.context)
+              : try await through(interceptors[...], request, call.context, body)
+            call.ended(.success(response.serialized()))
+          } catch {
+            call.ended(.failure(error))
+          }
         }
       })
   }
@@ -62,6 +68,16 @@ public struct MethodHandler: Sendable {
   ) -> MethodHandler {
     MethodHandler(method: method, kind: .stream(body))
   }
+}
+
+/// A unary call whose request has come: what its handler is told, and who is told of its end.
+@usableFromInline protocol UnaryCall: AnyObject, Sendable {
+  var context: CallContext { get }
+  var interceptors: [any ServerInterceptor] { get }
+  /// Where the handler runs; nil for wherever tasks run.
+  var executor: LoopExecutor? { get }
+  /// The handler has ended, wherever it ran.
+  func ended(_ result: Result<[UInt8], any Error>)
 }
 
 /// Runs the interceptors from the first to the last, and then the handler.

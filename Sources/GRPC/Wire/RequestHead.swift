@@ -1,7 +1,7 @@
 import HTTP2
 
-/// What the headers of a call say.
-struct RequestHead {
+/// What the headers of a call say; read where it stands, never copied.
+struct RequestHead: ~Copyable {
   /// Why a request is no gRPC call, as an HTTP status.
   enum Refusal: Int {
     case method = 405

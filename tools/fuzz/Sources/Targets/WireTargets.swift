@@ -79,7 +79,7 @@ enum FieldsTarget {
       let value = parts.count == 2 ? Array(parts[1]) : []
       turn.fields.append(
         Turn.Extent(start: turn.bytes.count, name: name.count, value: value.count))
-      turn.bytes += name + value
+      (name + value).withUnsafeBytes { turn.bytes.append($0) }
     }
     turn.bytes.withUnsafeBytes { bytes in
       turn.fields.withUnsafeBufferPointer { extents in
