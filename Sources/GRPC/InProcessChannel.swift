@@ -43,7 +43,8 @@ public struct InProcessChannel: RPCChannel {
     let pending = UnaryInProcess(call, route: route, core: core)
     let work: Task<Void, Never>
     do {
-      work = try request.withUnsafeBytes { try unary($0, pending) }
+      let answering = try request.withUnsafeBytes { try unary($0, pending) }
+      work = Task.immediate { await answering() }
     } catch {
       core.release()
       throw Self.told(core.explain(error, call.method))
@@ -102,7 +103,6 @@ public struct InProcessChannel: RPCChannel {
 private final class UnaryInProcess: UnaryCall {
   let context: CallContext
   let interceptors: [any ServerInterceptor]
-  let executor: LoopExecutor? = nil
   let result = OneShot<[UInt8]>()
   private let core: ServerCore
 

@@ -9,8 +9,15 @@ public protocol ConnectionDelegate: AnyObject, SessionEvents {
   /// The peer left something half done: a block of headers, or bytes it should take. The delegate
   /// looks again later, by `insideHeadersSince` and `stuckSince`.
   func connectionStalled()
+  /// All that one read brought has been told.
+  func readEnded()
   /// The connection is gone; `streamClosed` was called for every stream before.
   func connectionClosed(_ reason: String?)
+}
+
+extension ConnectionDelegate {
+  /// Does nothing.
+  public func readEnded() {}
 }
 
 /// The handler at the end of a channel that drives a session: one for a connection, none for a
@@ -37,6 +44,7 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   private var context: ChannelHandlerContext?
   /// Not checked for exclusivity: filled and handed over within one function, on one thread.
   @exclusivity(unchecked) private var outbound = ByteBuffer()
+  @exclusivity(unchecked) private var pieces = TurnBytes()
   // Every call asks when it was read.
   @exclusivity(unchecked) private var readAt: Int64 = 0
   @exclusivity(unchecked) private var readBefore: Int64 = 0
@@ -84,6 +92,7 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   public func rest() {
     guard session.openStreams == 0, !isReading, !isPumping else { return }
     if outbound.storageCapacity > Self.keptBytes { outbound = ByteBuffer() }
+    if pieces.capacity > Self.keptBytes { pieces = TurnBytes() }
     session.rest()
   }
 
@@ -127,6 +136,7 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
       breakOff(error)
     }
     session.drainEvents(to: delegate)
+    delegate.readEnded()
   }
 
   /// Called by the channel.
@@ -205,16 +215,16 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
   /// Returns true when nothing is left to send.
   private func sendPiece(_ context: ChannelHandlerContext) -> Bool {
     guard context.channel.isWritable else { return false }
-    outbound.clear()
+    pieces.removeAll()
     var isDone = true
     do {
-      isDone = try session.send(limit: Self.pieceBytes, now: readAt) {
-        outbound.writeBytes($0)
-      }
+      isDone = try session.send(limit: Self.pieceBytes, now: readAt) { pieces.append($0) }
     } catch {
       breakOff(error)
     }
-    if outbound.readableBytes > 0 {
+    if pieces.count > 0 {
+      outbound.clear()
+      pieces.withUnsafeBytes { _ = outbound.writeBytes($0) }
       context.writeAndFlush(wrapOutboundOut(outbound), promise: nil)
     }
     return isDone

@@ -20,7 +20,7 @@ public final class Session {
 
   // Exclusivity of the state that every field and frame touches is not checked at run time: one
   // thread has it, and the C library, which is never entered twice, stands between the accesses.
-  var raw: OpaquePointer?
+  @exclusivity(unchecked) var raw: OpaquePointer?
   private let memory = SessionMemory()
   @exclusivity(unchecked) var turn = Turn()
   @exclusivity(unchecked) var streams = Slab<Stream>()
@@ -28,7 +28,7 @@ public final class Session {
   /// True while the library runs; it must not be entered then.
   @exclusivity(unchecked) var isInLibrary = false
   /// Set when the peer went over a rate; the connection ends once the library has returned.
-  var tooMuch: SessionBound?
+  @exclusivity(unchecked) var tooMuch: SessionBound?
   @exclusivity(unchecked) var unconsumedOnConnection = 0
   @exclusivity(unchecked) var waitingBytes = 0
   /// When the open block of headers began.
@@ -37,9 +37,9 @@ public final class Session {
   @exclusivity(unchecked) var blockBytes = 0
   @exclusivity(unchecked) var blockFields = 0
   /// The stream the open block of headers belongs to.
-  var blockStream: Int32 = 0
+  @exclusivity(unchecked) var blockStream: Int32 = 0
   /// Streams whose answer has gone while the request has not ended.
-  var answeredEarly: [StreamHandle] = []
+  @exclusivity(unchecked) var answeredEarly: [StreamHandle] = []
 
   @exclusivity(unchecked) var resetsSent: RateBucket
   @exclusivity(unchecked) var pings: RateBucket
@@ -236,6 +236,7 @@ public final class Session {
 
   /// Gives back the memory of earlier turns.
   func rest() {
+    memory.rest()
     if turn.events.isEmpty, turn.openBlock == nil { turn = Turn() }
   }
 

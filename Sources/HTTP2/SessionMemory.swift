@@ -8,10 +8,11 @@ import Glibc
 /// Safety: one session's, used by the thread that has the session, and freed after it.
 final class SessionMemory {
   private let base: UnsafeMutableRawPointer?
+  @exclusivity(unchecked) private var spares = SpareBlocks()
   /// Where the next block goes: state and frames at the front, tables at the rear.
   private var front = 0
   private var rear = SessionMemory.frontBytes
-  private var isMaking = true
+  @exclusivity(unchecked) private var isMaking = true
 
   private static let bytes = 32 << 10
   private static let frontBytes = 20 << 10
@@ -20,11 +21,12 @@ final class SessionMemory {
 
   /// The address sanitizer sees neither into mapped pages nor beyond blocks in them: what a session
   /// holds would be a leak to it. With it all comes from the heap.
-  private static let isWatched = dlsym(nil, "__asan_init") != nil
+  private let isWatched = SessionMemory.hasAddressSanitizer
+  private static let hasAddressSanitizer = dlsym(nil, "__asan_init") != nil
 
   init() {
     let mapped =
-      Self.isWatched
+      isWatched
       ? nil
       : mmap(nil, Self.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     base = mapped == MAP_FAILED ? nil : mapped
@@ -43,17 +45,12 @@ final class SessionMemory {
   var functions: nghttp2_mem {
     nghttp2_mem(
       mem_user_data: Unmanaged.passUnretained(self).toOpaque(),
-      malloc: { count, owner in
-        SessionMemory.lend(owner, or: nil) { $0.block(count) } ?? Glibc.malloc(count)
-      },
-      free: { block, owner in
-        if !SessionMemory.lend(owner, or: false, { $0.owns(block) }) { Glibc.free(block) }
-      },
+      malloc: { count, owner in SessionMemory.lend(owner, or: nil) { $0.allocate(count) } },
+      free: { block, owner in SessionMemory.lend(owner, or: ()) { $0.free(block) } },
       calloc: { count, size, owner in
         let (bytes, overflow) = count.multipliedReportingOverflow(by: size)
         guard !overflow else { return nil }
-        // Mapped pages are zero.
-        return SessionMemory.lend(owner, or: nil) { $0.block(bytes) } ?? Glibc.calloc(count, size)
+        return SessionMemory.lend(owner, or: nil) { $0.allocateEmpty(bytes) }
       },
       realloc: { block, count, owner in
         SessionMemory.lend(owner, or: nil) { $0.resize(block, count) }
@@ -69,7 +66,29 @@ final class SessionMemory {
     return Unmanaged<SessionMemory>.fromOpaque(owner)._withUnsafeGuaranteedRef { body($0) }
   }
 
+  /// Gives the blocks that no stream uses back to the heap.
+  func rest() { spares.removeAll() }
+
   @inline(__always)
+  private func allocate(_ count: Int) -> UnsafeMutableRawPointer? {
+    if isMaking, let block = block(count) { return block }
+    return isWatched ? Glibc.malloc(count) : spares.take(count)
+  }
+
+  private func allocateEmpty(_ count: Int) -> UnsafeMutableRawPointer? {
+    // Mapped pages are zero.
+    if let block = block(count) { return block }
+    let block = allocate(count)
+    block?.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+    return block
+  }
+
+  @inline(__always)
+  private func free(_ block: UnsafeMutableRawPointer?) {
+    guard let block, !owns(block) else { return }
+    if isWatched { Glibc.free(block) } else { spares.give(block) }
+  }
+
   private func block(_ count: Int) -> UnsafeMutableRawPointer? {
     guard isMaking, count >= Self.leastBytes else { return nil }
     return place(count)
@@ -89,19 +108,21 @@ final class SessionMemory {
   }
 
   @inline(__always)
-  private func owns(_ block: UnsafeMutableRawPointer?) -> Bool {
-    guard let block, let base else { return false }
+  private func owns(_ block: UnsafeMutableRawPointer) -> Bool {
+    guard let base else { return false }
     return block >= base && block < base + Self.bytes
   }
 
   private func resize(
     _ block: UnsafeMutableRawPointer?, _ count: Int
   ) -> UnsafeMutableRawPointer? {
-    guard let block else { return self.block(count) ?? Glibc.malloc(count) }
-    guard let base, owns(block) else { return Glibc.realloc(block, count) }
-    guard let moved = Glibc.malloc(count) else { return nil }
-    // How long the block was is not known; what lies behind it is ours as well.
-    moved.copyMemory(from: block, byteCount: min(count, base + Self.bytes - block))
-    return moved
+    guard let block else { return allocate(count) }
+    if let base, owns(block) {
+      guard let moved = allocate(count) else { return nil }
+      // How long the block was is not known; what lies behind it is ours as well.
+      moved.copyMemory(from: block, byteCount: min(count, base + Self.bytes - block))
+      return moved
+    }
+    return isWatched ? Glibc.realloc(block, count) : spares.resize(block, count)
   }
 }

@@ -1,20 +1,38 @@
+import Glibc
+
 /// Methods by path, found without making a string of the path. Built once; only our own methods
 /// are in it, so nobody outside can make its chains long.
-struct Router: Sendable {
+///
+/// A class, so that looking something up for every call copies nothing.
+final class Router: Sendable {
   private struct Entry {
     var hash: UInt64
     var path: [UInt8]
     var index: Int
+
+    func isAt(_ other: UnsafeRawBufferPointer) -> Bool {
+      path.withUnsafeBytes { bytes in
+        guard bytes.count == other.count, let mine = bytes.baseAddress, let its = other.baseAddress
+        else { return false }
+        return memcmp(mine, its, bytes.count) == 0
+      }
+    }
   }
 
   /// Every method there is.
   let handlers: [MethodHandler]
+  /// Which of them answer calls with streams.
+  let isStream: [Bool]
   private let places: [[Entry]]
   private let mask: UInt64
 
   /// A method bound twice answers with what was bound first.
   init(_ services: [ServiceBinding]) {
-    handlers = services.flatMap(\.handlers)
+    let handlers = services.flatMap(\.handlers)
+    self.handlers = handlers
+    isStream = handlers.map {
+      if case .stream = $0.kind { true } else { false }
+    }
     var size = 16
     while size < handlers.count * 2 { size *= 2 }
     var places = [[Entry]](repeating: [], count: size)
@@ -31,7 +49,7 @@ struct Router: Sendable {
   func route(_ path: UnsafeRawBufferPointer) -> Int? {
     let hash = Self.hash(path)
     for entry in places[Int(hash & mask)] where entry.hash == hash {
-      if entry.path.count == path.count, entry.path.elementsEqual(path) { return entry.index }
+      if entry.isAt(path) { return entry.index }
     }
     return nil
   }

@@ -22,13 +22,15 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
     let compressed: Bool
   }
 
-  private let connection: ServerConnection
+  let connection: ServerConnection
   let stream: StreamHandle
   let route: Int
   let context: CallContext
   @exclusivity(unchecked) var assembler: MessageAssembler
   var phase = Phase.receiving
   var task: Task<Void, Never>?
+  /// What answers a unary call whose request has been read and whose handler has not begun.
+  @exclusivity(unchecked) var work: UnaryWork?
   /// When the handler of a unary call began.
   var handlerBeganAt: Int64 = 0
   /// The request of a unary call that was complete before its stream ended, as it came.
@@ -73,8 +75,6 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
   }
 
   var interceptors: [any ServerInterceptor] { connection.core.interceptors(route: route) }
-
-  var executor: LoopExecutor? { connection.executor }
 
   func ended(_ result: Result<[UInt8], any Error>) {
     connection.ended(self, result)

@@ -34,8 +34,10 @@ extension ServerConnection {
     guard isWanted(call) else { return false }
     if call.queue != nil {
       startStream(call)
+    } else if call.work != nil {
+      home.add(call)
     } else if let message = call.message {
-      message.bytes.withUnsafeBytes { start(call, $0) }
+      message.bytes.withUnsafeBytes { read(call, $0) }
     }
     return true
   }

@@ -67,7 +67,7 @@ extension ServerConnection {
     guard isWanted(call) else { return }
     switch home.enter(call, of: self) {
     case .begins:
-      start(call, bytes)
+      read(call, bytes)
     case .waits:
       call.phase = .waiting
       call.message = ReceivedMessage(Array(bytes))
@@ -80,22 +80,28 @@ extension ServerConnection {
     }
   }
 
-  /// Starts the handler of a call that has been given a place.
-  func start(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
+  /// Reads the request of a call that has been given a place; its handler begins with the others of
+  /// this turn.
+  func read(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer) {
     guard case .unary(let unary) = core.router.handlers[call.route].kind else { return }
+    do throws(RPCError) {
+      call.work = try unary(bytes, call)
+    } catch {
+      end(call, error)
+      return home.givePlaceBack()
+    }
+    call.phase = .waiting
+    call.message = nil
+    if call.heldBytes > 0 { _ = hold(call, 0) }
+    home.add(call)
+  }
+
+  /// The handler begins now.
+  func start(_ call: ServerCall) {
+    call.work = nil
     call.handlerBeganAt = home.clock
     tookPlace(call)
     call.phase = .running
-    do throws(RPCError) {
-      let task = try unary(bytes, call)
-      // It may have ended already.
-      if call.phase == .running { call.task = task }
-    } catch {
-      end(call, error)
-      return leavePlace(call.route, .untold)
-    }
-    call.message = nil
-    if call.heldBytes > 0 { _ = hold(call, 0) }
   }
 
   /// The handler of a unary call has ended.

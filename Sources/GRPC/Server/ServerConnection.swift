@@ -107,15 +107,13 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   private func accept(
     _ stream: StreamHandle, _ head: borrowing RequestHead, route: Int, end: Bool
   ) {
-    let handler = core.router.handlers[route]
-    var isStream = false
-    if case .stream = handler.kind { isStream = true }
+    let isStream = core.router.isStream[route]
     let now = connection?.lastReadAt ?? 0
     let deadline = core.deadline(
       head.timeout, from: now, streaming: isStream && !core.isBuiltIn(route),
       endless: route == core.watchRoute)
     let context = CallContext(
-      method: handler.method, metadata: head.metadata, deadline: deadline, peer: peer)
+      method: core.router.handlers[route].method, metadata: head.metadata, deadline: deadline, peer: peer)
     while calls.count <= stream.index { calls.append(nil) }
     let call = ServerCall(
       of: self, stream: stream, route: route, context: context,
@@ -160,12 +158,17 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     if let bound = ServerBound(rawValue: bound.rawValue) { core.bounds.add(bound) }
   }
 
+  func readEnded() {
+    home.runHandlers()
+  }
+
   // MARK: Ends
 
   /// Notes that a call has been answered; whatever comes later is of no use.
   func settle(_ call: ServerCall, _ code: StatusCode, at now: Int64) {
     call.phase = .answered
     call.task = nil
+    call.work = nil
     if let id = call.waitingID {
       call.waitingID = nil
       home.forget(id)

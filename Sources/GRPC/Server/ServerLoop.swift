@@ -37,6 +37,8 @@ final class ServerLoop: @unchecked Sendable {
   private var isStarting = false
   /// Calls with a place whose handlers begin once the loop has looked at its sockets again.
   private var ready = ReadyQueue()
+  /// Calls whose requests were read in this turn and whose handlers begin before it ends.
+  @exclusivity(unchecked) private var batch = HandlerBatch()
   private var isReadyScheduled = false
   private var look: Scheduled<Void>?
   private var lookAt = Int64.max
@@ -51,8 +53,8 @@ final class ServerLoop: @unchecked Sendable {
 
   /// Calls that came in this turn of a busy loop, and since when it has begun handlers.
   private var callsOfTurn = 0
-  private var isInTurn = false
-  private var turnBegan: Int64 = 0
+  @exclusivity(unchecked) private var isInTurn = false
+  @exclusivity(unchecked) private var turnBegan: Int64 = 0
 
   /// With nothing to read for as long as this, the loop has rested.
   private static let rest: Int64 = 200_000
@@ -138,9 +140,7 @@ final class ServerLoop: @unchecked Sendable {
     switch admission.arrive(lastID, core.ranks[call.route], clock) {
     case .start:
       if mayBeginNow { return .begins }
-      call.waitingID = lastID
-      waiters[lastID] = Waiter(connection: connection, stream: call.stream)
-      makeReady(lastID, core.ranks[call.route])
+      postpone(call)
       return .waits
     case .refuse:
       core.bounds.add(.queue)
@@ -194,10 +194,22 @@ final class ServerLoop: @unchecked Sendable {
 
   /// Begins the handler of a call that has been given a place.
   private func begin(_ id: UInt64) {
-    if let waiter = waiters.removeValue(forKey: id), waiter.connection.begin(waiter.stream) {
-      return
-    }
+    guard let waiter = waiters.removeValue(forKey: id), waiter.connection.begin(waiter.stream)
+    else { return givePlaceBack() }
+    runHandlers()
+  }
+
+  /// A place was not used after all.
+  func givePlaceBack() {
     admission.end(took: 0, slowness: nil, clock)
+  }
+
+  /// Lets a call that has a place begin in one of the next turns.
+  private func postpone(_ call: ServerCall) {
+    lastID &+= 1
+    call.waitingID = lastID
+    waiters[lastID] = Waiter(connection: call.connection, stream: call.stream)
+    makeReady(lastID, core.ranks[call.route])
   }
 
   private func makeReady(_ id: UInt64, _ rank: Criticality) {
@@ -242,6 +254,64 @@ final class ServerLoop: @unchecked Sendable {
     look = loop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(clamping: moment))) {
       self.lookAt = .max
       self.startWaiting()
+    }
+  }
+
+  // MARK: Handlers
+
+  /// The handler of a call with a place begins before this turn ends.
+  func add(_ call: ServerCall) {
+    batch.calls.append(call)
+  }
+
+  /// Begins the handlers of the calls added: all in one task for as long as none of them waits,
+  /// because to make one costs as much as to read a request.
+  func runHandlers() {
+    guard !batch.isRunning else { return }
+    batch.isRunning = true
+    while batch.next < batch.calls.count {
+      if isTurnOver {
+        postponeHandlers()
+        break
+      }
+      batch.task &+= 1
+      let number = batch.task
+      let task = Task.immediate(executorPreference: executor) {
+        while let work = self.takeWork(number) { await work() }
+      }
+      // Whoever waits keeps the task to the end; it is cancelled with its call.
+      batch.task &+= 1
+      if batch.next > 0, batch.calls[batch.next - 1].phase == .running {
+        batch.calls[batch.next - 1].task = task
+      }
+    }
+    batch.clear()
+  }
+
+  /// What the next call has to do, for the task that has this number; nil when it shall end.
+  private func takeWork(_ number: UInt64) -> UnaryWork? {
+    guard number == batch.task else { return nil }
+    while batch.next < batch.calls.count, !isTurnOver {
+      let call = batch.calls[batch.next]
+      batch.next &+= 1
+      // Its caller may have gone within the turn.
+      guard call.phase == .waiting, let work = call.work else {
+        givePlaceBack()
+        continue
+      }
+      call.connection.start(call)
+      return work
+    }
+    return nil
+  }
+
+  private var isTurnOver: Bool {
+    isInTurn && clock &- busySince > core.overloadAfter && clock &- turnBegan >= core.turnNanoseconds
+  }
+
+  private func postponeHandlers() {
+    for call in batch.calls[batch.next...] {
+      if call.phase == .waiting { postpone(call) } else { givePlaceBack() }
     }
   }
 

@@ -16,9 +16,9 @@ public struct ServiceBinding: Sendable {
 
 /// The function that answers a method, with the types of its messages erased.
 public struct MethodHandler: Sendable {
-  /// Reads a request at once, while the bytes are borrowed, and starts the task that answers it.
+  /// Reads a request at once, while the bytes are borrowed, and gives back what answers it.
   @usableFromInline typealias Unary =
-    @Sendable (UnsafeRawBufferPointer, any UnaryCall) throws(RPCError) -> Task<Void, Never>
+    @Sendable (UnsafeRawBufferPointer, any UnaryCall) throws(RPCError) -> UnaryWork
   @usableFromInline typealias Stream =
     @Sendable (RequestMessages, ResponseWriter, CallContext) async throws -> Void
 
@@ -45,8 +45,8 @@ public struct MethodHandler: Sendable {
       method: method,
       kind: .unary { (bytes, call) throws(RPCError) in
         let request: Request = try readRequest(bytes)
-        // One function in the task: each that it awaits asks anew where it is to run.
-        return Task.immediate(executorPreference: call.executor) {
+        // One function: each that a task awaits asks anew where it is to run.
+        return {
           do {
             let interceptors = call.interceptors
             let response =
@@ -70,12 +70,13 @@ public struct MethodHandler: Sendable {
   }
 }
 
+/// Runs the handler of a unary call, and tells the call how it ended.
+@usableFromInline typealias UnaryWork = @Sendable () async -> Void
+
 /// A unary call whose request has come: what its handler is told, and who is told of its end.
 @usableFromInline protocol UnaryCall: AnyObject, Sendable {
   var context: CallContext { get }
   var interceptors: [any ServerInterceptor] { get }
-  /// Where the handler runs; nil for wherever tasks run.
-  var executor: LoopExecutor? { get }
   /// The handler has ended, wherever it ran.
   func ended(_ result: Result<[UInt8], any Error>)
 }
