@@ -7,10 +7,11 @@ set -euo pipefail
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
 
-build=${CLIENTELE_BUILD:-.build}
+# Statically linked programs are built apart: the flag changes everything that is compiled.
+build=${CLIENTELE_BUILD:-.build/static}
 mkdir -p .run/bench
 for product in echo-server loadtest service-bench clientele identity organization client-directory messaging gateway; do
-  swift build --quiet -c release --scratch-path "$build" --product "$product"
+  swift build --quiet -c release --static-swift-stdlib --scratch-path "$build" --product "$product"
 done
 echo "Unary echo, server on one core, h2load on the other:"
 .venv/bin/python scripts/bench/echo.py --binary "$build/release/echo-server" \

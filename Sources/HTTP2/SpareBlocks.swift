@@ -8,7 +8,7 @@ import Glibc
 struct SpareBlocks: ~Copyable {
   /// The first spare block of each size; each holds the address of the next.
   private var first = InlineArray<5, UnsafeMutableRawPointer?>(repeating: nil)
-  private var spareBytes = 0
+  private(set) var spareBytes = 0
 
   /// Sizes, heads included, are 64 bytes, twice that and so on. What is larger is left to the heap.
   private static let leastShift = 6
@@ -45,7 +45,9 @@ struct SpareBlocks: ~Copyable {
   }
 
   /// The block with room for so many bytes, moved if it must be; nil without memory.
-  mutating func resize(_ pointer: UnsafeMutableRawPointer, _ count: Int) -> UnsafeMutableRawPointer? {
+  mutating func resize(
+    _ pointer: UnsafeMutableRawPointer, _ count: Int
+  ) -> UnsafeMutableRawPointer? {
     let block = pointer - Self.headBytes
     let size = block.load(as: Int.self)
     let room = size < first.count ? Self.bytes(size) - Self.headBytes : Int.max

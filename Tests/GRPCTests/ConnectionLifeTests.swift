@@ -11,7 +11,7 @@ import Testing
   func keepalive() async throws {
     var settings = ServerSettings()
     settings.keepaliveAfter = .milliseconds(50)
-    settings.keepaliveTimeout = .milliseconds(200).patient
+    settings.keepaliveTimeout = .seconds(2).patient
     try await withServer([echo()], settings: settings) { server, channel, port in
       _ = try await EchoClient(channel).unary(EchoRequest())
       let peer = try await RawPeer.connect(port: port)

@@ -37,6 +37,12 @@ public struct Handles: Sendable, Hashable {
     }.map { fcntl($0, F_GETFD) & FD_CLOEXEC != 0 }
   }
 
+  /// True when as much was added since as a leak of one in each of so many rounds comes to; what is
+  /// made once, late, is none.
+  public func exceeds(_ before: Handles, after rounds: Int) -> Bool {
+    descriptors >= before.descriptors + rounds || threads >= before.threads + rounds
+  }
+
   private static func entries(_ folder: String) -> [String] {
     (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
   }

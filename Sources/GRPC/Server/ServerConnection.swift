@@ -113,7 +113,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       head.timeout, from: now, streaming: isStream && !core.isBuiltIn(route),
       endless: route == core.watchRoute)
     let context = CallContext(
-      method: core.router.handlers[route].method, metadata: head.metadata, deadline: deadline, peer: peer)
+      method: core.router.handlers[route].method, metadata: head.metadata, deadline: deadline,
+      peer: peer)
     while calls.count <= stream.index { calls.append(nil) }
     let call = ServerCall(
       of: self, stream: stream, route: route, context: context,

@@ -274,6 +274,7 @@ final class ServerLoop: @unchecked Sendable {
         postponeHandlers()
         break
       }
+      let first = batch.next
       batch.task &+= 1
       let number = batch.task
       let task = Task.immediate(executorPreference: executor) {
@@ -281,7 +282,7 @@ final class ServerLoop: @unchecked Sendable {
       }
       // Whoever waits keeps the task to the end; it is cancelled with its call.
       batch.task &+= 1
-      if batch.next > 0, batch.calls[batch.next - 1].phase == .running {
+      if batch.next > first, batch.calls[batch.next - 1].phase == .running {
         batch.calls[batch.next - 1].task = task
       }
     }
@@ -306,7 +307,8 @@ final class ServerLoop: @unchecked Sendable {
   }
 
   private var isTurnOver: Bool {
-    isInTurn && clock &- busySince > core.overloadAfter && clock &- turnBegan >= core.turnNanoseconds
+    isInTurn && clock &- busySince > core.overloadAfter
+      && clock &- turnBegan >= core.turnNanoseconds
   }
 
   private func postponeHandlers() {
