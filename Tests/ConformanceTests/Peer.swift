@@ -113,6 +113,17 @@ struct Peer {
     return (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0
   }
 
+  /// True while none of its threads runs or could.
+  var isAsleep: Bool {
+    let folder = "/proc/\(process.processIdentifier)/task"
+    let threads = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return threads.allSatisfy { thread in
+      let stat = try? String(contentsOfFile: "\(folder)/\(thread)/stat", encoding: .utf8)
+      let state = stat?.split(separator: ")").last?.split(separator: " ").first
+      return state == "S"
+    }
+  }
+
   /// Ends it, by the end of its input or, if that says nothing to it, by a signal.
   func stop() {
     try? input.fileHandleForWriting.close()

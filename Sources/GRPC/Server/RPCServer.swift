@@ -133,7 +133,11 @@ public final class RPCServer: Sendable {
       .serverChannelOption(.backlog, value: core.settings.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try channel.keepFromChildren() }
+        channel.eventLoop.makeCompletedFuture {
+          try channel.keepFromChildren()
+          try channel.pipeline.syncOperations.addHandler(
+            AcceptRest { self.core.bounds.add(.descriptors) })
+        }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       .childChannelOption(.tcpOption(.userTimeout), value: 10_000)

@@ -19,6 +19,7 @@ enum ServerBound: String, CaseIterable {
   case cheapFrames = "cheap_frames"
   case outboundFrames = "outbound_frames"
 
+  case descriptors
   case connections
   case connectionsPerAddress = "connections_per_address"
   case handshakeTime = "handshake_time"
@@ -28,12 +29,15 @@ enum ServerBound: String, CaseIterable {
   case writeIdleTime = "write_idle_time"
   case keepaliveTime = "keepalive_time"
   case connectionAge = "connection_age"
+  case streamIdleTime = "stream_idle_time"
+  case headerListBytesSent = "header_list_bytes_sent"
   case handlersPerConnection = "handlers_per_connection"
   case outboundBytes = "outbound_bytes"
   case requestBytes = "request_bytes"
   case responseBytes = "response_bytes"
   case heldBytes = "held_bytes"
   case inFlight = "in_flight"
+  case streamsInFlight = "streams_in_flight"
   case queue
   case queueTime = "queue_time"
   case watches

@@ -68,6 +68,11 @@ public final class AdminServer: Sendable {
     let open = ConnectionCount()
     let listener = try await ServerBootstrap(group: group)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .serverChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(AcceptRest())
+        }
+      }
       .childChannelInitializer { [sources] channel in
         let loop = channel.eventLoop
         return loop.makeCompletedFuture {
