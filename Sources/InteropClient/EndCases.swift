@@ -8,7 +8,7 @@ struct EndCases {
   private static let trailingKey = "x-grpc-test-echo-trailing-bin"
   private static let trailingValue: [UInt8] = [0xab, 0xab, 0xab]
 
-  let channel: ClientChannel
+  let channel: any RPCChannel
 
   private var service: TestServiceClient { TestServiceClient(channel) }
 

@@ -51,7 +51,7 @@ enum InteropCase: String, CaseIterable {
     if self == .channelSoak { return try await Soak(client).channels() }
     let channel = try client.makeChannel()
     do {
-      try await run(client, channel)
+      try await run(client, client.accompanied(channel))
     } catch {
       await channel.close(grace: .zero)
       throw error
@@ -59,7 +59,7 @@ enum InteropCase: String, CaseIterable {
     await channel.close()
   }
 
-  private func run(_ client: InteropClient, _ channel: ClientChannel) async throws {
+  private func run(_ client: InteropClient, _ channel: any RPCChannel) async throws {
     let unary = UnaryCases(channel: channel, probes: !client.noCompressionProbe)
     let streams = StreamCases(channel: channel, probes: !client.noCompressionProbe)
     let ends = EndCases(channel: channel)

@@ -25,7 +25,8 @@ struct InteropClient: AsyncParsableCommand {
   var serverPort: Int
 
   @Option(
-    name: .customLong("server_host_override"), help: "The name its certificate must bear.")
+    name: .customLong("server_host_override"),
+    help: "The name its certificate must bear, which calls name as their authority.")
   var serverHostOverride: String?
 
   @Option(
@@ -43,6 +44,11 @@ struct InteropClient: AsyncParsableCommand {
 
   @Flag(help: "Leaves the probes out that a server fails which cannot see how a request came.")
   var noCompressionProbe = false
+
+  @Option(
+    name: .customLong("additional_metadata"),
+    help: "Metadata of every call: KEY:VALUE, several with semicolons between.")
+  var additionalMetadata: MetadataFlag?
 
   @OptionGroup var soak: SoakOptions
 
@@ -82,12 +88,59 @@ struct InteropClient: AsyncParsableCommand {
       host: serverHost, port: serverPort,
       tls: tls ? TLSSettings(authorityPath: ca) : nil, settings: settings)
   }
+
+  /// The way to the server with what all calls carry along.
+  func accompanied(_ channel: ClientChannel) -> any RPCChannel {
+    guard let additionalMetadata else { return channel }
+    return InterceptedChannel(channel, [additionalMetadata])
+  }
+}
+
+/// Pairs that every call carries, as they are written in a flag.
+struct MetadataFlag: ExpressibleByArgument, ClientInterceptor {
+  private var pairs = Metadata()
+
+  init?(argument: String) {
+    for pair in argument.split(separator: ";") {
+      guard let colon = pair.firstIndex(of: ":") else { return nil }
+      let key = String(pair[..<colon])
+      let value = String(pair[pair.index(after: colon)...])
+      let isTaken =
+        key.lowercased().hasSuffix("-bin")
+        ? pairs.append(binary: Array(value.utf8), for: key) : pairs.append(value, for: key)
+      guard isTaken else { return nil }
+    }
+  }
+
+  private func added(to options: CallOptions) -> CallOptions {
+    var options = options
+    options.metadata.append(contentsOf: pairs)
+    return options
+  }
+
+  func intercept(
+    unary call: ClientCallInfo, options: CallOptions,
+    next: @Sendable (CallOptions) async throws -> RPCResponse
+  ) async throws -> RPCResponse {
+    try await next(added(to: options))
+  }
+
+  func intercept(
+    stream call: ClientCallInfo, options: CallOptions,
+    next: @Sendable (CallOptions) async throws -> RPCStream
+  ) async throws -> RPCStream {
+    try await next(added(to: options))
+  }
 }
 
 /// How long the soaks soak; the names are those of gRPC's description.
 struct SoakOptions: ParsableArguments {
   @Option(name: .customLong("soak_iterations"), help: "Calls.")
   var iterations = 10
+
+  @Option(
+    name: .customLong("soak_num_threads"), help: "So many make an equal part of the calls each.")
+  var threads = 1
 
   @Option(name: .customLong("soak_max_failures"), help: "Calls that may fail.")
   var maxFailures = 0
@@ -113,4 +166,10 @@ struct SoakOptions: ParsableArguments {
   var responseSize: Int32 = 314_159
 
   init() {}
+
+  func validate() throws {
+    guard threads > 0, iterations % threads == 0 else {
+      throw ValidationError("the calls of a soak cannot be shared equally")
+    }
+  }
 }

@@ -11,7 +11,7 @@ struct Soak {
     options = client.soak
   }
 
-  func calls(on channel: ClientChannel) async throws {
+  func calls(on channel: any RPCChannel) async throws {
     try await soak { try await call(channel) }
   }
 
@@ -19,7 +19,7 @@ struct Soak {
     try await soak {
       let channel = try client.makeChannel()
       do {
-        try await call(channel)
+        try await call(client.accompanied(channel))
       } catch {
         await channel.close(grace: .zero)
         throw error
@@ -28,17 +28,39 @@ struct Soak {
     }
   }
 
-  private func call(_ channel: ClientChannel) async throws {
+  private func call(_ channel: any RPCChannel) async throws {
     let answer = try await TestServiceClient(channel).unaryCall(
       SimpleRequest(responseSize: options.responseSize, payload: zeros(options.requestSize)))
     try check(answer.payload, zeros: Int(options.responseSize))
   }
 
-  private func soak(_ body: () async throws -> Void) async throws {
+  private func soak(_ body: @escaping @Sendable () async throws -> Void) async throws {
     let start = ContinuousClock.now
     var failures: [String] = []
     var done = 0
-    while done < options.iterations, ContinuousClock.now - start < .seconds(options.overall) {
+    await withTaskGroup { group in
+      for _ in 0..<options.threads { group.addTask { await part(since: start, body) } }
+      for await part in group {
+        failures += part.failures
+        done += part.done
+      }
+    }
+    try equal(done, options.iterations, "calls made in \(options.overall) s")
+    guard failures.count <= options.maxFailures else {
+      let first = failures.prefix(3).joined(separator: "; ")
+      throw CaseFailure(description: "\(failures.count) calls failed: \(first)")
+    }
+  }
+
+  /// The part of one of those who share the calls, one call after the other.
+  private func part(
+    since start: ContinuousClock.Instant, _ body: @Sendable () async throws -> Void
+  ) async -> (done: Int, failures: [String]) {
+    var failures: [String] = []
+    var done = 0
+    while done < options.iterations / options.threads,
+      ContinuousClock.now - start < .seconds(options.overall)
+    {
       let begun = ContinuousClock.now
       do {
         try await body()
@@ -49,12 +71,8 @@ struct Soak {
       }
       done += 1
       let next = begun + .milliseconds(options.pause)
-      if next > .now { try await Task.sleep(until: next, clock: .continuous) }
+      if next > .now { try? await Task.sleep(until: next, clock: .continuous) }
     }
-    try equal(done, options.iterations, "calls made in \(options.overall) s")
-    guard failures.count <= options.maxFailures else {
-      let first = failures.prefix(3).joined(separator: "; ")
-      throw CaseFailure(description: "\(failures.count) calls failed: \(first)")
-    }
+    return (done, failures)
   }
 }

@@ -7,7 +7,7 @@ struct StreamCases {
   private static let answers = [31_415, 9, 2_653, 58_979]
   private static let requests = [27_182, 8, 1_828, 45_904]
 
-  let channel: ClientChannel
+  let channel: any RPCChannel
   /// Whether the server can see how a request came.
   let probes: Bool
 

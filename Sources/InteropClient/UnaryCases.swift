@@ -6,7 +6,7 @@ struct UnaryCases {
   static let requestSize = 271_828
   static let responseSize = 314_159
 
-  let channel: ClientChannel
+  let channel: any RPCChannel
   /// Whether the server can see how a request came.
   let probes: Bool
 

@@ -95,8 +95,8 @@ extension ChannelCore {
     let connection: ClientConnection
     do {
       connection = try ClientConnection(
-        self, server: server.id, authority: server.endpoint.authority, settings: settings,
-        expected: security?.expected)
+        self, server: server.id, authority: settings.serverName ?? server.endpoint.authority,
+        settings: settings, expected: security?.expected)
     } catch {
       loop.execute { self.failed(server, "\(error)") }
       return

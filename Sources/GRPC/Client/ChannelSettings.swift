@@ -45,8 +45,8 @@ public struct ChannelSettings: Sendable {
   /// The service whose health is watched on every connection, "" for the server as a whole: calls
   /// go to servers that say SERVING, or that do not know the question. Nil watches nothing.
   public var healthService: String?
-  /// The host that a server's certificate must name where certificates name hosts; that of the
-  /// target without it.
+  /// The host that calls name as their authority, and that a server's certificate must name where
+  /// certificates name hosts; that of the target without it.
   public var serverName: String?
 
   // MARK: HTTP/2
@@ -55,6 +55,9 @@ public struct ChannelSettings: Sendable {
   public var streamsMax = 100
   /// Bytes of all header fields of an answer, each counted with 32 extra.
   public var headerListBytesMax = 16 << 10
+  /// Bytes of all header fields of a request, counted likewise; a call with more ends with
+  /// RESOURCE_EXHAUSTED and is not tried again.
+  public var headerListBytesSentMax = 48 << 10
   /// Bytes the server may send ahead on one stream.
   public var streamWindow: Int32 = 256 << 10
   /// Bytes the server may send ahead on a connection.
