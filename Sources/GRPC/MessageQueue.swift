@@ -47,6 +47,9 @@ final class MessageQueue: Sendable {
     self.onTake = onTake
   }
 
+  /// True while its reader waits for a message.
+  var isAwaited: Bool { state.withLock { $0.waiter != nil } }
+
   /// Adds a message.
   func push(_ message: ReceivedMessage) {
     push(Entry(bytes: message.bytes, wasCompressed: message.wasCompressed, isPacked: false))

@@ -13,6 +13,9 @@ public struct FieldBlock: Sendable, Hashable {
   /// Fields held.
   public private(set) var count = 0
 
+  /// Bytes of all names and values, each field counted with 32 extra, as HTTP/2 counts them.
+  public var listBytes: Int { bytes.count &+ count &* (32 - MemoryLayout<Lengths>.size) }
+
   /// No fields.
   public init() {}
 

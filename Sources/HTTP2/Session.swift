@@ -29,8 +29,13 @@ public final class Session {
   @exclusivity(unchecked) var isInLibrary = false
   /// Set when the peer went over a rate; the connection ends once the library has returned.
   @exclusivity(unchecked) var tooMuch: SessionBound?
+  /// The peer gave up so many streams that it is to open no more.
+  @exclusivity(unchecked) var wantsNoMore = false
+  private var saidNoMore = false
   @exclusivity(unchecked) var unconsumedOnConnection = 0
   @exclusivity(unchecked) var waitingBytes = 0
+  /// Bytes of bodies that have been sent, of all streams there ever were.
+  @exclusivity(unchecked) public internal(set) var sentBytes = 0
   /// When the open block of headers began.
   @exclusivity(unchecked) var blockBeganAt: Int64 = 0
   /// What the open block of headers came to so far; only one can be open at a time.
@@ -41,6 +46,9 @@ public final class Session {
   /// Streams whose answer has gone while the request has not ended.
   @exclusivity(unchecked) var answeredEarly: [StreamHandle] = []
 
+  var resetsReceived: RateBucket
+  /// Of any stream, four times as many; the library's own bound ends with the first GOAWAY.
+  var resetsEndured: RateBucket
   @exclusivity(unchecked) var resetsSent: RateBucket
   @exclusivity(unchecked) var pings: RateBucket
   @exclusivity(unchecked) var settingsFrames: RateBucket
@@ -51,6 +59,11 @@ public final class Session {
   /// A session whose first bytes, its SETTINGS, wait to be sent.
   public init(_ settings: SessionSettings) throws(SessionError) {
     self.settings = settings
+    resetsReceived = RateBucket(settings.resetsReceived)
+    resetsEndured = RateBucket(
+      Rate(
+        burst: settings.resetsReceived.burst &* Self.resetsFactor,
+        perSecond: settings.resetsReceived.perSecond * Double(Self.resetsFactor)))
     resetsSent = RateBucket(settings.resetsSent)
     pings = RateBucket(settings.pings)
     settingsFrames = RateBucket(settings.settingsFrames)
@@ -83,9 +96,16 @@ public final class Session {
     // A server remembers the streams that closed last: whoever goes on sending on them breaks a
     // rule, and has to be told.
     if settings.role == .client { nghttp2_option_set_no_closed_streams(option, 1) }
+    // Where the library takes no more, in the middle of what is read; who reaches the bound itself
+    // is asked to stop.
     nghttp2_option_set_stream_reset_rate_limit(
-      option, UInt64(clamping: settings.resetsReceived.burst),
-      UInt64(clamping: Int64(min(settings.resetsReceived.perSecond, 1e9))))
+      option, UInt64(clamping: settings.resetsReceived.burst &* Self.resetsFactor),
+      UInt64(clamping: Int64(min(settings.resetsReceived.perSecond, 1e9)))
+        &* UInt64(Self.resetsFactor))
+    // gRPC's own library sends messages of errors as they are, spaces at their ends included.
+    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1)
+    // What is larger would be dropped without a word; the layer above has a bound far below.
+    nghttp2_option_set_max_send_header_block_length(option, 1 << 20)
     nghttp2_option_set_max_continuations(option, max(0, settings.continuationsMax))
     // Frames of types that nobody knows mean nothing; a server counts them all the same.
     if settings.role == .server {
@@ -103,6 +123,9 @@ public final class Session {
     guard made == 0 else { throw .failed(describe(made)) }
     return session
   }
+
+  /// How far beyond the bound on resets the connection ends.
+  private static let resetsFactor = 4
 
   private func submitSettings() throws(SessionError) {
     var entries = [
@@ -150,6 +173,7 @@ public final class Session {
       tooMuch = tooMuch ?? .outboundFrames
     }
     calmIfTooMuch()
+    askForCalm()
   }
 
   /// Ends the connection of a peer that does too much of something. Returns true when there is
@@ -161,12 +185,24 @@ public final class Session {
     reached(bound)
     guard nghttp2_session_want_read(raw) != 0 else { return false }
     // Once to say why, which the frame that ends a session cannot.
+    sayCalm(bound)
+    terminate(.enhanceYourCalm)
+    return true
+  }
+
+  private func sayCalm(_ bound: SessionBound) {
     let told = Array(bound.told.utf8)
     nghttp2_submit_goaway(
       raw, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(raw),
       ErrorCode.enhanceYourCalm.rawValue, told, told.count)
-    terminate(.enhanceYourCalm)
-    return true
+  }
+
+  /// Asks a peer that gave up many streams to open no more here; those it has are finished.
+  private func askForCalm() {
+    guard wantsNoMore, !saidNoMore, nghttp2_session_want_read(raw) != 0 else { return }
+    saidNoMore = true
+    reached(.resetsReceived)
+    sayCalm(.resetsReceived)
   }
 
   func reached(_ bound: SessionBound) {
@@ -280,8 +316,8 @@ public final class Session {
     case .closed(let stream, let code, let unprocessed):
       receiver.streamClosed(stream, code, unprocessed: unprocessed)
       streams.reuse(stream)
-    case .goAway(let code):
-      receiver.goAwayArrived(code)
+    case .goAway(let code, let told):
+      receiver.goAwayArrived(code, told: told)
     case .settings:
       receiver.settingsArrived()
     case .pong(let tag):
@@ -302,8 +338,8 @@ public protocol SessionEvents {
   func streamDrained(_ stream: StreamHandle)
   /// The stream is gone; `unprocessed` when the peer certainly did nothing about it.
   func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool)
-  /// The peer takes no new streams.
-  func goAwayArrived(_ code: ErrorCode)
+  /// The peer takes no new streams; `told` is how it explains itself.
+  func goAwayArrived(_ code: ErrorCode, told: String)
   /// The peer's settings changed.
   func settingsArrived()
   /// A ping was answered; `tag` is the one it was sent with.

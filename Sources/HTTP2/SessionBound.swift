@@ -15,7 +15,7 @@ public enum SessionBound: String, Sendable, Hashable, CaseIterable {
   case frameBytes = "frame_bytes"
   /// More bytes than a window had room for; its stream is reset, or the connection ends.
   case windows
-  /// Resets received; the connection ends.
+  /// Resets received; no more streams are taken, and at last the connection ends.
   case resetsReceived = "resets_received"
   /// Resets that the peer provoked; the connection ends.
   case resetsSent = "resets_sent"

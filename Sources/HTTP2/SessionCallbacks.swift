@@ -172,10 +172,12 @@ extension Session {
       if isAnswer { pongArrived(frame.pointee.ping) } else { count(&pings, .pings) }
     case NGHTTP2_PRIORITY:
       count(&priorities, .priorities)
-    case NGHTTP2_RST_STREAM, NGHTTP2_WINDOW_UPDATE:
+    case NGHTTP2_RST_STREAM:
+      resetArrived(raw, header.stream_id)
+    case NGHTTP2_WINDOW_UPDATE:
       break
     case NGHTTP2_GOAWAY:
-      turn.events.append(.goAway(ErrorCode(rawValue: frame.pointee.goaway.error_code)))
+      goAwayArrived(frame.pointee.goaway)
     default:
       // Of a type that nobody knows.
       count(&cheapFrames, .cheapFrames)
@@ -184,6 +186,24 @@ extension Session {
 
   private func count(_ bucket: inout RateBucket, _ bound: SessionBound) {
     if settings.role == .server, !bucket.take(at: now) { tooMuch = tooMuch ?? bound }
+  }
+
+  /// Counts only streams that are open: a peer that gives up what has just been answered is honest.
+  private func resetArrived(_ raw: OpaquePointer?, _ id: Int32) {
+    count(&resetsEndured, .resetsReceived)
+    guard settings.role == .server, handle(raw, id) != nil else { return }
+    if !resetsReceived.take(at: now) { wantsNoMore = true }
+  }
+
+  /// Longer explanations are cut.
+  private static let toldMax = 256
+
+  private func goAwayArrived(_ farewell: nghttp2_goaway) {
+    let told = UnsafeBufferPointer(
+      start: farewell.opaque_data, count: min(farewell.opaque_data_len, Self.toldMax))
+    turn.events.append(
+      .goAway(
+        ErrorCode(rawValue: farewell.error_code), told: String(decoding: told, as: UTF8.self)))
   }
 
   private func pongArrived(_ ping: nghttp2_ping) {
@@ -292,6 +312,7 @@ extension Session {
     var part = OutboundBody.Part()
     stream.pointee.out.produce(into: target, capacity: capacity, &part)
     waitingBytes -= part.count
+    sentBytes &+= part.count
     if part.isDrained { turn.events.append(.drained(handle)) }
     switch part.then {
     case .more:

@@ -26,7 +26,8 @@ public struct SessionSettings: Sendable, Hashable {
   public var continuationsMax = 8
   /// Frames that may wait to be sent.
   public var outboundFramesMax = 1_000
-  /// Resets received: burst, and a second.
+  /// Resets received of open streams: burst, and a second. Above, the peer is told to open no more
+  /// streams and may finish those it has; at four times as many the connection ends.
   public var resetsReceived = Rate(burst: 100, perSecond: 20)
   /// Resets that the peer provokes from us: burst, and a second.
   public var resetsSent = Rate(burst: 50, perSecond: 10)

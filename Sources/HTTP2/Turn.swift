@@ -15,7 +15,7 @@ struct Turn: ~Copyable {
     /// The stream is gone.
     case closed(StreamHandle, ErrorCode, unprocessed: Bool)
     /// The peer takes no new streams.
-    case goAway(ErrorCode)
+    case goAway(ErrorCode, told: String)
     /// The peer's settings arrived.
     case settings
     /// A ping of ours was answered.

@@ -56,12 +56,12 @@ import Testing
         + RawServer.block(stream: stream, end: true, [("x-a", "b")])
     }
     #expect(unsaid?.code == .unknown)
-    #expect(try await end { head($0) + ok($0) }?.code == .internalError)
-    #expect(try await end { RawServer.trailersOnly(stream: $0, 0) }?.code == .internalError)
+    #expect(try await end { head($0) + ok($0) }?.code == .unimplemented)
+    #expect(try await end { RawServer.trailersOnly(stream: $0, 0) }?.code == .unimplemented)
     let two = try await end { stream in
       head(stream) + RawPeer.data(stream: stream, message + message, end: false) + ok(stream)
     }
-    #expect(two?.code == .internalError)
+    #expect(two?.code == .unimplemented)
     let cut = try await end { stream in
       head(stream) + RawPeer.data(stream: stream, [0, 0, 0, 0, 9, 1], end: false) + ok(stream)
     }

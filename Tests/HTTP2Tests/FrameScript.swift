@@ -189,7 +189,7 @@ final class Bench: SessionEvents {
     events.append(.closed(code, unprocessed: unprocessed))
   }
 
-  func goAwayArrived(_ code: ErrorCode) { events.append(.goAway) }
+  func goAwayArrived(_ code: ErrorCode, told: String) { events.append(.goAway) }
   func settingsArrived() { events.append(.settings) }
   func pongArrived(_ tag: UInt64) { events.append(.pong(tag)) }
   func boundReached(_ bound: SessionBound) { bounds.append(bound) }

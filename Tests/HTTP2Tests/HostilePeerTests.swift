@@ -65,6 +65,40 @@ import Testing
     #expect(!server.session.isAlive)
   }
 
+  @Test(
+    "who gives up too many streams opens no more and finishes the rest; who goes on is sent away",
+    arguments: [true, false])
+  func canceller(goesOn: Bool) throws {
+    let server = try Bench.server { $0.resetsReceived = Rate(burst: 5, perSecond: 0) }
+    var script = FrameScript.opening
+    script.request(stream: 1, end: false)
+    try server.turn(script.bytes)
+    func giveUp(_ stream: Int) throws {
+      var script = FrameScript()
+      script.request(stream: UInt32(stream), end: false)
+      script.reset(stream: UInt32(stream))
+      try server.turn(script.bytes)
+    }
+    for stream in stride(from: 3, to: 15, by: 2) { try giveUp(stream) }
+    #expect(server.goAway == .enhanceYourCalm && server.bounds == [.resetsReceived])
+    #expect(server.session.isAlive)
+    let seen = server.streams.count
+    for stream in stride(from: 15, to: 31, by: 2) { try giveUp(stream) }
+    #expect(server.session.isAlive && server.streams.count == seen)
+    if goesOn {
+      for stream in stride(from: 31, to: 61, by: 2) where server.session.isAlive {
+        try giveUp(stream)
+      }
+    } else {
+      server.answer = [1]
+      var end = FrameScript()
+      end.data(stream: 1, [], end: true)
+      try server.turn(end.bytes)
+    }
+    #expect(server.frames.contains { $0.stream == 1 && $0.payload == [1] } == !goesOn)
+    #expect(!server.session.isAlive)
+  }
+
   @Test("a peer that makes us reset its streams is sent away")
   func madeYouReset() throws {
     let server = try Bench.server()

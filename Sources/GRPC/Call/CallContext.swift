@@ -86,6 +86,14 @@ public struct CallContext: Sendable {
     storage.say { $0.requestWasCompressed = true }
   }
 
+  /// Forgets headers and trailers.
+  func unsay() {
+    storage.say { said in
+      said.headers = Metadata()
+      said.trailers = Metadata()
+    }
+  }
+
   /// Adds a text to what follows the answer, also when the call fails. Illegal pairs are left out.
   public func setTrailer(_ text: String, for key: String) {
     storage.say { $0.trailers.append(text, for: key) }

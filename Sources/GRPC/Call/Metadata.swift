@@ -72,13 +72,14 @@ public struct Metadata: Sendable, Hashable {
   }
 
   /// Adds a text. Left out, and false returned, when the key is not a legal one for texts or the
-  /// value is not printable ASCII: such a pair would end the whole connection.
+  /// value is not printable ASCII: such a pair would end the whole connection. Spaces at its ends
+  /// are dropped: they mean nothing on the wire.
   @discardableResult
   public mutating func append(_ text: String, for key: String) -> Bool {
     let key = key.lowercased()
     guard Self.isLegal(key: key), !key.hasSuffix("-bin") else { return false }
     guard text.utf8.allSatisfy({ $0 >= 0x20 && $0 <= 0x7e }) else { return false }
-    entries.append(Entry(key: key, value: .text(text)))
+    entries.append(Entry(key: key, value: .text(Self.trimmed(text))))
     return true
   }
 
@@ -104,6 +105,22 @@ public struct Metadata: Sendable, Hashable {
   /// What was received: already checked by the HTTP/2 library.
   mutating func append(received entry: Entry) {
     entries.append(entry)
+  }
+
+  private static func trimmed(_ text: String) -> String {
+    guard text.first == " " || text.last == " " else { return text }
+    let start = text.drop { $0 == " " }
+    return String(start.reversed().drop { $0 == " " }.reversed())
+  }
+
+  /// Bytes of all names and values on the wire, each pair counted with 32 extra.
+  var listBytes: Int {
+    entries.reduce(0) { sum, entry in
+      switch entry.value {
+      case .text(let text): sum &+ entry.key.utf8.count &+ text.utf8.count &+ 32
+      case .binary(let bytes): sum &+ entry.key.utf8.count &+ (bytes.count &* 4 &+ 2) / 3 &+ 32
+      }
+    }
   }
 
   /// Letters, digits, `_`, `-`, `.`; not what HTTP/2 or gRPC keep for themselves.

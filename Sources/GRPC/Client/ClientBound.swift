@@ -5,6 +5,8 @@ enum ClientBound: String, CaseIterable {
   case waiting
   /// Bytes of an answer message.
   case responseBytes = "response_bytes"
+  /// Bytes of the header fields of a request.
+  case headerListBytesSent = "header_list_bytes_sent"
   /// Time to look names up.
   case lookUpTime = "look_up_time"
   /// Time for an attempt to connect.

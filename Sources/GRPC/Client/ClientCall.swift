@@ -123,8 +123,11 @@ final class ClientCall: @unchecked Sendable {
     guard !isEnded else { return }
     switch kind {
     case .unary(_, let result):
-      guard let message, !assembler.isInsideMessage else {
+      guard !assembler.isInsideMessage else {
         return fail(RPCError(.internalError, "the answer of \(path) is incomplete"))
+      }
+      guard let message else {
+        return fail(RPCError(.unimplemented, "the call of \(path) ended without an answer"))
       }
       isEnded = true
       metrics.handled(.ok)

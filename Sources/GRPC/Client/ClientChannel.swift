@@ -12,7 +12,7 @@ public final class ClientChannel: RPCChannel {
   /// What the channel counts.
   public let metrics: ChannelMetrics
 
-  private let core: ChannelCore
+  let core: ChannelCore
   private let settings: ChannelSettings
   private let plans: MethodPlans
 

@@ -68,9 +68,15 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
 
   /// Opens a stream for the call. False when this connection can open no more streams.
   func start(_ call: ClientCall) -> Bool {
+    let head = heads.block(for: call)
+    guard head.listBytes <= settings.headerListBytesSentMax else {
+      owner.metrics.reached(.headerListBytesSent)
+      call.fail(RPCError(.resourceExhausted, "the metadata of the call is too large"))
+      return true
+    }
     let stream: StreamHandle
     do {
-      stream = try session.request(headers: heads.block(for: call))
+      stream = try session.request(headers: head)
     } catch {
       return false
     }
@@ -235,13 +241,16 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
 
   func boundReached(_ bound: SessionBound) { owner.metrics.reached(bound) }
 
-  func goAwayArrived(_ code: ErrorCode) {
+  func goAwayArrived(_ code: ErrorCode, told: String) {
     takesCalls = false
     isRefused = true
     stopWatching()
-    if code == .enhanceYourCalm { owner.pingLess() }
+    if code == .enhanceYourCalm, told == Self.tooManyPings { owner.pingLess() }
     owner.isLeaving(self)
   }
+
+  /// How a server explains that it wants fewer pings; it may want fewer of other things.
+  private static let tooManyPings = "too_many_pings"
 
   func pongArrived(_ tag: UInt64) {
     pingedAt = nil
@@ -258,14 +267,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     guard let call = call(stream), !call.isEnded else { return }
     let received = ResponseFields(fields)
     if call.isUsers { hasAnswered = true }
-    if end {
-      if let error = received.error(httpStatus: call.httpStatus) {
-        return owner.attemptFailed(
-          call, error, received.pushback, trailers: received.metadata)
-      }
-      if call.retries != nil { owner.succeeded() }
-      return call.succeed(received.metadata)
-    }
+    if end { return answerEnded(call, stream, received) }
     // Trailers that end nothing say nothing.
     guard call.headers == nil else { return }
     // Interim answers carry nothing; whatever else is no gRPC says so by its status.
@@ -281,6 +283,25 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     case .unknown(let name):
       abandon(call, RPCError(.internalError, "the answer is encoded as \(name), unasked"))
     }
+  }
+
+  private func answerEnded(
+    _ call: ClientCall, _ stream: StreamHandle, _ received: ResponseFields
+  ) {
+    if let error = received.error(httpStatus: call.httpStatus, isWhole: call.headers == nil) {
+      owner.attemptFailed(call, error, received.pushback, trailers: received.metadata)
+    } else {
+      if call.retries != nil { owner.succeeded() }
+      call.succeed(received.metadata)
+    }
+    endEarly(stream)
+  }
+
+  /// The server has ended the call before we did: nobody waits for the rest.
+  private func endEarly(_ stream: StreamHandle) {
+    guard session.isOpen(stream), call(stream) != nil else { return }
+    session.reset(stream, .noError)
+    connection?.flushSoon()
   }
 
   func dataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {
@@ -309,7 +330,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
           whole.append((Array(message), isPacked))
         }
       }
-      if tooMany { throw RPCError(.internalError, "more than one answer") }
+      if tooMany { throw RPCError(.unimplemented, "more than one answer") }
       for (bytes, isPacked) in whole {
         let message = try Gzip.message(bytes, isPacked: isPacked, limit: call.responseBytesMax)
         if case .watch(_, let tell) = call.kind {
@@ -323,7 +344,10 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
       return abandon(call, error)
     }
     giveRoom(call)
-    if end { call.fail(RPCError(.internalError, "the answer has no status")) }
+    if end {
+      call.fail(RPCError(.internalError, "the answer has no status"))
+      endEarly(stream)
+    }
   }
 
   func streamDrained(_ stream: StreamHandle) {
@@ -364,28 +388,4 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
 extension ErrorCode {
   /// The encryption of the connection is too weak for the peer.
   static let inadequateSecurity = ErrorCode(rawValue: 0xc)
-}
-
-/// The fields that every request of a connection shares, made once.
-struct RequestHeads {
-  private let first: FieldBlock
-  private let last: FieldBlock
-
-  init(authority: String, scheme: String) {
-    first = FieldBlock([
-      (":method", "POST"), (":scheme", scheme), (":authority", authority),
-    ])
-    last = FieldBlock([
-      ("te", "trailers"), ("content-type", "application/grpc"), ("user-agent", "clientele-grpc"),
-      ("grpc-accept-encoding", Compression.accepted),
-    ])
-  }
-
-  func block(for call: ClientCall) -> FieldBlock {
-    var block = first
-    block.append(":path", call.path)
-    block.append(contentsOf: last)
-    call.append(to: &block)
-    return block
-  }
 }

@@ -10,6 +10,8 @@ struct ResponseFields {
 
   var httpStatus: Int?
   var isGRPC = false
+  /// True for an answer that says what it is and is something else.
+  var isForeign = false
   var status: Int?
   var message = ""
   var details: [UInt8]?
@@ -30,7 +32,8 @@ struct ResponseFields {
     if name.is(":status") {
       httpStatus = value.number(digits: 3)
     } else if name.is("content-type") {
-      isGRPC = value.starts(with: "application/grpc")
+      isGRPC = value.grpcSubtype != nil
+      isForeign = !isGRPC
     } else if name.starts(with: "grpc-") {
       readProtocolField(name, value)
     } else if name.first != UInt8(ascii: ":") {
@@ -57,8 +60,10 @@ struct ResponseFields {
   }
 
   /// Nil when the call went well.
-  func error(httpStatus: Int) -> RPCError? {
-    guard let status else {
+  ///
+  /// - Parameter isWhole: true when these fields are all of the answer.
+  func error(httpStatus: Int, isWhole: Bool) -> RPCError? {
+    guard let status, !(isWhole && isForeign) else {
       return RPCError(Self.code(ofHTTP: self.httpStatus ?? httpStatus), "the answer has no status")
     }
     guard status != 0 else { return nil }

@@ -82,6 +82,7 @@ struct Admission {
 
   private let settings: AdmissionSettings
   private let most: Int
+  private let streamsMost: Int
   private let target: Int64
   private let loopTarget: Int64
   private let interval: Int64
@@ -91,14 +92,18 @@ struct Admission {
   /// Calls that may be at work at once, now.
   private(set) var limit: Int
   private(set) var atWork = 0
+  /// Calls with streams that hold a place. How long they do says nothing of how busy the server is,
+  /// and so they are not among those at work.
+  private(set) var streams = 0
   private(set) var queue: [Waiting] = []
   private var emptyAt: Int64 = 0
   private var grown = 0
   private var cameDownAt: Int64?
 
-  init(_ settings: AdmissionSettings, most: Int) {
+  init(_ settings: AdmissionSettings, most: Int, streamShare: Double = 1) {
     self.settings = settings
     self.most = max(1, most)
+    streamsMost = max(1, Int(Double(self.most) * max(0, min(1, streamShare))))
     target = settings.target.clampedNanoseconds
     loopTarget = settings.loopTarget.clampedNanoseconds
     interval = settings.interval.clampedNanoseconds
@@ -153,8 +158,18 @@ struct Admission {
 
   /// With how many at work a call of this rank does not begin any more.
   private func places(for rank: Criticality) -> Int {
-    rank < .critical ? limit : min(most, limit &+ settings.reserve)
+    min(most &- streams, rank < .critical ? limit : limit &+ settings.reserve)
   }
+
+  /// A call with streams could begin. False when they hold as many places as they may.
+  mutating func takeStream() -> Bool {
+    guard streams < streamsMost else { return false }
+    streams &+= 1
+    return true
+  }
+
+  /// A call with streams has ended.
+  mutating func leaveStream() { streams = max(0, streams &- 1) }
 
   /// True while nothing says that more at once would be slower.
   private func givesWay(_ now: Int64) -> Bool {

@@ -41,6 +41,8 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
   /// Of a call with streams.
   var queue: MessageQueue?
   var requestEnded = false
+  /// True once a message has gone either way.
+  var hasSpoken = false
   /// Names the call while it waits for a place.
   var waitingID: UInt64?
   /// Bytes counted for it in `ServerLoop.hold`.

@@ -31,12 +31,24 @@ extension ServerConnection {
     let now = Self.now
     drain = .last(since: now)
     session.stopAccepting()
-    // Watchers have been told the news by now; they would hold the connection for ever.
+    endWatches()
+    connectionNeedsFlush()
+    look(at: now &+ core.settings.connectionAgeGrace.clampedNanoseconds)
+  }
+
+  /// Watchers have been told the news; they would hold the connection for ever.
+  private func endWatches() {
     for call in calls.lazy.compactMap({ $0 }) where call.route == core.watchRoute {
       end(call, RPCError(.unavailable, "the connection ends; watch on another"))
     }
+  }
+
+  /// The session has told the peer to go, and takes no new calls.
+  func noMoreCalls() {
+    if case .last = drain { return }
+    drain = .last(since: Self.now)
+    endWatches()
     connectionNeedsFlush()
-    look(at: now &+ core.settings.connectionAgeGrace.clampedNanoseconds)
   }
 
   func pongArrived(_ tag: UInt64) {

@@ -6,16 +6,20 @@ import HTTP2
 extension ServerConnection {
   struct Stranger {
     let refusal: RequestHead.Refusal
+    let isHead: Bool
     let since: Int64
   }
 
   private static let sentence = Array("gRPC calls are answered here, and nothing else\n".utf8)
 
-  func turnAway(_ stream: StreamHandle, _ refusal: RequestHead.Refusal, end: Bool) {
+  func turnAway(
+    _ stream: StreamHandle, _ refusal: RequestHead.Refusal, isHead: Bool, end: Bool
+  ) {
     let row = home.counters.methods
     home.counters.began(row)
     home.counters.ended(row, .unimplemented, after: 0)
-    let stranger = Stranger(refusal: refusal, since: connection?.lastReadAt ?? 0)
+    let stranger = Stranger(
+      refusal: refusal, isHead: isHead, since: connection?.lastReadAt ?? 0)
     if end { return answer(stream, stranger) }
     strangers[stream] = stranger
     look(at: stranger.since &+ core.bodyIdleNanoseconds)
@@ -26,13 +30,16 @@ extension ServerConnection {
   }
 
   private func answer(_ stream: StreamHandle, _ stranger: Stranger) {
-    session.append(stream, Self.sentence)
-    session.finish(stream)
-    session.respond(
-      stream,
-      headers: FieldBlock([
-        (":status", "\(stranger.refusal.rawValue)"), ("content-type", "text/plain"),
-      ]))
+    let head = FieldBlock([
+      (":status", "\(stranger.refusal.rawValue)"), ("content-type", "text/plain"),
+    ])
+    if stranger.isHead {
+      session.respond(stream, trailersOnly: head)
+    } else {
+      session.append(stream, Self.sentence)
+      session.finish(stream)
+      session.respond(stream, headers: head)
+    }
     connectionNeedsFlush()
   }
 

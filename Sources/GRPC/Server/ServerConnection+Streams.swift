@@ -62,6 +62,7 @@ extension ServerConnection {
     call.withheldBytes += bytes.count
     do throws(RPCError) {
       try call.assembler.add(bytes) { message, wasCompressed in
+        call.hasSpoken = true
         call.untakenBytes += message.count &+ MessageQueue.messageCost
         call.queue?.push(received: Array(message), isPacked: wasCompressed)
       }
@@ -104,7 +105,12 @@ extension ServerConnection {
     }
     let isFull = session.pendingBytes(stream) > Self.waitingBytesMax
     if isFull { return false }
+    if call.context.method.clientStreaming {
+      call.hasSpoken = true
+      call.lastByteAt = Self.now
+    }
     if !call.sentHead {
+      if let error = hush(call) { throw error }
       let head = answerHead(call)
       call.sentHead = true
       session.respond(stream, headers: head)
@@ -150,6 +156,6 @@ extension ServerConnection {
     if let call = call(stream) {
       close(call, error.map { core.explain($0, call.context.method) })
     }
-    leavePlace(route, .untold)
+    leavePlace(route, .stream)
   }
 }

@@ -30,7 +30,7 @@ extension ServerConnection {
     if patience > .zero { look(at: Self.now &+ patience.clampedNanoseconds) }
   }
 
-  func goAwayArrived(_ code: ErrorCode) {}
+  func goAwayArrived(_ code: ErrorCode, told: String) {}
 
   func connectionEvent(_ event: Any) {
     guard let security,
@@ -95,10 +95,9 @@ extension ServerConnection {
     if let since = connection.stuckSince, expires(since, core.settings.writeIdleTimeout) {
       return giveUp(.writeIdleTime, "the peer takes no answers")
     }
-    if core.settings.connectionIdleTimeout > .zero, session.openStreams == 0,
-      expires(lastCallAt, core.settings.connectionIdleTimeout)
-    {
-      startDrain()
+    if core.settings.connectionIdleTimeout > .zero {
+      let lastUsed = session.openStreams == 0 ? lastCallAt : now
+      if expires(lastUsed, core.settings.connectionIdleTimeout) { startDrain() }
     }
     connection.rest()
     next = min(next, sweepCalls(now), sweepStrangers(now))
@@ -120,10 +119,12 @@ extension ServerConnection {
         continue
       }
       let deadline = call.context.deadline.nanoseconds
-      let idle =
-        call.awaitsRequest ? call.lastByteAt &+ core.bodyIdleNanoseconds : Int64.max
+      let idle = patienceEnds(call, now)
       if deadline <= now {
         end(call, RPCError(.deadlineExceeded, "the deadline has passed"))
+      } else if idle <= now, call.context.method.clientStreaming {
+        core.bounds.add(.streamIdleTime)
+        end(call, RPCError(.deadlineExceeded, "no message came for too long"))
       } else if idle <= now {
         core.bounds.add(.bodyIdleTime)
         end(call, RPCError(.deadlineExceeded, "the request did not arrive in time"))
@@ -133,6 +134,19 @@ extension ServerConnection {
       }
     }
     return next
+  }
+
+  /// When a caller that owes a message has owed it for too long; `.max` for one that owes none.
+  private func patienceEnds(_ call: ServerCall, _ now: Int64) -> Int64 {
+    if call.awaitsRequest { return call.lastByteAt &+ core.bodyIdleNanoseconds }
+    guard let queue = call.queue, !call.requestEnded, call.context.method.clientStreaming else {
+      return .max
+    }
+    let patience = core.messagePatience(call.route, isFirst: !call.hasSpoken)
+    guard patience < .max else { return .max }
+    // A handler that does not ask for more owes something itself.
+    if call.lastByteAt &+ patience <= now, !queue.isAwaited { call.lastByteAt = now }
+    return call.lastByteAt &+ patience
   }
 
   /// An answer of which the peer's window takes nothing ends as one that its socket does not take.

@@ -12,7 +12,7 @@ extension ServerConnection {
         if call.message != nil { isSecond = true }
         call.message = call.message ?? ReceivedMessage(Array(message), wasCompressed: isPacked)
       }
-      if isSecond { throw RPCError(.internalError, "more than one request") }
+      if isSecond { throw RPCError(.unimplemented, "more than one request") }
       guard hold(call, call.assembler.heldBytes &+ (call.message?.bytes.count ?? 0)) else {
         core.bounds.add(.heldBytes)
         refuse(call)
@@ -39,8 +39,11 @@ extension ServerConnection {
       if let message = wholeMessage(bytes) { return enter(call, message) }
     }
     guard assemble(call, bytes) else { return }
-    guard let message = call.message, !call.assembler.isInsideMessage else {
+    guard !call.assembler.isInsideMessage else {
       return end(call, RPCError(.internalError, "the request ended within a message"))
+    }
+    guard let message = call.message else {
+      return end(call, RPCError(.unimplemented, "the call ended without a request"))
     }
     guard message.wasCompressed else { return message.bytes.withUnsafeBytes { enter(call, $0) } }
     do throws(RPCError) {
@@ -123,6 +126,7 @@ extension ServerConnection {
   }
 
   private func answer(_ call: ServerCall, _ message: [UInt8], at now: Int64) {
+    if let error = hush(call) { return close(call, error) }
     let headers = answerHead(call)
     do throws(RPCError) {
       let part = try pack(call, message, compressed: true)

@@ -34,6 +34,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   /// When the connection has lived long enough; `.max` for ever.
   var retiresAt = Int64.max
   var drain = Drain.none
+  /// How many bytes of bodies the peer had taken when somebody looked, and since when no more.
+  var taken = (bytes: -1, at: Int64(0))
   let security: TLSSettings?
   let onClose: @Sendable (ServerConnection) -> Void
 
@@ -48,7 +50,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     self.onClose = onClose
     peer = Peer(serviceName: nil, address: address)
     isHandshaking = tls != nil
-    session = try Session(core.sessionSettings)
+    session = try Session(core.sessionSettings(namesPeers: tls?.authorityPath != nil))
   }
 
   var loop: any EventLoop { home.loop }
@@ -68,7 +70,9 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
 
   func headersArrived(_ stream: StreamHandle, _ fields: ReceivedFields, end: Bool) {
     let head = RequestHead(fields, router: core.router)
-    if let refusal = head.refusal { return turnAway(stream, refusal, end: end) }
+    if let refusal = head.refusal {
+      return turnAway(stream, refusal, isHead: head.isHead, end: end)
+    }
     if let problem = head.problem { return refuse(stream, head.route, problem) }
     guard let route = head.route else {
       return refuse(stream, nil, RPCError(.unimplemented, "no method was named"))
@@ -90,11 +94,22 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       core.bounds.add(.handlersPerConnection)
       return false
     }
-    if session.outboundBytes >= core.settings.outboundBytesMax {
+    if session.outboundBytes >= core.settings.outboundBytesMax, !takesAnswers(readAt) {
       core.bounds.add(.outboundBytes)
       return false
     }
     return true
+  }
+
+  /// This many times as much as should be may wait for a peer that takes its answers, if slowly.
+  private static let outboundFactor = 8
+  /// A peer that has taken nothing for as long takes no answers.
+  private static let leastTaking: Int64 = 1_000_000_000
+
+  private func takesAnswers(_ now: Int64) -> Bool {
+    if taken.bytes != session.sentBytes { taken = (session.sentBytes, now) }
+    return now &- taken.at < Self.leastTaking
+      && session.outboundBytes / Self.outboundFactor < core.settings.outboundBytesMax
   }
 
   private func hasRoomToWatch() -> Bool {
@@ -110,8 +125,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     let isStream = core.router.isStream[route]
     let now = connection?.lastReadAt ?? 0
     let deadline = core.deadline(
-      head.timeout, from: now, streaming: isStream && !core.isBuiltIn(route),
-      endless: route == core.watchRoute)
+      head.timeout, from: now, streaming: isStream, endless: route == core.watchRoute)
     let context = CallContext(
       method: core.router.handlers[route].method, metadata: head.metadata, deadline: deadline,
       peer: peer)
@@ -124,7 +138,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     home.counters.began(route)
     lastCallAt = now
     look(at: deadline.nanoseconds)
-    look(at: now &+ core.bodyIdleNanoseconds)
+    look(at: now &+ core.leastPatience)
     if isStream { openStream(call) }
     if end { requestEnded(call, UnsafeRawBufferPointer(start: nil, count: 0)) }
   }
@@ -157,6 +171,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
 
   func boundReached(_ bound: SessionBound) {
     if let bound = ServerBound(rawValue: bound.rawValue) { core.bounds.add(bound) }
+    if bound == .resetsReceived { noMoreCalls() }
   }
 
   func readEnded() {
@@ -175,6 +190,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       home.forget(id)
     }
     if call.heldBytes > 0 { _ = hold(call, 0) }
+    lastCallAt = max(lastCallAt, now)
     home.counters.ended(call.route, code, after: now &- call.beganAt)
   }
 
@@ -205,6 +221,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   func close(_ call: ServerCall, _ error: RPCError?) {
     guard call.phase != .answered else { return }
     let stream = call.stream
+    let error = hush(call) ?? error
     settle(call, error?.code ?? .ok, at: home.tick())
     let said = call.context.said
     if let error, !call.sentHead, said.headers.isEmpty {
@@ -222,6 +239,19 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   }
 
   // MARK: Answers
+
+  /// Forgets what the handler said beside its answer when that is more than may be sent.
+  ///
+  /// - Returns: what the call ends with then.
+  func hush(_ call: ServerCall) -> RPCError? {
+    guard !call.context.isSilent else { return nil }
+    let said = call.context.said
+    let most = core.settings.headerListBytesSentMax
+    guard max(said.headers.listBytes, said.trailers.listBytes) > most else { return nil }
+    call.context.unsay()
+    core.bounds.add(.headerListBytesSent)
+    return RPCError(.resourceExhausted, "the metadata of the answer is too large")
+  }
 
   /// What goes before an answer; settles how its messages are packed.
   func answerHead(_ call: ServerCall) -> FieldBlock {

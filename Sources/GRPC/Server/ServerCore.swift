@@ -26,6 +26,10 @@ final class ServerCore: Sendable {
   private let inFlight = Atomic(0)
   // Lengths as plain numbers: every call adds them to the time.
   let bodyIdleNanoseconds: Int64
+  /// The first moment at which a caller may be found to owe something.
+  let leastPatience: Int64
+  private let firstMessageNanoseconds: Int64
+  private let streamIdleNanoseconds: Int64
   private let defaultNanoseconds: Int64
   private let longestNanoseconds: Int64
   private static let streamNanoseconds: Int64 = 3_600_000_000_000
@@ -38,6 +42,9 @@ final class ServerCore: Sendable {
     self.interceptors = interceptors
     let longest = settings.longestDeadline.clampedNanoseconds
     bodyIdleNanoseconds = settings.bodyIdleTimeout.clampedNanoseconds
+    firstMessageNanoseconds = Self.nanoseconds(orNever: settings.firstMessageTimeout)
+    streamIdleNanoseconds = Self.nanoseconds(orNever: settings.streamIdleTimeout)
+    leastPatience = min(bodyIdleNanoseconds, firstMessageNanoseconds, streamIdleNanoseconds)
     longestNanoseconds = longest
     defaultNanoseconds = min(settings.defaultDeadline.clampedNanoseconds, longest)
     self.health = health
@@ -55,6 +62,17 @@ final class ServerCore: Sendable {
     overloaded = WireFields.trailersOnly(
       RPCError(.resourceExhausted, reason: "OVERLOADED", "the server has too much to do"),
       trailers: pushback)
+  }
+
+  private static func nanoseconds(orNever length: Duration) -> Int64 {
+    length > .zero ? length.clampedNanoseconds : .max
+  }
+
+  /// How long a caller that sends messages may be silent; `.max` for as long as it likes. Who may
+  /// call without a name may not think for long.
+  func messagePatience(_ route: Int, isFirst: Bool) -> Int64 {
+    if isBuiltIn(route) { return bodyIdleNanoseconds }
+    return isFirst ? firstMessageNanoseconds : streamIdleNanoseconds
   }
 
   /// Calls whose handlers have not ended.
@@ -87,8 +105,8 @@ final class ServerCore: Sendable {
     route < firstBuiltIn ? interceptors : []
   }
 
-  /// True for health and reflection, whose streams may not hold a place for as long as others.
-  func isBuiltIn(_ route: Int) -> Bool { route >= firstBuiltIn }
+  /// True for health and reflection.
+  private func isBuiltIn(_ route: Int) -> Bool { route >= firstBuiltIn }
 
   /// Gives a place back, once the handler has really ended.
   func release() {
@@ -129,7 +147,8 @@ final class ServerCore: Sendable {
     return told
   }
 
-  var sessionSettings: SessionSettings {
+  /// - Parameter namesPeers: true when whoever gets to send a frame has shown a certificate.
+  func sessionSettings(namesPeers: Bool) -> SessionSettings {
     var session = SessionSettings(role: .server)
     session.streamsMax = settings.streamsMax
     session.headerListBytesMax = settings.headerListBytesMax
@@ -139,7 +158,8 @@ final class ServerCore: Sendable {
     session.connectionWindow = settings.connectionWindow
     session.outboundFramesMax = settings.outboundFramesMax
     session.continuationsMax = settings.continuationsMax
-    session.resetsReceived = settings.resetsReceived.rate
+    session.resetsReceived =
+      (namesPeers ? settings.resetsReceivedOfNamed : settings.resetsReceived).rate
     session.resetsSent = settings.resetsSent.rate
     session.pings = settings.pings.rate
     session.settingsFrames = settings.settingsFrames.rate

@@ -18,6 +18,8 @@ final class ServerLoop: @unchecked Sendable {
     case whole(Int64)
     /// Nobody waited for its answer any more after so many.
     case cut(Int64)
+    /// Nothing: its call had streams, and a place among those that have.
+    case stream
   }
 
   private struct Waiter {
@@ -33,6 +35,8 @@ final class ServerLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var admission: Admission
   @exclusivity(unchecked) private var eases: [Ease]
   @exclusivity(unchecked) private var waiters: [UInt64: Waiter] = [:]
+  /// Calls with streams among those in `ready`.
+  private var readyStreams: Set<UInt64> = []
   private var lastID: UInt64 = 0
   private var isStarting = false
   /// Calls with a place whose handlers begin once the loop has looked at its sockets again.
@@ -66,7 +70,8 @@ final class ServerLoop: @unchecked Sendable {
     self.core = core
     executor = LoopExecutor(loop)
     counters = CallCounters(methods: core.router.handlers.count)
-    admission = Admission(core.settings.admission, most: core.placesPerLoop)
+    admission = Admission(
+      core.settings.admission, most: core.placesPerLoop, streamShare: core.settings.streamShare)
     eases = Array(repeating: Ease(), count: core.router.handlers.count)
     limitFigure.store(admission.limit, ordering: .relaxed)
   }
@@ -132,6 +137,7 @@ final class ServerLoop: @unchecked Sendable {
 
   /// A call's handler could begin.
   func enter(_ call: ServerCall, of connection: ServerConnection) -> Entry {
+    if call.queue != nil { return enterStream(call) }
     if core.isAlwaysAdmitted(call.route) {
       admission.startAnyway()
       return .begins
@@ -155,6 +161,18 @@ final class ServerLoop: @unchecked Sendable {
     }
   }
 
+  private func enterStream(_ call: ServerCall) -> Entry {
+    if core.isAlwaysAdmitted(call.route) { return .begins }
+    guard admission.takeStream() else {
+      core.bounds.add(.streamsInFlight)
+      return .refused
+    }
+    if mayBeginNow { return .begins }
+    postpone(call)
+    readyStreams.insert(lastID)
+    return .waits
+  }
+
   /// A call that waits has ended.
   func forget(_ id: UInt64) {
     admission.forget(id)
@@ -175,6 +193,8 @@ final class ServerLoop: @unchecked Sendable {
       admission.end(
         took: took, slowness: slowness > core.settings.admission.tolerance ? slowness : nil, clock)
       limitFigure.store(admission.limit, ordering: .relaxed)
+    case .stream:
+      if !core.isAlwaysAdmitted(route) { admission.leaveStream() }
     }
     if !waiters.isEmpty { startWaiting() }
   }
@@ -194,12 +214,14 @@ final class ServerLoop: @unchecked Sendable {
 
   /// Begins the handler of a call that has been given a place.
   private func begin(_ id: UInt64) {
-    guard let waiter = waiters.removeValue(forKey: id), waiter.connection.begin(waiter.stream)
-    else { return givePlaceBack() }
-    runHandlers()
+    let isStream = readyStreams.remove(id) != nil
+    if let waiter = waiters.removeValue(forKey: id), waiter.connection.begin(waiter.stream) {
+      return runHandlers()
+    }
+    if isStream { admission.leaveStream() } else { givePlaceBack() }
   }
 
-  /// A place was not used after all.
+  /// A place of a call of one answer was not used after all.
   func givePlaceBack() {
     admission.end(took: 0, slowness: nil, clock)
   }

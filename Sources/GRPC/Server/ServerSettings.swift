@@ -21,6 +21,13 @@ public struct ServerSettings: Sendable {
   public var headerTimeout = Duration.seconds(5)
   /// Time without a byte of a request that has begun.
   public var bodyIdleTimeout = Duration.seconds(10)
+  /// Time for the first message, either way, of a call whose caller sends a stream of them; zero
+  /// waits for ever.
+  public var firstMessageTimeout = Duration.seconds(30)
+  /// Time without a message either way while a handler waits for one of its caller; zero waits for
+  /// ever. Callers that owe nothing, such as followers of events, may be silent for as long as they
+  /// like.
+  public var streamIdleTimeout = Duration.seconds(600)
   /// Time without a byte taken by a caller who has an answer coming.
   public var writeIdleTimeout = Duration.seconds(10)
   /// Time without any call after which a connection is drained; zero keeps it.
@@ -43,6 +50,9 @@ public struct ServerSettings: Sendable {
   /// Handlers at work in the whole server, at most; the event loops share them. How many it are at
   /// a moment, and who waits for a place, `admission` says. Health and reflection pass all the same.
   public var inFlightMax = 256
+  /// The share of `inFlightMax` that calls with streams may hold, which they do for as long as they
+  /// last; further ones are refused, so that calls of one answer keep the rest.
+  public var streamShare = 0.5
   /// How the server decides what begins, waits, or gets RESOURCE_EXHAUSTED. How much a call matters
   /// is said by its method's access rule.
   public var admission = AdmissionSettings()
@@ -69,14 +79,21 @@ public struct ServerSettings: Sendable {
   public var headerFieldsMax = 64
   /// Bytes of one header field, name and value.
   public var headerFieldBytesMax = 8 << 10
+  /// Bytes of what a handler adds to the headers of its answer, and to the trailers, counted
+  /// likewise; with more the call ends with RESOURCE_EXHAUSTED.
+  public var headerListBytesSentMax = 48 << 10
   /// Bytes a peer may send ahead on one stream.
   public var streamWindow: Int32 = 256 << 10
   /// Bytes a peer may send ahead on one connection.
   public var connectionWindow: Int32 = 1 << 20
   /// CONTINUATION frames of one block of headers.
   public var continuationsMax = 8
-  /// Resets of streams by the peer; more end the connection.
+  /// Calls that the peer gives up; with more it is told to open no others on this connection, where
+  /// those it has are finished, and four times as many end the connection.
   public var resetsReceived = Frequency(burst: 100, perSecond: 20)
+  /// As `resetsReceived`, of peers that have shown a certificate of our authority: whoever calls for
+  /// many may have to give up as many at once.
+  public var resetsReceivedOfNamed = Frequency(burst: 1_000, perSecond: 200)
   /// Resets that the peer makes us send; more end the connection.
   public var resetsSent = Frequency(burst: 50, perSecond: 10)
   /// Pings of the peer while it is sent nothing else; more end the connection with
@@ -93,7 +110,8 @@ public struct ServerSettings: Sendable {
   public var cheapFrames = Frequency(burst: 4_000, perSecond: 500)
   /// Frames that wait to be sent on one connection.
   public var outboundFramesMax = 1_000
-  /// Bytes that wait to be sent on one connection; answers wait when they are reached.
+  /// Bytes that wait to be sent on one connection. With more, new calls on it are refused if the
+  /// peer has taken nothing for a second, or eight times as many wait.
   public var outboundBytesMax = 1 << 20
 
   // MARK: Built-in services

@@ -10,11 +10,11 @@ extension MethodHandler {
   ) -> MethodHandler {
     .stream(method) { requests, responses, call in
       guard let received = try await requests.next() else {
-        throw RPCError(.internalError, "the call ended without a request")
+        throw RPCError(.unimplemented, "the call ended without a request")
       }
       let request: Request = try received.bytes.withUnsafeBytes { try readRequest($0) }
       guard try await requests.next() == nil else {
-        throw RPCError(.internalError, "more than one request")
+        throw RPCError(.unimplemented, "more than one request")
       }
       try await body(request, MessageWriter(responses), call)
     }

@@ -17,15 +17,15 @@ public struct StreamingCall<Request: Message, Response: Message>: Sendable {
 
   /// The one answer of a method that has one; waits for it, and for the end of the call.
   ///
-  /// - Throws: `RPCError`: how the call ended when it did not end well; INTERNAL when there was no
-  ///   answer, or more than one.
+  /// - Throws: `RPCError`: how the call ended when it did not end well; UNIMPLEMENTED when there was
+  ///   no answer, or more than one.
   public func response() async throws -> Response {
     guard let response = try await responses.next() else {
-      throw RPCError(.internalError, "the call ended without an answer")
+      throw RPCError(.unimplemented, "the call ended without an answer")
     }
     guard try await responses.next() == nil else {
       cancel()
-      throw RPCError(.internalError, "more than one answer")
+      throw RPCError(.unimplemented, "more than one answer")
     }
     return response
   }

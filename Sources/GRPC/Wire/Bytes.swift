@@ -23,6 +23,29 @@ extension UnsafeRawBufferPointer {
     return UnsafeRawBufferPointer(rebasing: suffix(length)).is(text)
   }
 
+  /// Without the spaces and tabs at its ends, which mean nothing in a field.
+  var trimmed: UnsafeRawBufferPointer {
+    func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+    guard let first, let last, isBlank(first) || isBlank(last) else { return self }
+    guard let start = firstIndex(where: { !isBlank($0) }),
+      let end = lastIndex(where: { !isBlank($0) })
+    else { return UnsafeRawBufferPointer(rebasing: prefix(0)) }
+    return UnsafeRawBufferPointer(rebasing: self[start...end])
+  }
+
+  /// What a content type says of how the messages of gRPC are written: "" when it says nothing, nil
+  /// when it is none of gRPC. Case, blanks and parameters mean nothing.
+  var grpcSubtype: String? {
+    // The usual case costs no string.
+    if self.is("application/grpc") { return "" }
+    let type = UnsafeRawBufferPointer(rebasing: prefix { $0 != UInt8(ascii: ";") }).trimmed.text
+      .lowercased()
+    guard type.hasPrefix("application/grpc") else { return nil }
+    let rest = type.dropFirst("application/grpc".count)
+    if rest.isEmpty { return "" }
+    return rest.first == "+" ? String(rest.dropFirst()) : nil
+  }
+
   /// As text; what is not UTF-8 is replaced.
   var text: String { String(decoding: self, as: UTF8.self) }
 
@@ -112,14 +135,16 @@ enum WireBase64 {
   }
 }
 
-/// The text of `grpc-message`: printable ASCII, all else as `%XX`.
+/// The text of `grpc-message`: printable ASCII, all else as `%XX`, and so a space at either end.
 enum PercentText {
   private static let digits = Array("0123456789ABCDEF".utf8)
 
   static func encode(_ text: String) -> [UInt8] {
     var out: [UInt8] = []
-    for byte in text.utf8 {
-      if byte >= 0x20, byte <= 0x7e, byte != 0x25 {
+    let last = text.utf8.count - 1
+    for (index, byte) in text.utf8.enumerated() {
+      let isEdge = byte == 0x20 && (index == 0 || index == last)
+      if byte >= 0x20, byte <= 0x7e, byte != 0x25, !isEdge {
         out.append(byte)
       } else {
         out.append(0x25)

@@ -17,6 +17,8 @@ struct RequestHead: ~Copyable {
   var encoding = Compression.identity
   /// True when the caller can unpack gzip.
   var acceptsGzip = false
+  /// True when the caller wants no body whatever the answer is.
+  private(set) var isHead = false
   private var sawContentType = false
 
   init(_ fields: ReceivedFields, router: Router) {
@@ -44,15 +46,15 @@ struct RequestHead: ~Copyable {
       }
     } else if name.is(":method"), !value.is("POST") {
       refusal = .method
+      isHead = value.is("HEAD")
     }
   }
 
   private mutating func readContentType(_ value: UnsafeRawBufferPointer) {
     sawContentType = true
     if value.is("application/grpc") { return }
-    let isGRPC =
-      value.starts(with: "application/grpc+proto") || value.starts(with: "application/grpc;")
-    if !isGRPC { refusal = refusal ?? .contentType }
+    let subtype = value.grpcSubtype
+    if subtype != "", subtype != "proto" { refusal = refusal ?? .contentType }
   }
 
   private mutating func readProtocolField(
@@ -60,7 +62,7 @@ struct RequestHead: ~Copyable {
   ) {
     if name.is("grpc-timeout") {
       timeout = WireTimeout.parse(value)
-      if timeout == nil { problem = RPCError(.invalidArgument, "grpc-timeout cannot be read") }
+      if timeout == nil { problem = RPCError(.internalError, "grpc-timeout cannot be read") }
     } else if name.is("grpc-encoding") {
       guard let encoding = Compression(name: value) else {
         problem = RPCError(
@@ -83,13 +85,13 @@ enum MetadataReader {
     let key = name.text
     guard !Metadata.reserved.contains(key) else { return }
     guard name.ends(with: "-bin") else {
-      metadata.append(received: Metadata.Entry(key: key, value: .text(value.text)))
+      metadata.append(received: Metadata.Entry(key: key, value: .text(value.trimmed.text)))
       return
     }
     // Some peers join the values of a repeated key with commas.
     for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-      let trimmed = part.drop { $0 == 0x20 }
-      guard let bytes = WireBase64.decode(trimmed) else {
+      let part = UnsafeRawBufferPointer(rebasing: part).trimmed
+      guard let bytes = WireBase64.decode(part) else {
         return orFail(RPCError(.invalidArgument, "the metadata \(key) is not base64"))
       }
       metadata.append(received: Metadata.Entry(key: key, value: .binary(bytes)))

@@ -58,7 +58,7 @@ enum HeadersTarget {
     func dataArrived(_ stream: StreamHandle, _ bytes: UnsafeRawBufferPointer, end: Bool) {}
     func streamDrained(_ stream: StreamHandle) {}
     func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool) {}
-    func goAwayArrived(_ code: ErrorCode) {}
+    func goAwayArrived(_ code: ErrorCode, told: String) {}
     func settingsArrived() {}
     func pongArrived(_ tag: UInt64) {}
   }

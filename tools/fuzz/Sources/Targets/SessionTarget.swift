@@ -177,7 +177,7 @@ private final class SessionDriver: SessionEvents {
     gone.append(stream)
   }
 
-  func goAwayArrived(_ code: ErrorCode) { obey() }
+  func goAwayArrived(_ code: ErrorCode, told: String) { obey() }
 
   func settingsArrived() {}
 

@@ -1,0 +1,196 @@
+import BenchAPI
+import NIOCore
+import Testing
+
+@testable import GRPC
+
+/// What stands in header fields: blanks at their ends, too much of it, and what they say a body is.
+@Suite struct FieldTests {
+  private let empty: [UInt8] = [0, 0, 0, 0, 0]
+
+  /// More than 64 KiB, in values that fit a field each.
+  private static let large = (0..<12).map { _ in String(repeating: "x", count: 6_000) }
+
+  /// Calls answered with this code.
+  private func handled(_ server: RPCServer, _ code: String) -> Double {
+    server.metrics.samples().filter {
+      $0.name == "grpc_server_handled_total" && $0.labels.contains { $0.value == code }
+    }.reduce(0) { $0 + $1.value }
+  }
+
+  @Test("blanks at the ends of metadata are no part of it, and end no call")
+  func padded() async throws {
+    let service = echo { _, call in
+      EchoResponse(payload: Array(call.metadata.first("x-a")?.utf8 ?? "-".utf8))
+    }
+    try await withServer([service]) { _, channel, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(
+        RawPeer.opening + RawPeer.request(stream: 1, [("x-a", " padded\t ")])
+          + RawPeer.data(stream: 1, empty, end: true))
+      #expect(await eventually { peer.ended(stream: 1) })
+      #expect(peer.body(stream: 1) == [0, 0, 0, 0, 8, 0x0a, 6] + Array("padded".utf8))
+      peer.close()
+      var metadata = Metadata()
+      metadata.append("  two words ", for: "x-a")
+      metadata.append(" ", for: "x-b")
+      #expect(metadata.first("x-a") == "two words" && metadata.first("x-b") == "")
+      let answer = try await EchoClient(channel).unary(
+        EchoRequest(), options: CallOptions(metadata: metadata))
+      #expect(answer.payload == Array("two words".utf8))
+    }
+  }
+
+  @Test("the text of an error keeps the spaces at its ends, whoever sends it")
+  func messages() async throws {
+    let service = echo { _, _ in throw RPCError(.notFound, " gone ") }
+    try await withServer([service]) { _, channel, _ in
+      let error = await refusal { try await EchoClient(channel).unary(EchoRequest()) }
+      #expect(error == RPCError(.notFound, " gone "))
+    }
+    let foreign = try await withRawServer(answer: {
+      RawServer.trailersOnly(stream: $0.stream, 5, [("grpc-message", "gone ")])
+    }) { _, channel in
+      await refusal { try await EchoClient(channel).unary(EchoRequest()) }
+    }
+    #expect(foreign?.code == .notFound)
+  }
+
+  @Test("a handler that says too much beside its answer fails its call", arguments: [true, false])
+  func answerTooLarge(inHeaders: Bool) async throws {
+    let say: @Sendable (CallContext) -> Void = { call in
+      for value in Self.large {
+        if inHeaders {
+          call.setHeader(value, for: "x-a")
+        } else {
+          call.setTrailer(value, for: "x-a")
+        }
+      }
+    }
+    var service = StreamEcho()
+    service.server = { _, answers, call in
+      say(call)
+      try await answers.write(EchoResponse())
+    }
+    let unary = echo { _, call in
+      say(call)
+      return EchoResponse()
+    }
+    for binding in [.echo(service), unary] as [ServiceBinding] {
+      try await withServer([binding]) { server, channel, _ in
+        let error = await refusal {
+          guard binding.handlers.count > 1 else {
+            return _ = try await EchoClient(channel).unary(EchoRequest())
+          }
+          let answers = try await EchoClient(channel).serverStream(EchoStreamRequest(count: 1))
+          while try await answers.next() != nil {}
+        }
+        #expect(error?.code == .resourceExhausted)
+        #expect(count(server, .headerListBytesSent) == 1)
+      }
+    }
+  }
+
+  @Test("a call with too much metadata fails at once, and is not tried again")
+  func requestTooLarge() async throws {
+    var metadata = Metadata()
+    metadata[string: "x-a"] = Self.large
+    let options = CallOptions(metadata: metadata)
+    try await withRawServer { settings in
+      settings.methods = [
+        MethodConfig([.all], retries: RetryPolicy(retryableCodes: [.resourceExhausted]))
+      ]
+    } answer: {
+      RawServer.empty(stream: $0.stream)
+    } _: { server, channel in
+      let error = await refusal {
+        try await EchoClient(channel).unary(EchoRequest(), options: options)
+      }
+      #expect(error?.code == .resourceExhausted && server.calls == 0)
+      _ = try await EchoClient(channel).unary(EchoRequest())
+      #expect(server.calls == 1)
+    }
+  }
+
+  @Test("the content type of gRPC is known in any case, with blanks and parameters")
+  func contentTypes() async throws {
+    try await withServer([echo()]) { server, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(RawPeer.opening)
+      let types = [
+        "Application/GRPC", "application/grpc ; charset=utf-8", "application/grpc+PROTO",
+        "application/grpc-web+proto", "application/grpcx", "application/grpc+json",
+      ]
+      for (index, type) in types.enumerated() {
+        let stream = UInt32(index * 2 + 1)
+        peer.send(
+          RawPeer.request(stream: stream, contentType: type)
+            + RawPeer.data(stream: stream, empty, end: true))
+        #expect(await eventually { peer.ended(stream: stream) })
+        #expect((peer.body(stream: stream) == empty) == (index < 3), "\(type)")
+      }
+      peer.send(RawPeer.request(stream: 21, end: true, [("grpc-timeout", "soon")]))
+      #expect(await eventually { peer.ended(stream: 21) })
+      #expect(handled(server, "INTERNAL") == 1)
+      peer.close()
+    }
+  }
+
+  @Test("who asks for a head gets no body")
+  func head() async throws {
+    try await withServer([echo()]) { _, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      // `:method` by its name in the static table, and the value written out.
+      let block: [UInt8] = [0x02, 4] + Array("HEAD".utf8) + [0x86, 0x84, 0x01, 1, 0x78]
+      peer.send(RawPeer.opening + RawPeer.frame(1, flags: 5, stream: 1, block))
+      #expect(await eventually { peer.ended(stream: 1) })
+      #expect(!peer.heard(frame: 0, stream: 1))
+      peer.close()
+    }
+  }
+
+  @Test(
+    "an answer that says it is no gRPC is not believed to be one",
+    arguments: ["text/html", "application/grpc-web+proto", "application/grpcx"])
+  func foreign(type: String) async throws {
+    let error = try await withRawServer(answer: { call in
+      RawServer.headers(
+        stream: call.stream, end: true, [("content-type", type), ("grpc-status", "5")])
+    }) { _, channel in
+      await refusal { try await EchoClient(channel).unary(EchoRequest()) }
+    }
+    #expect(error?.code == .unknown)
+  }
+
+  @Test("a call that the server ends first is ended on our side as well")
+  func endedEarly() async throws {
+    try await withRawServer(answer: { RawServer.trailersOnly(stream: $0.stream, 5) }) {
+      server, channel in
+      let call = try await EchoClient(channel).bothStream()
+      let error = await refusal { try await call.responses.next() }
+      #expect(error?.code == .notFound)
+      #expect(await eventually { server.resets == [1: 0] })
+    }
+  }
+
+  @Test("only a server that names pings is pinged less")
+  func calm() async throws {
+    try await withRawServer(answer: { RawServer.empty(stream: $0.stream) }) { server, channel in
+      for (told, factor) in [("too many: resets_received", 1), ("too_many_pings", 2)] {
+        _ = try await EchoClient(channel).unary(EchoRequest())
+        let before = server.connections
+        server.say(
+          RawPeer.frame(
+            7, stream: 0, RawPeer.big(0x7fff_ffff) + RawPeer.big(11) + Array(told.utf8)))
+        let isNew = await eventually {
+          _ = try? await EchoClient(channel).unary(EchoRequest())
+          return server.connections > before
+        }
+        #expect(isNew)
+        let core = channel.core
+        let after = try await core.loop.submit { core.keepaliveAfter }.get()
+        #expect(after == ChannelSettings().keepaliveAfter * factor)
+      }
+    }
+  }
+}
