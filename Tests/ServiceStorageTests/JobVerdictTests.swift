@@ -1,5 +1,6 @@
 import Foundation
 import GRPC
+import Postgres
 import Testing
 
 @testable import ServiceStorage
@@ -68,6 +69,30 @@ import Testing
     #expect((9.59...9.61).contains(pause(4, 1).inSeconds))
     #expect(pause(13, 0.5) == .seconds(3600))
     #expect(pause(1_000_000, 0.5) == .seconds(3600))
+  }
+
+  @Test(
+    "an attempt that a database in trouble cut off does not count",
+    arguments: [
+      PostgresError.unavailable("it is away"), .unknownOutcome, .deadlineExceeded, .queueFull,
+      .refused(sqlState: "57P01", constraint: nil, table: nil, message: "terminating connection"),
+      .refused(sqlState: "53300", constraint: nil, table: nil, message: "too many clients"),
+    ])
+  func outage(error: PostgresError) {
+    guard case .again(_, _, counts: false) = JobVerdict.ending(of: error) else {
+      Issue.record("\(error)")
+      return
+    }
+  }
+
+  @Test("an attempt that the database understood and refused counts")
+  func refusal() {
+    let error = PostgresError.refused(
+      sqlState: "23514", constraint: "c", table: "t", message: "violates check")
+    guard case .again(_, _, counts: true) = JobVerdict.ending(of: error) else {
+      Issue.record("\(error)")
+      return
+    }
   }
 
   @Test("what a peer refuses for good is dead, what it cannot do now does not count")

@@ -1,4 +1,5 @@
 import GRPC
+import Postgres
 
 /// What becomes of a job after an attempt: the rules, apart from the table and the clock.
 enum JobVerdict: Sendable, Hashable {
@@ -41,14 +42,14 @@ enum JobVerdict: Sendable, Hashable {
   /// What an attempt that threw came to. What a peer understood and refused it will refuse again.
   static func ending(of error: any Error) -> JobOutcome.Ending {
     let because = "\(error)"
-    guard let error = error as? RPCError else {
+    guard let error = error as? RPCError ?? (error as? PostgresError)?.rpcError else {
       return .again(after: nil, because: because, counts: true)
     }
     switch error.code {
     case .invalidArgument, .notFound, .alreadyExists, .failedPrecondition, .outOfRange:
       return .dead(because: because)
     case .unavailable, .deadlineExceeded, .resourceExhausted:
-      // A peer that is away says nothing about the job: an outage kills none.
+      // A peer or a database that is away says nothing about the job: an outage kills none.
       return .again(after: nil, because: because, counts: false)
     default:
       return .again(after: nil, because: because, counts: true)

@@ -125,13 +125,19 @@ private final class CountingCarrier: MailCarrier {
 }
 
 extension Stage {
-  /// Waits until so many messages are in a state.
+  /// Waits until so many messages are in a state, for as long as they become more.
   func wait(_ what: String, for condition: String, atLeast count: Int) async throws {
-    let limit = ContinuousClock.now + .seconds(120)
+    var limit = ContinuousClock.now + .seconds(120)
+    var most = 0
     while true {
       let rows = try await database.sql(
         "select count(*) from messaging.messages where \(condition)")
-      if Int(rows.first?.first.flatMap { $0 } ?? "") ?? 0 >= count { return }
+      let found = Int(rows.first?.first.flatMap { $0 } ?? "") ?? 0
+      if found >= count { return }
+      if found > most {
+        most = found
+        limit = .now + .seconds(120)
+      }
       try #require(.now < limit, "\(what)")
       try await Task.sleep(for: .milliseconds(20))
     }
