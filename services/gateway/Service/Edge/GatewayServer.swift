@@ -1,3 +1,4 @@
+import GRPC
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -44,6 +45,10 @@ public struct GatewayServer: ServiceLifecycle.Service {
       configuration: ApplicationConfiguration(
         address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 1_024),
       onServerRunning: { channel in
+        // Without it a process at its limit of descriptors asks for the next connection all the time.
+        try? await channel.eventLoop.submit {
+          try channel.pipeline.syncOperations.addHandler(AcceptRest(), position: .first)
+        }.get()
         let port = channel.localAddress?.port ?? settings.port
         logger.notice("listening", metadata: ["host": "\(settings.host)", "port": "\(port)"])
         await onRunning(port)
