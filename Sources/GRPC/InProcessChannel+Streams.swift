@@ -224,7 +224,7 @@ private final class MessagePipe: Sendable {
   private let queue: MessageQueue
 
   init() {
-    queue = MessageQueue { [room] count in room.leave(count) }
+    queue = MessageQueue(onTake: { [room] count in room.leave(count) })
   }
 
   func write(_ message: ReceivedMessage) async throws {

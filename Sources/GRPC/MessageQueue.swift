@@ -37,13 +37,19 @@ final class MessageQueue: Sendable {
 
   private let state = Mutex(State())
   private let inflatedMax: Int
+  private let onExcess: @Sendable () -> Void
   private let onTake: @Sendable (Int) -> Void
 
   /// - Parameters:
   ///   - inflatedMax: most bytes of a compressed message once it is inflated.
+  ///   - onExcess: told of each message that has more.
   ///   - onTake: told what each message counts when its reader has it.
-  init(inflatedMax: Int = 4 << 20, onTake: @escaping @Sendable (Int) -> Void = { _ in }) {
+  init(
+    inflatedMax: Int = 4 << 20, onExcess: @escaping @Sendable () -> Void = {},
+    onTake: @escaping @Sendable (Int) -> Void = { _ in }
+  ) {
     self.inflatedMax = inflatedMax
+    self.onExcess = onExcess
     self.onTake = onTake
   }
 
@@ -98,7 +104,12 @@ final class MessageQueue: Sendable {
     guard entry.isPacked else {
       return ReceivedMessage(entry.bytes, wasCompressed: entry.wasCompressed)
     }
-    return try Gzip.message(entry.bytes, isPacked: true, limit: inflatedMax)
+    do throws(RPCError) {
+      return try Gzip.message(entry.bytes, isPacked: true, limit: inflatedMax)
+    } catch {
+      if error.code == .resourceExhausted { onExcess() }
+      throw error
+    }
   }
 
   private func nextEntry() async throws -> Entry? {

@@ -117,7 +117,11 @@ import Testing
   func bombedServer() async throws {
     var settings = ServerSettings()
     settings.requestBytesMax = 10_000
-    try await withServer([echo()], settings: settings) { server, channel, port in
+    var service = StreamEcho()
+    service.both = { requests, answers, _ in
+      for try await request in requests { try await answers.write(EchoResponse(n: request.n)) }
+    }
+    try await withServer([.echo(service)], settings: settings) { server, channel, port in
       let bomb = try Gzip.deflate([UInt8](repeating: 0, count: 1 << 20))
       #expect(bomb.count < 10_000)
       let peer = try await RawPeer.connect(port: port)
@@ -127,7 +131,15 @@ import Testing
       #expect(await eventually { peer.ended(stream: 1) })
       #expect(peer.body(stream: 1).isEmpty)
       #expect(!peer.isClosed)
+      #expect(count(server, .requestBytes) == 1)
       _ = try await EchoClient(channel).unary(EchoRequest())
+      // A message of a stream is inflated when its handler asks for it.
+      peer.send(
+        RawPeer.request(stream: 3, path: EchoMethods.bothStream.path, [("grpc-encoding", "gzip")])
+          + RawPeer.data(stream: 3, Self.framed(bomb, flag: 1), end: true))
+      #expect(await eventually { peer.ended(stream: 3) })
+      #expect(peer.body(stream: 3).isEmpty)
+      #expect(count(server, .requestBytes) == 2)
       peer.close()
     }
   }

@@ -111,7 +111,10 @@ public final class ClientChannel: RPCChannel {
     let opened = OneShot<Void>()
     let core = core
     let box = CallBox(quantum: max(1, Int(settings.streamWindow) / 4))
-    let queue = MessageQueue(inflatedMax: settings.responseBytesMax) { count in
+    let queue = MessageQueue(
+      inflatedMax: settings.responseBytesMax,
+      onExcess: { [metrics] in metrics.reached(ClientBound.responseBytes) }
+    ) { count in
       guard box.note(count) else { return }
       if core.loop.inEventLoop { box.report() } else { core.loop.execute { box.report() } }
     }

@@ -10,7 +10,10 @@ extension ServerConnection {
   /// Makes ready for what arrives, and starts the handler once it has a place.
   func openStream(_ call: ServerCall) {
     let stream = call.stream
-    call.queue = MessageQueue(inflatedMax: core.settings.requestBytesMax) { [weak self] count in
+    call.queue = MessageQueue(
+      inflatedMax: core.settings.requestBytesMax,
+      onExcess: { [core] in core.bounds.add(.requestBytes) }
+    ) { [weak self] count in
       guard let self else { return }
       guard loop.inEventLoop else { return loop.execute { self.taken(stream, count) } }
       taken(stream, count)
