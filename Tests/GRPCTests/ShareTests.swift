@@ -150,16 +150,18 @@ import Testing
   @Test("a connection whose peer takes its answers slowly is given further ones")
   func slowReader() async throws {
     var settings = ServerSettings.patient
-    settings.outboundBytesMax = 24
+    settings.outboundBytesMax = 20
     try await withServer([echo()], settings: settings) { server, _, port in
       let twenty: [UInt8] = [0, 0, 0, 0, 22, 0x0a, 20] + [UInt8](repeating: 7, count: 20)
       let peer = try await RawPeer.connect(port: port)
-      // A window of no bytes: nothing of an answer is taken before more is said.
+      // A window of no bytes: of an answer only what is asked for then is taken.
       peer.send(
         Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
           + RawPeer.frame(4, stream: 0, [0, 4, 0, 0, 0, 0]))
       peer.send(RawPeer.request(stream: 1) + RawPeer.data(stream: 1, twenty, end: true))
       #expect(await eventually { peer.heard(frame: 1, stream: 1) })
+      peer.send(RawPeer.frame(8, stream: 1, [0, 0, 0, 5]))
+      #expect(await eventually { peer.heard(frame: 0, stream: 1) })
       peer.send(RawPeer.request(stream: 3) + RawPeer.data(stream: 3, twenty, end: true))
       #expect(await eventually { peer.heard(frame: 1, stream: 3) })
       #expect(!peer.ended(stream: 3) && count(server, .outboundBytes) == 0)

@@ -35,7 +35,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   var retiresAt = Int64.max
   var drain = Drain.none
   /// How many bytes of bodies the peer had taken when somebody looked, and since when no more.
-  var taken = (bytes: -1, at: Int64(0))
+  var taken = (bytes: 0, at: Int64(0))
   let security: TLSSettings?
   let onClose: @Sendable (ServerConnection) -> Void
 
@@ -102,8 +102,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   }
 
   /// This many times as much as should be may wait for a peer that takes its answers, if slowly.
-  private static let outboundFactor = 8
-  /// A peer that has taken nothing for as long takes no answers.
+  private static let outboundFactor = 4
+  /// A peer that has taken nothing for as long, or never anything, takes no answers.
   private static let leastTaking: Int64 = 1_000_000_000
 
   private func takesAnswers(_ now: Int64) -> Bool {

@@ -111,7 +111,7 @@ public struct ServerSettings: Sendable {
   /// Frames that wait to be sent on one connection.
   public var outboundFramesMax = 1_000
   /// Bytes that wait to be sent on one connection. With more, new calls on it are refused if the
-  /// peer has taken nothing for a second, or eight times as many wait.
+  /// peer has taken nothing for a second, or four times as many wait; at once if it never took any.
   public var outboundBytesMax = 1 << 20
 
   // MARK: Built-in services
