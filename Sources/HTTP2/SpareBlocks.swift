@@ -15,6 +15,7 @@ struct SpareBlocks: ~Copyable {
   private static let mostBytes = 64 << 4
   /// Enough for the size, and for blocks to be aligned as those of the heap.
   private static let headBytes = 16
+  private static let roomMax = mostBytes - headBytes
   /// What a session keeps at most.
   private static let spareBytesMax = 64 << 10
 
@@ -24,7 +25,7 @@ struct SpareBlocks: ~Copyable {
 
   @inline(__always)
   mutating func take(_ count: Int) -> UnsafeMutableRawPointer? {
-    guard count <= Self.mostBytes &- Self.headBytes else { return takeLarge(count) }
+    guard count <= Self.roomMax else { return takeLarge(count) }
     let size = Self.size(holding: count)
     guard let block = first[size] else { return takeNew(size) }
     first[size] = block.load(fromByteOffset: Self.headBytes, as: UnsafeMutableRawPointer?.self)
@@ -50,11 +51,13 @@ struct SpareBlocks: ~Copyable {
   ) -> UnsafeMutableRawPointer? {
     let block = pointer - Self.headBytes
     let size = block.load(as: Int.self)
-    let room = size < first.count ? Self.bytes(size) - Self.headBytes : Int.max
-    if count <= room, room < .max { return pointer }
-    if room == .max, count > Self.mostBytes {
+    // A large block holds more than any of the sizes.
+    let isLarge = size == first.count
+    let room = isLarge ? Self.roomMax : Self.bytes(size) - Self.headBytes
+    if isLarge, count > Self.roomMax {
       return realloc(block, count &+ Self.headBytes).map { $0 + Self.headBytes }
     }
+    if !isLarge, count <= room { return pointer }
     guard let moved = take(count) else { return nil }
     moved.copyMemory(from: pointer, byteCount: min(count, room))
     give(pointer)
