@@ -2,6 +2,7 @@ import Foundation
 import GRPC
 import Postgres
 import ServiceKit
+import Synchronization
 import TestKit
 import Testing
 
@@ -35,6 +36,32 @@ import Testing
       #expect(said["hello"] == 1 && said["bye"] == 1 && said["another"] == 0)
       #expect(try await rig.database.count("effects") == 2)
       #expect(try await rig.database.count("jobs") == 1)
+    }
+  }
+
+  @Test("a kind that rests is not taken, and keeps no other kind of its queue waiting")
+  func resting() async throws {
+    try await JobRig.with { rig in
+      let other = JobKind<String>("greet-otherwise", in: Self.kind.queue)
+      try await rig.enqueue(Self.kind, "hello")
+      try await rig.enqueue(other, "welcome")
+      let rests = Mutex(true)
+      let said = Tally()
+      let office = rig.office([
+        JobHandler(Self.kind, resting: { rests.withLock { $0 } }) { job in
+          said.add("\(job.payload) \(job.attempt)")
+          return .done()
+        },
+        JobHandler(other) { job in
+          said.add("\(job.payload) \(job.attempt)")
+          return .done()
+        },
+      ])
+      for _ in 1...3 { _ = await office.drain() }
+      #expect(said["welcome 1"] == 1 && said["hello 1"] == 0)
+      rests.withLock { $0 = false }
+      #expect(await office.drain() == 1)
+      #expect(said["hello 1"] == 1)
     }
   }
 

@@ -91,10 +91,12 @@ struct JobRunner: Sendable {
   }
 
   private func claim(atMost count: Int) async -> [ClaimedJob] {
+    let kinds = handlers.values.filter { !$0.rests() }.map(\.kind).sorted()
+    guard !kinds.isEmpty else { return [] }
     let start = ContinuousClock.now
     let reach = horizon.reach(at: start)
     do {
-      let jobs = try await table.claim(handlers.keys.sorted(), atMost: count, reach: reach)
+      let jobs = try await table.claim(kinds, atMost: count, reach: reach)
       let latest = jobs.map(\.overdue).min().map { Duration.seconds($0) }
       horizon.saw(from: start, reach: reach, latest: jobs.count < count ? nil : latest)
       return jobs

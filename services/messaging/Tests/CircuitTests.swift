@@ -17,8 +17,10 @@ import Testing
   @Test("five failures within ten seconds open it for half a minute")
   func opens() {
     var circuit = broken()
+    #expect(circuit.isOpen(start + .seconds(4)) && circuit.isOpen(start + .seconds(33)))
     #expect(circuit.admit(start + .seconds(4)) == Circuit.pause)
     #expect(circuit.admit(start + .seconds(33)) == .seconds(1))
+    #expect(!circuit.isOpen(start + .seconds(34)))
   }
 
   @Test("failures further apart, or with a success between them, do not")
@@ -39,6 +41,7 @@ import Testing
     var circuit = broken()
     let later = start + .seconds(34)
     #expect(circuit.admit(later) == nil)
+    #expect(circuit.isOpen(later))
     #expect(circuit.admit(later) == Circuit.pause)
     circuit.note(answered: false, later)
     #expect(circuit.admit(later + .seconds(1)) == .seconds(29))

@@ -75,18 +75,23 @@ import Testing
       for _ in 1...Circuit.failuresMax { try await stage.apply(.sample()) }
       let away = Handover.unreachable("the mail server does not answer")
       let carrier = ScriptedCarrier(Array(repeating: away, count: 100))
-      let delivery = try stage.delivery(carrier: carrier)
+      let ahead = Mutex(Duration.zero)
+      let circuits = Circuits { .now + ahead.withLock { $0 } }
+      let delivery = try stage.delivery(
+        carrier: carrier, lanes: Circuit.failuresMax, circuits: circuits)
       #expect(await delivery.drain() == Circuit.failuresMax)
       let tries = carrier.mails.withLock { $0.count }
+      // While the server is left alone no mail is taken in hand.
       try await stage.makeDue()
-      await delivery.drain()
+      #expect(await delivery.drain() == 0)
       #expect(try await Set(stage.column("state")) == ["QUEUED"])
       try await stage.database.sql(
         "update messaging.messages set created_at = now() - interval '73 hours'")
-      try await stage.makeDue()
+      // Then one tries, and the others have waited too long for their turn.
+      ahead.withLock { $0 = Circuit.pause }
       await delivery.drain()
       #expect(try await Set(stage.column("state")) == ["FAILED"])
-      #expect(carrier.mails.withLock { $0.count } == tries)
+      #expect(carrier.mails.withLock { $0.count } == tries + 1)
       #expect(try await stage.database.count("jobs") == 0)
     }
   }

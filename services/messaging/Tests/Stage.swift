@@ -21,7 +21,7 @@ struct Stage: Sendable {
   /// The follower and the worker, put together anew, as after a restart.
   func delivery(
     carrier: (any MailCarrier)? = nil, leaseSeconds: Int = 60, lanes: Int = 4,
-    backoff: Backoff = Backoff()
+    backoff: Backoff = Backoff(), circuits: Circuits = Circuits()
   ) throws -> Delivery {
     var settings = ServiceSettings(["CLIENTELE_OUTBOX": outbox.path])
     var chosen = DeliverySettings(&settings)
@@ -29,7 +29,8 @@ struct Stage: Sendable {
     chosen.leaseSeconds = leaseSeconds
     chosen.lanes = lanes
     return try Delivery(
-      settings: chosen, database: worker, identity: channel, carrier: carrier, backoff: backoff)
+      settings: chosen, database: worker, identity: channel, carrier: carrier, backoff: backoff,
+      circuits: circuits)
   }
 
   /// Applies news as the follower does.

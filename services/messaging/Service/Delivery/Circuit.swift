@@ -32,6 +32,15 @@ struct Circuit: Sendable, Hashable {
     }
   }
 
+  /// Whether nobody may try at the moment.
+  func isOpen(_ now: ContinuousClock.Instant) -> Bool {
+    switch state {
+    case .closed: false
+    case .open(let end): now < end
+    case .probing(let start): now < start + Self.pause
+    }
+  }
+
   /// What came of a try.
   mutating func note(answered: Bool, _ now: ContinuousClock.Instant) {
     if answered {
@@ -49,12 +58,19 @@ struct Circuit: Sendable, Hashable {
 /// The circuits of the mail servers that carriers talk to, one each.
 final class Circuits: Sendable {
   private let circuits = Mutex<[String: Circuit]>([:])
+  private let now: @Sendable () -> ContinuousClock.Instant
+
+  init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) { self.now = now }
 
   func admit(_ destination: String) -> Duration? {
-    circuits.withLock { $0[destination, default: Circuit()].admit(.now) }
+    circuits.withLock { $0[destination, default: Circuit()].admit(now()) }
+  }
+
+  func isOpen(_ destination: String) -> Bool {
+    circuits.withLock { $0[destination]?.isOpen(now()) ?? false }
   }
 
   func note(_ destination: String, answered: Bool) {
-    circuits.withLock { $0[destination, default: Circuit()].note(answered: answered, .now) }
+    circuits.withLock { $0[destination, default: Circuit()].note(answered: answered, now()) }
   }
 }

@@ -36,6 +36,9 @@ struct DeliveryWorker: Sendable {
     return max(pause / .seconds(1), min(backoff.seconds(after: attempt), Self.longestAway))
   }
 
+  /// True while the mail server is left alone.
+  var isWaiting: Bool { circuits.isOpen(carrier.destination) }
+
   /// Tries once, and says what to note.
   ///
   /// - Parameter mayHaveLeft: an earlier try stopped at an unknown place.

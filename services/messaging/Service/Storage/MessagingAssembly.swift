@@ -56,14 +56,13 @@ struct Delivery: Sendable {
   init(
     settings: DeliverySettings, database: Database, identity: any RPCChannel,
     carrier: (any MailCarrier)? = nil, backoff: Backoff = Backoff(),
-    clock: ServiceClock = .system,
+    circuits: Circuits = Circuits(), clock: ServiceClock = .system,
     logger: Logger = Logger(label: "messaging") { _ in SwiftLogNoOpLogHandler() }
   ) throws {
     let writer = try InvitationWriter(
       publicURL: settings.publicURL, senderAddress: settings.senderAddress,
       standardLanguage: settings.standardLanguage)
     let kinds = MailJobs(settings)
-    let circuits = Circuits()
     let sendings = Sendings(database: database)
     func handler(_ kind: JobKind<MailJob>) -> JobHandler {
       let worker = DeliveryWorker(

@@ -94,9 +94,14 @@ struct Sendings: Table, Sendable {
 
   /// The jobs of a kind, as a worker does them.
   func handler(_ kind: JobKind<MailJob>, _ worker: DeliveryWorker) -> JobHandler {
-    JobHandler(kind) { job, _ in
-      Self.noting(.failed, of: job, error: "sending it was interrupted too often", refused: false)
-    } perform: { job in
+    JobHandler(
+      kind,
+      burial: { job, _ in
+        let error = "sending it was interrupted too often"
+        return Self.noting(.failed, of: job, error: error, refused: false)
+      },
+      resting: { worker.isWaiting }
+    ) { job in
       if let pause = worker.pause(job.attempt) {
         if try await hasWaitedTooLong(job) {
           let error = "the mail server could not be reached"
