@@ -38,7 +38,8 @@ final class SessionMemory {
     if let base { munmap(base, Self.bytes) }
   }
 
-  /// The session is made: whatever it needs from now on comes from the heap.
+  /// The session is made: whatever it needs from now on are blocks that were used, or come from the
+  /// heap.
   func seal() { isMaking = false }
 
   /// As the C library takes it.
