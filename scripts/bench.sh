@@ -1,8 +1,8 @@
 #!/bin/bash
-# Measures in one run, prints ratios, writes them as JSON to .run/bench/: unary echo against nghttpd,
-# then GetClient and CreateClient of the running services against pgbench, then every list over a
-# million clients (SCALE=) against its SQL alone, then what a server does beyond what it can do. Takes
-# about twenty minutes the first time; the seeded databases stay.
+# Measures in one run, prints ratios, writes them as JSON to .run/bench/: echo against nghttpd, and over
+# mutual TLS against cleartext; then GetClient and CreateClient of the running services against
+# pgbench, then every list over a million clients (SCALE=) against its SQL alone, then what a server
+# does beyond what it can do. Takes about twenty minutes the first time; the seeded databases stay.
 set -euo pipefail
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ mkdir -p .run/bench
 for product in echo-server loadtest service-bench clientele identity organization client-directory messaging gateway; do
   swift build --quiet -c release --static-swift-stdlib --scratch-path "$build" --product "$product"
 done
-echo "Unary echo, server on one core, h2load on the other:"
+echo "Echo in clear and over mutual TLS, server on one core, h2load on the other:"
 .venv/bin/python scripts/bench/echo.py --binary "$build/release/echo-server" \
   --json .run/bench/echo.json
 echo

@@ -3,8 +3,9 @@
 
 Both servers answer the same bytes to the same h2load, one server at a time, in alternating rounds,
 server on one core and load on another: unary calls of 32 bytes and 4 KiB, streams of 1 000
-messages, in clear and over TLS 1.3. Only ratios within one run mean anything. h2load shows no
-client certificate, so TLS is one-sided here: a client's certificate costs a handshake, not a call.
+messages, in clear and over mutual TLS 1.3. Only ratios within one run mean anything. h2load has no
+option for a client certificate; client_certificate.c, loaded into it, gives it one, and a handshake
+without one must fail before anything is measured. Handshakes are part of what is measured.
 
     scripts/bench/echo.py [--rounds N] [--scale F] [--only TEXT] [--json FILE] [--check] [--binary FILE]
 """
@@ -47,7 +48,7 @@ class Row:
 
 
 def rows():
-    clear, tls = ["echo", "nghttpd"], ["echo-tls", "echo", "nghttpd-tls"]
+    clear, tls = ["echo", "nghttpd"], ["echo-mtls", "echo"]
     return [
         Row("32 B 1x1", clear, "small", UNARY, 1, 1, 20_000),
         Row("32 B 1x100", clear, "small", UNARY, 1, 100, 200_000, floor=0.70),
@@ -55,10 +56,17 @@ def rows():
         Row("4 KiB 1x1", clear, "large", UNARY, 1, 1, 20_000),
         Row("4 KiB 1x100", clear, "large", UNARY, 1, 100, 100_000),
         Row("4 KiB 16x16", clear, "large", UNARY, 16, 16, 100_000),
-        Row("TLS 32 B 16x16", tls, "small", UNARY, 16, 16, 200_000),
-        Row("TLS 4 KiB 16x16", tls, "large", UNARY, 16, 16, 100_000, floor=0.70),
         Row("stream of 1000 1x1", clear, "stream", STREAM, 1, 1, 500, MESSAGES),
         Row("stream of 1000 4x4", clear, "stream", STREAM, 4, 4, 1_600, MESSAGES),
+        Row("mTLS 32 B 1x1", tls, "small", UNARY, 1, 1, 20_000),
+        Row("mTLS 32 B 1x100", tls, "small", UNARY, 1, 100, 200_000),
+        Row("mTLS 32 B 16x16", tls + ["nghttpd-mtls"], "small", UNARY, 16, 16, 200_000),
+        Row("mTLS 4 KiB 1x1", tls, "large", UNARY, 1, 1, 20_000),
+        Row("mTLS 4 KiB 1x100", tls, "large", UNARY, 1, 100, 100_000),
+        Row("mTLS 4 KiB 16x16", tls + ["nghttpd-mtls"], "large", UNARY, 16, 16, 100_000,
+            floor=0.70),
+        Row("mTLS stream 1x1", tls, "stream", STREAM, 1, 1, 500, MESSAGES),
+        Row("mTLS stream 4x4", tls, "stream", STREAM, 4, 4, 1_600, MESSAGES),
     ]
 
 
@@ -99,11 +107,22 @@ def write_bodies(folder):
 
 
 def make_certificate(folder):
+    """One certificate for both ends, and its own authority; and what gives it to h2load."""
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
          "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
          "-days", "1", "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
         check=True, capture_output=True)
+    subprocess.run(
+        ["clang", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o",
+         str(folder / "client_certificate.so"),
+         str(pathlib.Path(__file__).with_name("client_certificate.c")), "-ldl"], check=True)
+
+
+def showing_certificate(folder):
+    """The environment of an h2load that shows the certificate."""
+    return dict(os.environ, LD_PRELOAD=str(folder / "client_certificate.so"),
+                H2LOAD_CERTIFICATE=str(folder / "cert.pem"), H2LOAD_KEY=str(folder / "key.pem"))
 
 
 def free_port():
@@ -116,16 +135,17 @@ class Server:
     """A server on core 0, for as long as it is entered."""
 
     def __init__(self, name, folder, binary, body):
-        self.name, self.port, self.is_tls = name, free_port(), name.endswith("-tls")
+        self.name, self.port, self.is_tls = name, free_port(), name.endswith("-mtls")
         certificate, key = str(folder / "cert.pem"), str(folder / "key.pem")
         if name.startswith("nghttpd"):
             self.command = ["nghttpd", "-a", "127.0.0.1", "-d", str(folder / body)]
-            self.command += [str(self.port), key, certificate] if self.is_tls else [
-                "--no-tls", str(self.port)]
+            self.command += ["--verify-client", str(self.port), key, certificate] if self.is_tls \
+                else ["--no-tls", str(self.port)]
         else:
             self.command = [binary, "--port", str(self.port), "--loops", "1"]
             if self.is_tls:
-                self.command += ["--certificate", certificate, "--key", key]
+                self.command += ["--certificate", certificate, "--key", key,
+                                 "--authority", certificate]
 
     def __enter__(self):
         environment = dict(os.environ, SWIFT_BACKTRACE="enable=no")
@@ -153,21 +173,36 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def load(server, row, folder, calls):
-    """Calls a second and the server's CPU time of a call in µs, both counted in messages."""
-    before = server.cpu_seconds()
+def h2load(server, row, folder, calls, environment):
+    """What h2load says, and how many calls succeeded."""
     result = subprocess.run(
         ["taskset", "-c", "1", "h2load", "-n", str(calls), "-c", str(row.connections),
          "-m", str(row.streams), "-t", "1", "-d", str(folder / f"{row.body}.body"),
          "-H", "content-type: application/grpc", "-H", "te: trailers",
          f"{'https' if server.is_tls else 'http'}://127.0.0.1:{server.port}{row.path}"],
-        capture_output=True, text=True, timeout=300)
-    cpu = server.cpu_seconds() - before
-    rate = re.search(r"finished in [^,]+, ([0-9.]+) req/s", result.stdout)
+        capture_output=True, text=True, timeout=300, env=environment)
     done = re.search(r"(\d+) succeeded", result.stdout)
-    if not rate or not done or int(done.group(1)) != calls:
-        sys.exit(f"{server.name}: not every call succeeded\n{result.stdout}{result.stderr}")
+    return result.stdout + result.stderr, int(done.group(1)) if done else 0
+
+
+def load(server, row, folder, calls):
+    """Calls a second and the server's CPU time of a call in µs, both counted in messages."""
+    before = server.cpu_seconds()
+    said, done = h2load(
+        server, row, folder, calls, showing_certificate(folder) if server.is_tls else os.environ)
+    cpu = server.cpu_seconds() - before
+    rate = re.search(r"finished in [^,]+, ([0-9.]+) req/s", said)
+    if not rate or done != calls:
+        sys.exit(f"{server.name}: not every call succeeded\n{said}")
     return float(rate.group(1)) * row.per_call, cpu / (calls * row.per_call) * 1e6
+
+
+def refuse_nameless(folder, options):
+    """Both ends show a certificate, or what is measured is not mutual TLS."""
+    row = Row("", ["echo-mtls"], "small", UNARY, 1, 1, 1)
+    with Server("echo-mtls", folder, options.binary, row.body) as server:
+        if h2load(server, row, folder, 1, os.environ)[1] != 0:
+            sys.exit("echo-mtls answers who shows no certificate")
 
 
 def measure(row, folder, options):
@@ -214,7 +249,7 @@ def main():
     arguments.add_argument("--binary", default=str(ROOT / ".build/release/echo-server"))
     options = arguments.parse_args()
 
-    for tool in ("nghttpd", "h2load", "taskset", "openssl"):
+    for tool in ("nghttpd", "h2load", "taskset", "openssl", "clang"):
         if not shutil.which(tool):
             sys.exit(f"{tool} is missing; `make setup` installs it")
     if (os.cpu_count() or 1) < 2:
@@ -229,6 +264,7 @@ def main():
         folder = pathlib.Path(name)
         write_bodies(folder)
         make_certificate(folder)
+        refuse_nameless(folder, options)
         for row in (row for row in rows() if options.only in row.name):
             measure(row, folder, options)
             found = ratios(row)
