@@ -44,6 +44,22 @@ import Testing
     }
   }
 
+  @Test("a server that stops while it accepts connections ends, and nothing else does")
+  func stopsWhileAccepting() async throws {
+    for _ in 0..<40 {
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withLiveGateway(services) { _, port in
+          for _ in 0..<8 {
+            // Refused or cut off from the moment it stops; that it goes on is what is looked at.
+            group.addTask { _ = try? await exchange(port, get("/openapi.json")) }
+          }
+          _ = try await exchange(port, get("/nothing"))
+        }
+        try await group.waitForAll()
+      }
+    }
+  }
+
   @Test func aBodyOverTheLimitEndsTheConnection() async throws {
     try await withLiveGateway(services, { $0.bodyBytesMax = 100 }) { _, port in
       let head =

@@ -30,18 +30,20 @@ public struct GatewayServer: ServiceLifecycle.Service {
     let bounds = gateway.bounds
     let responder = EdgeResponder(
       gateway: gateway, watch: watch, bodyTimeout: settings.bodyTimeout)
+    let channels = HTTP1Channel.Configuration(
+      additionalChannelHandlers: [
+        ConnectionWatchHandler(watch, bounds), ConnectionTimes(settings, bounds),
+      ],
+      // The gateway itself refuses what is too much, and says why. Reading stops at twice that.
+      httpDecoderConfiguration: .init(
+        maxHeaderFieldSize: settings.headerBytesMax * 2,
+        maxHeaderListSize: settings.headerBytesMax * 2,
+        maxHeaderFieldCount: settings.headerFieldsMax * 2))
     let application = Application(
       responder: responder,
-      server: .http1(
-        configuration: HTTP1Channel.Configuration(
-          additionalChannelHandlers: [
-            ConnectionWatchHandler(watch, bounds), ConnectionTimes(settings, bounds),
-          ],
-          // The gateway itself refuses what is too much, and says why. Reading stops at twice that.
-          httpDecoderConfiguration: .init(
-            maxHeaderFieldSize: settings.headerBytesMax * 2,
-            maxHeaderListSize: settings.headerBytesMax * 2,
-            maxHeaderFieldCount: settings.headerFieldsMax * 2))),
+      server: HTTPServerBuilder { responder in
+        HeldHTTP1Channel(base: HTTP1Channel(responder: responder, configuration: channels))
+      },
       configuration: ApplicationConfiguration(
         address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 1_024),
       onServerRunning: { channel in
