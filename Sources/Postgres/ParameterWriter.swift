@@ -3,6 +3,8 @@
 public struct ParameterWriter: Sendable, Hashable {
   @usableFromInline var bytes: [UInt8] = []
   @usableFromInline var count = 0
+  /// Tells lists of other types apart (FNV-1a over the OIDs); never 0.
+  @usableFromInline var signature: UInt32 = 0x811C_9DC5
 
   /// An empty list.
   @inlinable public init() {}
@@ -16,6 +18,7 @@ public struct ParameterWriter: Sendable, Hashable {
     type: UInt32, isNull: Bool = false, _ body: (inout [UInt8]) -> Void
   ) {
     count += 1
+    signature = (signature ^ type) &* 0x0100_0193 | 1
     bytes.appendBigEndian(type)
     let lengthAt = bytes.count
     bytes.appendBigEndian(UInt32.max)

@@ -27,7 +27,7 @@ public struct Statement<Row: PostgresRow>: Sendable {
   }
 
   /// The statement with its parameters, `$1` first. A parameter has the same Swift type at each use:
-  /// the first one is what the statement is prepared with.
+  /// the first one is what the statement is prepared with; a call with another is refused (42804).
   @inlinable public func callAsFunction<each Value: PostgresValue>(
     _ values: repeat each Value
   ) -> Query<Row> {

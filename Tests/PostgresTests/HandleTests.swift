@@ -31,7 +31,7 @@ import Testing
     try pool.start()
     _ = try await pool.run(.none, Sample.one())
     await #expect(throws: PostgresError.deadlineExceeded) {
-      try await pool.run(.none, deadline: .now + .milliseconds(50), Sample.sleep(2))
+      try await pool.run(.none, deadline: .now + .milliseconds(50), Sample.sleep(2.0))
     }
     let left = Task { try await pool.run(.none, Sample.sleep(0.1)) }
     left.cancel()

@@ -8,12 +8,13 @@ import Testing
   private static let lock = Statement<NoRow>(
     "select set_config('lock_timeout', '600s', true), pg_advisory_xact_lock($1)", writes: true)
 
-  /// Waits for the lock. Where a machine is too busy to connect in the time that calls may wait, it
-  /// tries again.
-  private static func hog(_ pool: Database) async throws {
+  /// Where a machine is too busy to connect in the time that calls may wait, it tries again.
+  private static func insist<Row: PostgresRow>(
+    _ pool: Database, _ query: Query<Row>
+  ) async throws {
     while true {
       do throws(PostgresError) {
-        _ = try await pool.run(.none, deadline: .now + .seconds(60).patient, lock(7))
+        _ = try await pool.run(.none, deadline: .now + .seconds(60).patient, query)
         return
       } catch {
         guard error == .queueFull else { throw error }
@@ -38,7 +39,7 @@ import Testing
     }
     for await _ in held {}
     let hogs = (0..<pool.settings.connectionsMax).map { _ in
-      Task { try await hog(pool) }
+      Task { try await insist(pool, lock(7)) }
     }
     try await eventually {
       await pool.statistics().callsSent == pool.settings.connectionsMax
@@ -58,6 +59,7 @@ import Testing
         $0.waitersMax = 5
       }
       try await Self.withHogs(database, pool) {
+        try await Self.insist(pool, Self.check())
         let before = await pool.statistics().callsRefused
         let started = ContinuousClock.now
         var refused = 0
@@ -110,7 +112,7 @@ import Testing
         for call in calls { _ = try await call.value }
         return most
       }
-      let seconds = 0.1 * Double(Patience.factor)
+      let seconds = 0.3 * Double(Patience.factor)
       #expect(try await inFlight { Sample.sleep(seconds) } == 4)
       let long = Statement<NoRow>("select pg_sleep($2) where length($1) > 0")
       let text = String(repeating: "x", count: 450)

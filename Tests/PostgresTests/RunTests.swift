@@ -21,6 +21,27 @@ import Testing
     }
   }
 
+  @Test("a statement with parameters of other types than before is refused, alone and in a step")
+  func otherTypes() async throws {
+    try await Sample.withDatabase { database in
+      let pool = try database.database { $0.connectionsMax = 1 }
+      // Eight bytes either way: PostgreSQL could not tell.
+      try await pool.run(.none, Sample.sleep(0.0))
+      let alone = await #expect(throws: PostgresError.self) {
+        try await pool.run(.none, Sample.sleep(0))
+      }
+      let step = await #expect(throws: PostgresError.self) {
+        try await pool.transaction(.none) { transaction in
+          _ = try await transaction.run(Sample.one())
+          try await transaction.run(Sample.sleep(0))
+        }
+      }
+      #expect(alone?.sqlState == "42804" && step?.sqlState == "42804")
+      try await pool.run(.none, Sample.sleep(0.0))
+      #expect(await pool.statistics().callsSent == 0)
+    }
+  }
+
   @Test("a refusal undoes the whole call and names its constraint", arguments: Self.forms)
   func allOrNothing(form: DatabaseSettings.PrologueForm) async throws {
     try await Sample.withDatabase { database in

@@ -95,6 +95,11 @@ final class Connection {
 
   // MARK: Sending
 
+  /// Whether each statement has parameters of the types it was first used with here.
+  func accepts(_ call: Call) -> Bool {
+    call.queries.allSatisfy { names.accepts($0.text, signature: $0.parameters.signature) }
+  }
+
   /// Queues a call's statements and its Sync.
   /// - Returns: false when the connection is of no use any more.
   ///

@@ -29,7 +29,7 @@ extension Engine {
         return
       }
       if !send(call, on: connection) {
-        // It was too late for it, so nothing of it is on its way.
+        // Nothing of it is on its way.
         tell(.finished(load, lease))
         tell(.released(lease))
       }
@@ -73,7 +73,7 @@ extension Engine {
         return
       }
       tell(.engaged(call.load, lease))
-      _ = send(call, on: connection)
+      if !send(call, on: connection) { tell(.finished(call.load, lease)) }
     case .single, .begin:
       if call.isWithdrawn {
         finish(call, .failure(.cancelled))
@@ -96,11 +96,15 @@ extension Engine {
     return connection
   }
 
-  /// - Returns: false when the call's time was up and nothing was sent.
+  /// - Returns: false when nothing was sent: its time was up, or it can't be.
   private func send(_ call: Call, on connection: Connection) -> Bool {
     let remaining = call.deadline - now
     guard remaining > .zero || call.isDueAnyway else {
       finish(call, .failure(.deadlineExceeded))
+      return false
+    }
+    guard connection.accepts(call) else {
+      finish(call, .failure(.otherTypes))
       return false
     }
     tally.statementsSent += call.queries.count
@@ -153,6 +157,13 @@ extension Engine {
       if isStuck { lose(slot, because: "an answer is long overdue") }
     }
   }
+}
+
+extension PostgresError {
+  /// A statement was used with other types than before (datatype_mismatch).
+  fileprivate static let otherTypes = PostgresError.refused(
+    sqlState: "42804", constraint: nil, table: nil,
+    message: "a parameter's Swift type differs from the one of the statement's first use")
 }
 
 extension Connection {

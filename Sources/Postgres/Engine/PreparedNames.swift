@@ -6,6 +6,16 @@ struct PreparedNames {
   private var prepared: [Bool] = []
   /// By statement number: the name's suffix, raised when a plan went stale; 0 for none.
   private var forms: [UInt32] = []
+  /// By statement number: the types of its first use here; 0 before that.
+  private var signatures: [UInt32] = []
+
+  /// Whether a statement's parameters have the types of its first use. PostgreSQL would read the
+  /// bytes of others as if they had: 0.1 as an integer, if the first was one.
+  mutating func accepts(_ text: StatementText, signature: UInt32) -> Bool {
+    while signatures.count <= text.number { signatures.append(0) }
+    if signatures[text.number] == 0 { signatures[text.number] = signature }
+    return signatures[text.number] == signature
+  }
 
   /// Notes that a statement is about to be prepared.
   /// - Returns: false when it is there already.
