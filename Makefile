@@ -69,7 +69,7 @@ abuse: ## Attack an optimised echo-server for SECONDS= an attack (4) and print w
 	@scripts/setup.sh test
 	@swift build --configuration release --product echo-server
 	@.venv/bin/python Tests/SystemTests/abuse/run.py --table --seconds $(or $(SECONDS),4) \
-	  --connections 4 --idle 900 .build/release/echo-server
+	  --connections 4 --idle 10000 .build/release/echo-server
 
 .PHONY: load
 load: ## Offer load to a running `make run`: SCENARIO=client-directory (see scenarios/), OPTIONS='--rate 500'

@@ -28,6 +28,7 @@ from frames import Closed, Peer, TLS, opening, tls
 HERE = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
 IDLE_BYTES = 9 << 10  # What an idle connection may take.
+ADDRESS_MAX = 1_000  # Connections of one address that the server keeps; it closes the others at once.
 RECONNECTS_MAX = 50  # An attacker that is thrown out comes back so often a second.
 
 
@@ -278,7 +279,8 @@ def assail(name, server, healthy, options):
         outcome.note += f"{', ' if ends else ''}{held} borne to the end"
     outcome.growth, outcome.share = growth, share
     # What may be had by being many is bounded for each.
-    bound = max(options.memory, options.idle * IDLE_BYTES / MIB * (name == "idle_connections"))
+    kept = min(options.idle, ADDRESS_MAX) if name == "idle_connections" else 0
+    bound = max(options.memory, kept * IDLE_BYTES / MIB)
     if growth > bound:
         outcome.problems.append(f"memory grew by {growth:.1f} MiB")
     return outcome
