@@ -257,7 +257,10 @@ let package = Package(
     tests("HTTP2Tests", ["HTTP2", nio, "CNGHTTP2"]),
     tests(
       "GRPCTests",
-      ["GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", nio, nioPosix, nioSSL, logging]),
+      [
+        "GRPC", "BenchAPI", "CommonAPI", "Protobuf", "TestKit", "TestProtosAPI", nio, nioPosix,
+        nioSSL, logging,
+      ]),
     tests("PostgresTests", ["Postgres", "TestKit", logging]),
     tests(
       "FeedTests",

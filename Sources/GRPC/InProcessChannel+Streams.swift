@@ -51,7 +51,7 @@ private final class InProcessStream: Sendable {
   }
 
   func start(_ interceptors: [any ServerInterceptor], _ body: @escaping MethodHandler.Stream) {
-    let requests = RequestMessages { try await self.requests.next() }
+    let requests = RequestMessages(core: core) { try await self.requests.next() }
     let responses = ResponseWriter { message, compressed in
       try await self.answer(message, compressed)
     }

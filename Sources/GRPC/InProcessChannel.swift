@@ -1,4 +1,5 @@
 public import Logging
+import Protobuf
 
 /// Calls services without a socket: for tests. Requests and answers are encoded and decoded as on
 /// the wire, errors lose what the wire would lose, interceptors and deadlines do their work. Nothing
@@ -111,6 +112,8 @@ private final class UnaryInProcess: UnaryCall {
     self.core = core
     interceptors = core.interceptors(route: route)
   }
+
+  func unreadable(_ error: DecodeError) -> RPCError { core.unreadable(error) }
 
   func ended(_ answer: Result<[UInt8], any Error>) {
     result.give(answer.mapError { InProcessChannel.told(core.explain($0, context.method)) })

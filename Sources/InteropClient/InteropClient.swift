@@ -92,13 +92,13 @@ struct InteropClient: AsyncParsableCommand {
   /// The way to the server with what all calls carry along.
   func accompanied(_ channel: ClientChannel) -> any RPCChannel {
     guard let additionalMetadata else { return channel }
-    return InterceptedChannel(channel, [additionalMetadata])
+    return InterceptedChannel(channel, [CallMetadata(additionalMetadata.pairs)])
   }
 }
 
 /// Pairs that every call carries, as they are written in a flag.
-struct MetadataFlag: ExpressibleByArgument, ClientInterceptor {
-  private var pairs = Metadata()
+struct MetadataFlag: ExpressibleByArgument {
+  private(set) var pairs = Metadata()
 
   init?(argument: String) {
     for pair in argument.split(separator: ";") {
@@ -110,26 +110,6 @@ struct MetadataFlag: ExpressibleByArgument, ClientInterceptor {
         ? pairs.append(binary: Array(value.utf8), for: key) : pairs.append(value, for: key)
       guard isTaken else { return nil }
     }
-  }
-
-  private func added(to options: CallOptions) -> CallOptions {
-    var options = options
-    options.metadata.append(contentsOf: pairs)
-    return options
-  }
-
-  func intercept(
-    unary call: ClientCallInfo, options: CallOptions,
-    next: @Sendable (CallOptions) async throws -> RPCResponse
-  ) async throws -> RPCResponse {
-    try await next(added(to: options))
-  }
-
-  func intercept(
-    stream call: ClientCallInfo, options: CallOptions,
-    next: @Sendable (CallOptions) async throws -> RPCStream
-  ) async throws -> RPCStream {
-    try await next(added(to: options))
   }
 }
 

@@ -34,6 +34,31 @@ public struct DecodeError: Error, Sendable, Hashable, CustomStringConvertible {
   public let offset: Int
 
   public var description: String { "not a message: \(kind.rawValue) at byte \(offset)" }
+
+  /// The bound that a message was beyond; nil for what is no message at all.
+  public var bound: DecodingBound? {
+    switch kind {
+    case .tooDeep: .depth
+    case .tooManyFields: .fields
+    case .tooManyUnknownFields: .unknownFields
+    case .budgetExceeded: .memory
+    case .truncated, .malformedVarint, .malformedTag, .group, .wrongWireType, .invalidUTF8,
+      .nulInString, .refused:
+      nil
+    }
+  }
+}
+
+/// What `DecodingLimits` bounds, by the name that counters give it.
+public enum DecodingBound: String, Sendable, Hashable, CaseIterable {
+  /// Messages inside each other.
+  case depth = "message_depth"
+  /// Fields and packed elements.
+  case fields = "message_fields"
+  /// Fields that are not declared.
+  case unknownFields = "message_unknown_fields"
+  /// Bytes of C structs.
+  case memory = "message_memory"
 }
 
 /// What a message may cost the process that reads it.

@@ -93,6 +93,26 @@ import Testing
     }
   }
 
+  @Test("calls name the host that the settings say as their authority", arguments: [true, false])
+  func authority(isOverridden: Bool) async throws {
+    // Of letters that no code shortens, so that they stand in the head as they are.
+    let name = "XZXZ"
+    let heads = Mutex<[[UInt8]]>([])
+    try await withRawServer {
+      if isOverridden { $0.serverName = name }
+    } answer: { call in
+      heads.withLock { $0.append(call.block) }
+      return RawServer.empty(stream: call.stream)
+    } _: { _, channel in
+      _ = try await EchoClient(channel).unary(EchoRequest())
+    }
+    // The first of the names that HPACK knows, with a text of four bytes.
+    let field = [0x41, 4] + Array(name.utf8)
+    let head = try #require(heads.withLock { $0.first })
+    let isThere = head.indices.contains { head[$0...].starts(with: field) }
+    #expect(isThere == isOverridden)
+  }
+
   private struct Mark: ClientInterceptor {
     let name: String
     let seen: @Sendable (String) -> Void

@@ -25,6 +25,40 @@ import Testing
     }
   }
 
+  @Test("a connection is idle from the end of its last call, however long that was")
+  func idle() async throws {
+    let gate = Gate()
+    let service = echo { _, _ in
+      try await gate.pass()
+      return EchoResponse()
+    }
+    let patience = Duration.milliseconds(500)
+    var settings = ServerSettings.patient
+    settings.defaultDeadline = .seconds(20).patient
+    settings.longestDeadline = settings.defaultDeadline
+    settings.connectionIdleTimeout = patience
+    // So that somebody looks at the connection at least as often.
+    settings.streamIdleTimeout = patience
+    let server = RPCServer(services: [service], settings: settings)
+    let port = try await server.start(port: 0)
+    let peer = try await RawPeer.connect(port: port)
+    peer.send(
+      RawPeer.opening + RawPeer.request(stream: 1)
+        + RawPeer.data(stream: 1, [0, 0, 0, 0, 0], end: true))
+    #expect(await eventually { gate.arrived == 1 })
+    // Beyond one look at it and half-way to the next, which comes too soon for a call just ended.
+    let middle = ContinuousClock.now + patience * 3 / 2
+    #expect(await eventually { ContinuousClock.now > middle })
+    #expect(farewells(peer).isEmpty)
+    let ended = ContinuousClock.now
+    gate.open()
+    #expect(await eventually { !farewells(peer).isEmpty })
+    #expect(ContinuousClock.now - ended >= patience)
+    #expect(peer.ended(stream: 1))
+    peer.close()
+    await server.shutdownGracefully(grace: .zero)
+  }
+
   @Test("a connection of age is drained, its calls are finished, and the next call finds another")
   func age() async throws {
     let gate = Gate()

@@ -12,6 +12,8 @@ final class RawServer: Sendable {
     let stream: UInt32
     /// Counted from 0.
     let connection: Int
+    /// The fields of its head, as they came.
+    let block: [UInt8]
   }
 
   typealias Answer = @Sendable (Call) -> [UInt8]
@@ -91,7 +93,8 @@ final class RawServer: Sendable {
         defer { state.calls += 1 }
         return answer(
           Call(
-            number: state.calls, stream: frame.stream, connection: state.connections[id] ?? -1))
+            number: state.calls, stream: frame.stream, connection: state.connections[id] ?? -1,
+            block: frame.payload))
       case 3:
         state.resets[frame.stream] = frame.payload.reduce(0) { $0 << 8 | UInt32($1) }
         return []

@@ -12,6 +12,15 @@ public protocol RPCChannel: Sendable {
   ///
   /// - Throws: `RPCError`, and nothing else.
   func stream(path: String, options: CallOptions) async throws -> RPCStream
+
+  /// Told of an answer of one message that cannot be read, for whoever counts. Does nothing unless
+  /// written otherwise.
+  func noteUnreadable(_ error: DecodeError)
+}
+
+extension RPCChannel {
+  /// Does nothing.
+  public func noteUnreadable(_ error: DecodeError) {}
 }
 
 /// The bytes of an answer, with what came beside it.
@@ -42,10 +51,12 @@ public struct RPCResponse: Sendable, Hashable {
 public struct RPCStream: Sendable {
   let sendMessage: @Sendable ([UInt8], Bool) async throws -> Void
   let endSending: @Sendable () async -> Void
-  let nextMessage: @Sendable () async throws -> ReceivedMessage?
-  let cancelCall: @Sendable () -> Void
+  var nextMessage: @Sendable () async throws -> ReceivedMessage?
+  var cancelCall: @Sendable () -> Void
   let awaitHeaders: @Sendable () async throws -> Metadata
   let endTrailers: @Sendable () -> Metadata
+  /// Told of an answer that cannot be read.
+  var noteUnreadable: @Sendable (DecodeError) -> Void = { _ in }
 
   /// Puts a stream together, for channels and interceptors written elsewhere; each function does
   /// what the method of its name does.
@@ -98,9 +109,10 @@ extension RPCChannel {
   ) async throws -> Response {
     let response = try await unary(
       path: method.path, request: request.serialized(), options: options)
-    do {
-      return try response.message.withUnsafeBytes { try Response(serialized: $0) }
+    do throws(DecodeError) {
+      return try Response(serialized: response.message)
     } catch {
+      noteUnreadable(error)
       throw RPCError(.internalError, "the answer of \(method.path) cannot be read: \(error)")
     }
   }

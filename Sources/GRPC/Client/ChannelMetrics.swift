@@ -1,4 +1,5 @@
 import HTTP2
+import Protobuf
 import Synchronization
 
 /// What a channel counts.
@@ -30,6 +31,7 @@ public final class ChannelMetrics: Sendable {
   private let gauges = Mutex(Gauges())
   private static let bounds =
     SessionBound.allCases.map(\.rawValue) + ClientBound.allCases.map(\.rawValue)
+    + DecodingBound.allCases.map(\.rawValue)
   private let reached = Mutex<[String: UInt64]>([:])
 
   init(target: String) {
@@ -47,6 +49,7 @@ public final class ChannelMetrics: Sendable {
   func wasThrottled() { throttled.wrappingAdd(1, ordering: .relaxed) }
   func reached(_ bound: ClientBound) { reached(bound.rawValue) }
   func reached(_ bound: SessionBound) { reached(bound.rawValue) }
+  func unreadable(_ error: DecodeError) { if let bound = error.bound { reached(bound.rawValue) } }
   private func reached(_ bound: String) { reached.withLock { $0[bound, default: 0] += 1 } }
   func waiting(_ count: Int) { gauges.withLock { $0.waiting = count } }
   func links(_ links: Links) { gauges.withLock { $0.links = links } }

@@ -1,5 +1,5 @@
 /// What a channel bounds itself, by the name its counter has. What its connections bound besides
-/// has the names of `SessionBound`.
+/// has the names of `SessionBound`, and what reading an answer may cost those of `DecodingBound`.
 enum ClientBound: String, CaseIterable {
   /// Calls that wait for a connection or a free stream.
   case waiting

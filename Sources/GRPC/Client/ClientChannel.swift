@@ -1,5 +1,6 @@
 public import NIOCore
 import NIOPosix
+public import Protobuf
 import Synchronization
 
 /// A way to one server or to several that do the same. Connects with the first call and again
@@ -150,7 +151,7 @@ public final class ClientChannel: RPCChannel {
         throw error
       }
     }
-    return RPCStream(
+    var stream = RPCStream(
       send: { bytes, compressed in
         let isPacked = compressed && call.compression != .identity
         let message = Outbox.Message(
@@ -168,7 +169,12 @@ public final class ClientChannel: RPCChannel {
       cancel: cancel,
       headers: { try await guarded { try await answer.headers() } },
       trailers: { answer.trailers })
+    stream.noteUnreadable = { [metrics] in metrics.unreadable($0) }
+    return stream
   }
+
+  /// See `RPCChannel`.
+  public func noteUnreadable(_ error: DecodeError) { metrics.unreadable(error) }
 
   /// Takes no new calls, finishes those open within the grace, and closes.
   public func close(grace: Duration = .seconds(5)) async {

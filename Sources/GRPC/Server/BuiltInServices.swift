@@ -58,12 +58,7 @@ enum BuiltInServices {
     .stream(method) { requests, answers, _ in
       var told: Set<Int> = []
       while let message = try await requests.next() {
-        let request: ServerReflectionRequest
-        do {
-          request = try ServerReflectionRequest(serialized: message.bytes)
-        } catch {
-          throw RPCError(.invalidArgument, "the request cannot be read: \(error)")
-        }
+        let request: ServerReflectionRequest = try requests.read(message.bytes)
         try await answers.write(catalogue.answer(request, told: &told).serialized())
       }
     }

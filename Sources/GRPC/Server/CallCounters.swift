@@ -51,10 +51,15 @@ final class CallCounters: @unchecked Sendable {
     let code = min(max(0, code.rawValue), Self.codes &- 1)
     add(1, at: row &+ Self.firstCode &+ code)
     let length = max(0, nanoseconds)
-    var bucket = 0
-    while length > Self.bounds[bucket], bucket < Self.bounds.count &- 1 { bucket &+= 1 }
-    add(1, at: row &+ Self.firstBucket &+ bucket)
+    add(1, at: row &+ Self.firstBucket &+ Self.bucket(of: length))
     add(UInt64(length), at: row &+ Self.sum)
+  }
+
+  @inline(__always)
+  private static func bucket(of length: Int64) -> Int {
+    var bucket = 0
+    while length > bounds[bucket], bucket < bounds.count &- 1 { bucket &+= 1 }
+    return bucket
   }
 
   // MARK: Reading
@@ -70,6 +75,14 @@ final class CallCounters: @unchecked Sendable {
 
     /// Calls begun and not ended; zero while the figures are ahead of each other.
     var inFlight: UInt64 { started > ended ? started - ended : 0 }
+
+    /// A call has ended, after this many nanoseconds.
+    mutating func ended(_ code: StatusCode, after nanoseconds: Int64) {
+      let length = max(0, nanoseconds)
+      handled[code.rawValue] &+= 1
+      buckets[CallCounters.bucket(of: length)] &+= 1
+      self.nanoseconds &+= UInt64(length)
+    }
   }
 
   func read(_ method: Int, into row: inout Row) {

@@ -35,6 +35,11 @@ enum ServerBound: String, CaseIterable {
   case outboundBytes = "outbound_bytes"
   case requestBytes = "request_bytes"
   case responseBytes = "response_bytes"
+  // Those of reading a message; the names are those of `DecodingBound`.
+  case messageDepth = "message_depth"
+  case messageFields = "message_fields"
+  case messageUnknownFields = "message_unknown_fields"
+  case messageMemory = "message_memory"
   case heldBytes = "held_bytes"
   case inFlight = "in_flight"
   case streamsInFlight = "streams_in_flight"

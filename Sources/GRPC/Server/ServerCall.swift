@@ -1,4 +1,5 @@
 import HTTP2
+import Protobuf
 
 /// One call as its connection sees it.
 ///
@@ -77,6 +78,8 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
   }
 
   var interceptors: [any ServerInterceptor] { connection.core.interceptors(route: route) }
+
+  func unreadable(_ error: DecodeError) -> RPCError { connection.core.unreadable(error) }
 
   func ended(_ result: Result<[UInt8], any Error>) {
     connection.ended(self, result)

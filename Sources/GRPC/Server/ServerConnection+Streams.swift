@@ -34,7 +34,7 @@ extension ServerConnection {
     let context = call.context
     let route = call.route
     tookPlace(call)
-    let requests = RequestMessages { try await queue.next() }
+    let requests = RequestMessages(core: core) { try await queue.next() }
     let writer = ResponseWriter { message, compressed in
       // The usual case, on the loop and with room to spare, waits for nothing.
       if self.loop.inEventLoop, try self.write(stream, message, compressed) { return }

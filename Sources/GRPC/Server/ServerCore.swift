@@ -2,6 +2,7 @@ import CommonAPI
 import HTTP2
 import Logging
 import NIOCore
+import Protobuf
 import Synchronization
 
 /// What all connections of a server share.
@@ -125,6 +126,13 @@ final class ServerCore: Sendable {
     }
     let longest = streaming ? Self.streamNanoseconds : longestNanoseconds
     return Deadline(nanoseconds: now &+ max(0, min(timeout.clampedNanoseconds, longest)))
+  }
+
+  /// What the caller gets for a request that cannot be read.
+  func unreadable(_ error: DecodeError) -> RPCError {
+    if let bound = error.bound.flatMap({ ServerBound(rawValue: $0.rawValue) }) { bounds.add(bound) }
+    return RPCError(
+      .invalidArgument, reason: "MALFORMED_MESSAGE", "the request cannot be read: \(error)")
   }
 
   /// What the caller gets for an error that a handler threw.

@@ -14,7 +14,8 @@ public struct ServerMetrics: Sendable {
       for loop in loops { loop.counters.read(method, into: &row) }
       guard row.started > 0 else { continue }
       let isKnown = method < core.router.handlers.count
-      add(row, method: isKnown ? core.router.handlers[method].method.path : "unknown", to: &samples)
+      samples += row.samples(
+        "grpc_server", method: isKnown ? core.router.handlers[method].method.path : "unknown")
     }
     for bound in ServerBound.allCases {
       samples.append(
@@ -39,37 +40,6 @@ public struct ServerMetrics: Sendable {
     return samples
   }
 
-  private func add(_ row: CallCounters.Row, method: String, to samples: inout [MetricSample]) {
-    let label = (name: "method", value: method)
-    samples.append(
-      MetricSample(
-        name: "grpc_server_started_total", help: "Calls begun, refused ones included.",
-        kind: .counter, labels: [label], value: Double(row.started)))
-    for (code, count) in row.handled.enumerated() where count > 0 {
-      let name = StatusCode(rawValue: code)?.name ?? "\(code)"
-      samples.append(
-        MetricSample(
-          name: "grpc_server_handled_total", help: "Calls answered, by how.", kind: .counter,
-          labels: [label, ("code", name)], value: Double(count)))
-    }
-    var cumulative: UInt64 = 0
-    let buckets = zip(CallCounters.bounds, row.buckets).map { bound, count in
-      cumulative &+= count
-      return (upperBound: bound == .max ? .infinity : Double(bound) / 1e9, count: cumulative)
-    }
-    samples.append(
-      MetricSample(
-        name: "grpc_server_handling_seconds",
-        help: "Seconds from the head of a request to the end of its answer.",
-        kind: .histogram(
-          buckets: buckets, sum: Double(row.nanoseconds) / 1e9, count: cumulative),
-        labels: [label], value: Double(cumulative)))
-    samples.append(
-      MetricSample(
-        name: "grpc_server_in_flight", help: "Calls begun and not answered.", kind: .gauge,
-        labels: [label], value: Double(row.inFlight)))
-  }
-
   private func addTLS(to samples: inout [MetricSample]) {
     guard let counts = server.identityCounts else { return }
     for (outcome, count) in [("taken", counts.reloads), ("refused", counts.failures)] {
@@ -78,5 +48,38 @@ public struct ServerMetrics: Sendable {
           name: "grpc_server_tls_reloads_total", help: "Changed TLS files, by what came of them.",
           kind: .counter, labels: [("outcome", outcome)], value: Double(count)))
     }
+  }
+}
+
+extension CallCounters.Row {
+  /// The figures of a method, under names that begin alike.
+  func samples(_ prefix: String, method: String) -> [MetricSample] {
+    let label = (name: "method", value: method)
+    var cumulative: UInt64 = 0
+    let lengths = zip(CallCounters.bounds, buckets).map { bound, count in
+      cumulative &+= count
+      return (upperBound: bound == .max ? .infinity : Double(bound) / 1e9, count: cumulative)
+    }
+    let codes = handled.enumerated().filter { $0.element > 0 }.map { code, count in
+      MetricSample(
+        name: "\(prefix)_handled_total", help: "Calls answered, by how.", kind: .counter,
+        labels: [label, ("code", StatusCode(rawValue: code)?.name ?? "\(code)")],
+        value: Double(count))
+    }
+    return [
+      MetricSample(
+        name: "\(prefix)_started_total", help: "Calls begun, refused ones included.",
+        kind: .counter, labels: [label], value: Double(started))
+    ] + codes + [
+      MetricSample(
+        name: "\(prefix)_handling_seconds",
+        help: "Seconds from the head of a request to the end of its answer.",
+        kind: .histogram(
+          buckets: lengths, sum: Double(nanoseconds) / 1e9, count: cumulative),
+        labels: [label], value: Double(cumulative)),
+      MetricSample(
+        name: "\(prefix)_in_flight", help: "Calls begun and not answered.", kind: .gauge,
+        labels: [label], value: Double(inFlight)),
+    ]
   }
 }

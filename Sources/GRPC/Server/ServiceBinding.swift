@@ -44,7 +44,12 @@ public struct MethodHandler: Sendable {
     MethodHandler(
       method: method,
       kind: .unary { (bytes, call) throws(RPCError) in
-        let request: Request = try readRequest(bytes)
+        let request: Request
+        do throws(DecodeError) {
+          request = try Request(serialized: bytes)
+        } catch {
+          throw call.unreadable(error)
+        }
         // One function: each that a task awaits asks anew where it is to run.
         return {
           do {
@@ -77,6 +82,8 @@ public struct MethodHandler: Sendable {
 @usableFromInline protocol UnaryCall: AnyObject, Sendable {
   var context: CallContext { get }
   var interceptors: [any ServerInterceptor] { get }
+  /// What the caller gets for a request that cannot be read.
+  func unreadable(_ error: DecodeError) -> RPCError
   /// The handler has ended, wherever it ran.
   func ended(_ result: Result<[UInt8], any Error>)
 }
@@ -107,11 +114,23 @@ func through(
 
 /// The messages a caller sends, one after the other; for one reader.
 public struct RequestMessages: Sendable {
+  let core: ServerCore
   let pull: @Sendable () async throws -> ReceivedMessage?
 
   /// The next serialised message; nil once the caller sent the last. Throws `RPCError` when the
   /// call was given up.
   public func next() async throws -> ReceivedMessage? { try await pull() }
+
+  /// Reads one of the messages.
+  @inlinable func read<Request: Message>(_ bytes: [UInt8]) throws(RPCError) -> Request {
+    do throws(DecodeError) {
+      return try Request(serialized: bytes)
+    } catch {
+      throw unreadable(error)
+    }
+  }
+
+  @usableFromInline func unreadable(_ error: DecodeError) -> RPCError { core.unreadable(error) }
 }
 
 /// Takes the messages of an answer.

@@ -30,15 +30,14 @@ public struct MessageStream<Element: Message>: AsyncSequence, Sendable {
   ///   read, CANCELLED or DEADLINE_EXCEEDED when the call has ended otherwise.
   @inlinable public func next() async throws -> Element? {
     guard let received = try await raw.next() else { return nil }
-    return try received.bytes.withUnsafeBytes { try readRequest($0) }
+    return try raw.read(received.bytes)
   }
 
   /// As `next`, with how the message came.
   public func receive() async throws -> Received? {
     guard let received = try await raw.next() else { return nil }
     return Received(
-      message: try received.bytes.withUnsafeBytes { try readRequest($0) },
-      wasCompressed: received.wasCompressed)
+      message: try raw.read(received.bytes), wasCompressed: received.wasCompressed)
   }
 
   /// Takes one message after the other.
@@ -76,17 +75,5 @@ public struct MessageWriter<Element: Message>: Sendable {
   ///   is too large.
   @inlinable public func write(_ message: Element, compressed: Bool = true) async throws {
     try await raw.write(message.serialized(), compressed: compressed)
-  }
-}
-
-/// Reads a message that a caller sent.
-@inlinable func readRequest<Request: Message>(
-  _ bytes: UnsafeRawBufferPointer
-) throws(RPCError) -> Request {
-  do {
-    return try Request(serialized: bytes)
-  } catch {
-    throw RPCError(
-      .invalidArgument, reason: "MALFORMED_MESSAGE", "the request cannot be read: \(error)")
   }
 }

@@ -12,7 +12,7 @@ extension MethodHandler {
       guard let received = try await requests.next() else {
         throw RPCError(.unimplemented, "the call ended without a request")
       }
-      let request: Request = try received.bytes.withUnsafeBytes { try readRequest($0) }
+      let request: Request = try requests.read(received.bytes)
       guard try await requests.next() == nil else {
         throw RPCError(.unimplemented, "more than one request")
       }

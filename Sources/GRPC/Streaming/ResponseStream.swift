@@ -120,15 +120,16 @@ public struct ResponseStream<Element: Message>: AsyncSequence, Sendable {
 
   /// Reads an answer; one that cannot be read ends the call.
   @inlinable func read<Response: Message>(_ bytes: [UInt8]) throws(RPCError) -> Response {
-    do {
-      return try bytes.withUnsafeBytes { try Response(serialized: $0) }
+    do throws(DecodeError) {
+      return try Response(serialized: bytes)
     } catch {
       throw unreadable(error)
     }
   }
 
-  @usableFromInline func unreadable(_ error: any Error) -> RPCError {
+  @usableFromInline func unreadable(_ error: DecodeError) -> RPCError {
     stream.cancel()
+    stream.noteUnreadable(error)
     return RPCError(.internalError, "an answer of \(path) cannot be read: \(error)")
   }
 }

@@ -1,3 +1,5 @@
+public import Protobuf
+
 /// What is called, as a client's interceptors see it.
 public struct ClientCallInfo: Sendable, Hashable {
   /// `/package.Service/Method`.
@@ -92,6 +94,9 @@ public struct InterceptedChannel: RPCChannel {
   public func stream(path: String, options: CallOptions) async throws -> RPCStream {
     try await stream(interceptors[...], ClientCallInfo(path: path), options)
   }
+
+  /// See `RPCChannel`.
+  public func noteUnreadable(_ error: DecodeError) { channel.noteUnreadable(error) }
 
   private func stream(
     _ left: ArraySlice<any ClientInterceptor>, _ call: ClientCallInfo, _ options: CallOptions

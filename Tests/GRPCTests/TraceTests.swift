@@ -1,8 +1,7 @@
+import BenchAPI
 import CommonAPI
 import GRPC
-import IdentityAPI
 import Logging
-import ServiceKit
 import Synchronization
 import Testing
 
@@ -10,7 +9,7 @@ import Testing
   private static let sent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
   private static let method = MethodDescriptor(
     service: "test.v1.Service", name: "Method", access: AccessRule(),
-    requestType: CheckIdentifierRequest.self, responseType: CheckIdentifierResponse.self)
+    requestType: EchoRequest.self, responseType: EchoResponse.self)
 
   private static func call(_ pairs: [String: String] = [:]) -> CallContext {
     var metadata = Metadata()
@@ -22,9 +21,9 @@ import Testing
   /// The call as those after the interceptor see it.
   private static func traced(_ call: CallContext) async throws -> CallContext {
     let seen = Mutex<CallContext?>(nil)
-    _ = try await TraceInterceptor().intercept(CheckIdentifierRequest(), in: call) { _, call in
+    _ = try await TraceInterceptor().intercept(EchoRequest(), in: call) { _, call in
       seen.withLock { $0 = call }
-      return CheckIdentifierResponse()
+      return EchoResponse()
     }
     return try #require(seen.withLock { $0 })
   }
@@ -85,10 +84,10 @@ import Testing
     logger.logLevel = level
     let interceptor = LogInterceptor(logger: logger)
     _ = try? await interceptor.intercept(
-      CheckIdentifierRequest(identifier: "ada@example.org"), in: call(pairs)
+      EchoRequest(payload: Array("ada@example.org".utf8)), in: call(pairs)
     ) { _, _ in
       if let error { throw error }
-      return CheckIdentifierResponse()
+      return EchoResponse()
     }
     return lines.all
   }

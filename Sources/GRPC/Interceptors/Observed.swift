@@ -1,0 +1,67 @@
+import Synchronization
+
+/// Makes a call and tells how it ended; nil when it ended well.
+func observed<Value>(
+  _ body: () async throws -> Value, told: (RPCError?) -> Void
+) async throws -> Value {
+  do {
+    let value = try await body()
+    told(nil)
+    return value
+  } catch {
+    told(RPCError(ending: error))
+    throw error
+  }
+}
+
+/// Opens a stream and tells, once, how it ended: when its reader saw the end, or gave it up.
+func observedStream(
+  _ body: () async throws -> RPCStream, told: @escaping @Sendable (RPCError?) -> Void
+) async throws -> RPCStream {
+  let ending = Ending(told)
+  let inner: RPCStream
+  do {
+    inner = try await body()
+  } catch {
+    ending.tell(RPCError(ending: error))
+    throw error
+  }
+  var stream = inner
+  stream.nextMessage = {
+    do {
+      let message = try await inner.next()
+      if message == nil { ending.tell(nil) }
+      return message
+    } catch {
+      ending.tell(RPCError(ending: error))
+      throw error
+    }
+  }
+  stream.cancelCall = {
+    inner.cancel()
+    ending.tell(RPCError(.cancelled, "the caller gave up"))
+  }
+  return stream
+}
+
+/// Only the first end counts.
+private final class Ending: Sendable {
+  private let told: @Sendable (RPCError?) -> Void
+  private let isOver = Atomic(false)
+
+  init(_ told: @escaping @Sendable (RPCError?) -> Void) { self.told = told }
+
+  func tell(_ error: RPCError?) {
+    if !isOver.exchange(true, ordering: .relaxed) { told(error) }
+  }
+}
+
+extension RPCError {
+  /// What a call ends with for whatever was thrown around it.
+  init(ending error: any Error) {
+    self =
+      error is CancellationError
+      ? RPCError(.cancelled, "the call was cancelled")
+      : (error as? any RPCErrorConvertible)?.rpcError ?? RPCError(.internalError, "internal error")
+  }
+}
