@@ -81,9 +81,9 @@ torture: ## The full counts of docs/reliability-testing.md, and all their report
 	@scripts/torture.sh
 
 .PHONY: torture-failover
-torture-failover: ## Primaries killed and stopped under load (root; installs pg_auto_failover)
+torture-failover: ## Primaries killed, stopped and cut off under load (root; installs pg_auto_failover)
 	@scripts/setup.sh test
-	@scripts/torture/failover.sh
+	@scripts/torture.sh failover
 
 .PHONY: migrate
 migrate: ## Bring the development database's schemas up to date

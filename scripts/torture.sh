@@ -1,7 +1,8 @@
 #!/bin/bash
 # The tests of docs/reliability-testing.md at their full counts, and what they came to, added up.
 #
-#   torture.sh [PART…]     all parts, or some: rolls kills registers network jobs mails probes restore
+#   torture.sh [PART…]     all parts, or some:
+#                          rolls kills registers network jobs mails probes restore failover
 #
 # Counts are settings: `CLIENTELE_KILLS=5 scripts/torture.sh kills`. Ends with 0 when every part did,
 # and nothing was lost or doubled.
@@ -20,10 +21,12 @@ cd "$(dirname "$0")/.." || exit 1
 : "${CLIENTELE_MAILS:=10000}" "${CLIENTELE_MAIL_KILLS:=50}"
 : "${CLIENTELE_PROBES:=5000}"               # at least
 : "${CLIENTELE_RESTORES:=10}"
+: "${CLIENTELE_FAILOVERS:=20}"              # a primary killed, stopped, or cut off; needs root
+: "${CLIENTELE_TARGETS:=on}"                # times are held against the targets themselves
 for name in $(compgen -v CLIENTELE_); do export "${name?}"; done
 
 logs=.build/torture
-parts=${*:-rolls kills registers network jobs mails probes restore}
+parts=${*:-rolls kills registers network jobs mails probes restore failover}
 failed=""
 mkdir -p "$logs"
 
@@ -37,6 +40,7 @@ run() {
     mails) scripts/test.sh '^MessagingTests\.MailFaultTests/faults' ;;
     probes) scripts/test.sh '^SystemTests\.ProbeTests/' ;;
     restore) scripts/torture/restore.sh "$CLIENTELE_RESTORES" ;;
+    failover) scripts/torture/failover.sh "$CLIENTELE_FAILOVERS" ;;
     *) echo "torture: there is no part $1" >&2; return 64 ;;
   esac
 }

@@ -68,6 +68,6 @@ import Testing
     #expect(!stack.isReady(process))
     _ = try await stack.sql(restoration)
     _ = try await stack.sql("select pg_reload_conf()")
-    try await stack.successor(of: old, process, within: .seconds(30))
+    _ = try await stack.successor(of: old, process, within: .seconds(30))
   }
 }

@@ -29,23 +29,65 @@ extension Stack {
     return names.contains { $0.hasPrefix("\(process).") && $0.hasSuffix(".ready") }
   }
 
-  /// kill -9, and the time until its successor can do its work.
-  nonisolated func crash(process name: String, within limit: Duration) async throws -> Duration {
+  /// A process that was killed, and its successor.
+  struct Kill: Sendable {
+    /// Such as `identity-2`.
+    let process: String
+    /// When it was killed.
+    let start: ContinuousClock.Instant
+    /// When its successor was seen to be ready.
+    let end: ContinuousClock.Instant
+    /// From the successor's exec until it said that it serves.
+    let readyAfterExec: Duration
+  }
+
+  /// kill -9, and what became of it once its successor can do its work.
+  @discardableResult
+  nonisolated func crash(
+    process name: String, with signal: Int32 = SIGKILL, within limit: Duration
+  ) async throws -> Kill {
     guard let old = try processes()[name] else {
       throw Failure(description: "\(name) does not run")
     }
     let start = ContinuousClock.now
-    Glibc.kill(old, SIGKILL)
-    try await successor(of: old, name, within: limit)
-    return start.duration(to: .now)
+    Glibc.kill(old, signal)
+    let new = try await successor(of: old, name, within: limit)
+    return Kill(
+      process: name, start: start, end: .now, readyAfterExec: try readyAfterExec(name, new))
   }
 
-  /// Waits until another process than the old one can do the work.
-  nonisolated func successor(of old: Int32, _ name: String, within limit: Duration) async throws {
+  /// Waits until another process than the old one can do the work; answers its id.
+  nonisolated func successor(
+    of old: Int32, _ name: String, within limit: Duration
+  ) async throws -> Int32 {
+    var new: Int32?
     try await wait("\(name) is back", within: limit) {
-      let new = try processes()[name]
+      new = try processes()[name]
       return new != nil && new != old && Glibc.kill(old, 0) != 0 && isReady(name)
     }
+    return new ?? old
+  }
+
+  /// How long a process took from its exec until its file said that it serves. Neither moment is
+  /// taken here, where turns come late: the kernel keeps both.
+  private nonisolated func readyAfterExec(_ name: String, _ id: Int32) throws -> Duration {
+    let stat = try String(contentsOfFile: "/proc/\(id)/stat", encoding: .utf8)
+    // Behind the name, which may hold anything: the state is the third field, the start the 22nd.
+    let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+    guard fields.count > 20, let ticks = Int(fields[20]) else {
+      throw Failure(description: "/proc/\(id)/stat says \(stat)")
+    }
+    let sinceBoot = Moment.now(CLOCK_BOOTTIME) - .seconds(ticks) / sysconf(Int32(_SC_CLK_TCK))
+    let folder = directory.appending(path: "pids")
+    for file in try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    where file.hasPrefix("\(name).") && file.hasSuffix(".ready") {
+      let path = folder.appending(path: file).path
+      guard let text = try? String(contentsOfFile: path, encoding: .utf8),
+        Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) == id
+      else { continue }
+      return sinceBoot - (try Moment.sinceChange(of: path))
+    }
+    throw Failure(description: "\(name) is ready no more")
   }
 
   // MARK: PostgreSQL
@@ -69,6 +111,12 @@ extension Stack {
       throw Failure(description: "PostgreSQL does not run")
     }
     return id
+  }
+
+  /// When PostgreSQL last began to take connections: it notes that in its file, after crashes of
+  /// its backends too.
+  nonisolated func accepting() throws -> ContinuousClock.Instant {
+    .now - (try Moment.sinceChange(of: cluster.appending(path: "data/postmaster.pid").path))
   }
 
   /// Kills the postmaster, waits until the backends it left have ended, and starts it again.
@@ -113,4 +161,26 @@ extension Stack {
     defer { for id in stopped { Glibc.kill(id, SIGCONT) } }
     try await body()
   }
+}
+
+/// Moments of the system's clocks.
+private enum Moment {
+  static func now(_ clock: clockid_t) -> Duration {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return Duration(time)
+  }
+
+  /// How long ago a file was last written to.
+  static func sinceChange(of path: String) throws -> Duration {
+    var status = stat()
+    guard stat(path, &status) == 0 else {
+      throw Stack.Failure(description: "\(path): \(String(cString: strerror(errno)))")
+    }
+    return now(CLOCK_REALTIME) - Duration(status.st_mtim)
+  }
+}
+
+extension Duration {
+  fileprivate init(_ time: timespec) { self = .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec) }
 }

@@ -1,13 +1,15 @@
-"""A failover under load, COUNT times: every other time the primary's processes are killed, else they
-are stopped, and go on once the standby has taken over. Prints for each what became of the calls."""
+"""Failovers under load, COUNT of them: the primary's processes are killed, or stopped, or it is cut
+off, and comes back once the standby has taken over. Prints for each what became of the calls, and
+whether the old primary still took writes. failover.sh runs it."""
 
 import concurrent.futures
+import dataclasses
 import json
 import os
 import pathlib
 import shutil
 import signal
-import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -16,215 +18,33 @@ import urllib.error
 import urllib.request
 import uuid
 
+from cluster import Cluster, wait
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WORK = ROOT / f".run/torture-failover-{os.getpid()}"
+WORK = ROOT / f".run/torture-failover-{time.time_ns()}"
 PROGRAM = ROOT / ".build" / os.environ.get("CONFIGURATION", "debug") / "clientele"
-BIN = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
 PASSWORD = "clientele-demo-password"
 WRITERS = 6
 BACK_WITHIN = 30.0
-# The monitor's patience. A primary that is cut off stops itself before the standby takes over:
-# network_partition_timeout is below node_considered_unhealthy + primary_demote.
-MONITOR = {
-    "pgautofailover.health_check_period": "1s",
-    "pgautofailover.health_check_timeout": "1s",
-    "pgautofailover.health_check_max_retries": "1",
-    "pgautofailover.health_check_retry_delay": "500ms",
-    "pgautofailover.node_considered_unhealthy_timeout": "5s",
-    "pgautofailover.primary_demote_timeout": "5s",
-    "pgautofailover.startup_grace_period": "5s",
-}
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def wait(what, within, condition):
-    end = time.monotonic() + within
-    while time.monotonic() < end:
-        try:
-            found = condition()
-        except (OSError, subprocess.SubprocessError, ValueError, KeyError):
-            found = None
-        if found:
-            return found
-        time.sleep(0.1)
-    raise SystemExit(f"failover: {what}: not within {within} s")
-
-
-class Node:
-    """A pg_autoctl with its PostgreSQL, as the user postgres, in a session of its own."""
-
-    def __init__(self, name, port):
-        self.name, self.port = name, port
-        self.home = WORK / name
-        self.data = self.home / "data"
-        self.process = None
-
-    def environment(self):
-        home = str(self.home)
-        return {
-            "PATH": f"{BIN}:/usr/bin:/bin", "HOME": home, "LC_ALL": "C.UTF-8",
-            "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home, "XDG_RUNTIME_DIR": home,
-        }
-
-    def autoctl(self, *words):
-        return subprocess.run(
-            ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "pg_autoctl",
-             *words], env=self.environment(), cwd="/", check=True, capture_output=True, text=True,
-        ).stdout
-
-    def start(self, *words):
-        """Creates the node when `words` say how, else runs it again."""
-        self.home.mkdir(parents=True, exist_ok=True)
-        shutil.chown(self.home, "postgres", "postgres")
-        log = (self.home / "autoctl.log").open("a")
-        command = ["create", *words] if words else ["run"]
-        self.process = subprocess.Popen(
-            ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "pg_autoctl",
-             *command, "--pgdata", str(self.data), *(["--run"] if words else [])],
-            env=self.environment(), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            start_new_session=True)
-
-    def tree(self):
-        """Every process of the node, those of PostgreSQL's own sessions included."""
-        children = {}
-        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
-            try:
-                fields = stat.read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-        found, waiting = [], [self.process.pid]
-        pidfile = self.data / "postmaster.pid"
-        if pidfile.exists():
-            waiting.append(int(pidfile.read_text().split()[0]))
-        while waiting:
-            pid = waiting.pop()
-            if pid in found:
-                continue
-            found.append(pid)
-            waiting += children.get(pid, [])
-        return found
-
-    def signal(self, number):
-        """All at once: nothing that still runs may start again what was just killed."""
-        frozen = set()
-        if number != signal.SIGCONT:
-            while pids := set(self.tree()) - frozen:
-                self.each(pids, signal.SIGSTOP)
-                frozen |= pids
-        if number != signal.SIGSTOP:
-            self.each(frozen or self.tree(), number)
-
-    @staticmethod
-    def each(pids, number):
-        for pid in pids:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                pass
-
-    def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            self.signal(signal.SIGKILL)
-            self.process.wait()
-
-    def sql(self, text, database="clientele"):
-        return subprocess.run(
-            [BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text,
-             f"host=127.0.0.1 port={self.port} user=postgres dbname={database} connect_timeout=2"],
-            check=True, capture_output=True, text=True, timeout=30).stdout.strip()
-
-
-class Cluster:
-    def __init__(self):
-        ports = free_ports(3)
-        self.monitor = Node("monitor", ports[0])
-        self.nodes = [Node("first", ports[1]), Node("second", ports[2])]
-
-    def start(self):
-        self.monitor.start(
-            "monitor", "--pgport", str(self.monitor.port), "--hostname", "127.0.0.1", "--auth",
-            "trust", "--no-ssl")
-        uri = f"postgres://autoctl_node@127.0.0.1:{self.monitor.port}/pg_auto_failover"
-        wait("the monitor answers", 60, lambda: self.monitor.sql("select 1", "pg_auto_failover"))
-        for name, value in MONITOR.items():
-            self.monitor.sql(f"alter system set {name} = '{value}'", "pg_auto_failover")
-        self.monitor.sql("select pg_reload_conf()", "pg_auto_failover")
-        for node in self.nodes:
-            node.start(
-                "postgres", "--pgport", str(node.port), "--listen", "127.0.0.1", "--hostname",
-                "127.0.0.1", "--name", node.name, "--auth", "trust", "--no-ssl", "--monitor",
-                f"{uri}?sslmode=disable")
-            wait(f"{node.name} answers", 90, lambda: node.sql("select 1", "postgres"))
-            wait(f"{node.name} is set", 30, lambda: node.autoctl(
-                "config", "set", "--pgdata", str(node.data), "timeout.network_partition_timeout",
-                "5") is not None)
-            with (node.data / "pg_hba.conf").open("a") as hba:
-                hba.write("host all all 127.0.0.1/32 trust\n")
-            node.sql("select pg_reload_conf()", "postgres")
-            wait(f"{node.name} has reloaded", 30, lambda: node.autoctl(
-                "reload", "--pgdata", str(node.data)) is not None)
-        self.settle(120)
-
-    def states(self):
-        rows = self.monitor.sql(
-            "select nodename, reportedstate, goalstate from pgautofailover.node",
-            "pg_auto_failover")
-        return {row.split("|")[0]: row.split("|")[1:] for row in rows.splitlines()}
-
-    def primary(self):
-        for node in self.nodes:
-            if self.states().get(node.name) == ["primary", "primary"]:
-                return node
-        return None
-
-    def settle(self, within):
-        """A primary whose standby is in its quorum."""
-        def is_settled():
-            states = sorted(s[0] for s in self.states().values() if s[0] == s[1])
-            if states != ["primary", "secondary"]:
-                return False
-            names = self.primary().sql("show synchronous_standby_names", "postgres")
-            return "ANY 1" in names
-        wait("a primary and a synchronous standby", within, is_settled)
-
-    def connection(self):
-        ports = ",".join(str(node.port) for node in self.nodes)
-        return (f"host=127.0.0.1,127.0.0.1 port={ports} target_session_attrs=read-write "
-                "sslmode=disable")
-
-    def stop(self):
-        for node in [*self.nodes, self.monitor]:
-            node.stop()
 
 
 class Stack:
-    """The product on that cluster."""
+    """The product on that cluster. The network is its own, so all ports are as they usually are."""
+
+    url = "http://127.0.0.1:8080"
+    token = None
 
     def __init__(self, cluster):
-        ports = free_ports(5)
-        self.url = f"http://127.0.0.1:{ports[0]}"
-        names = ["gateway", "identity", "organization", "client-directory", "messaging"]
-        options = [w for n, p in zip(names, ports) for w in (f"--{n}-port", str(p))]
         self.log = WORK / "dev.log"
         environment = {
             **os.environ, "CLIENTELE_DATABASE_CLUSTER": cluster.connection(),
             "CLIENTELE_PUBLIC_CALLS_PER_MINUTE": "1000000", "CLIENTELE_PUBLIC_BURST": "100000",
             "CLIENTELE_PROCESSES": "1",
         }
-        self.process = subprocess.Popen(
-            [PROGRAM, "dev", "--directory", WORK / "stack", "--demo", *options], cwd=ROOT,
-            env=environment, stdin=subprocess.DEVNULL, stdout=self.log.open("w"),
-            stderr=subprocess.STDOUT)
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "dev", "--directory", WORK / "stack", "--demo"], cwd=ROOT,
+                env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         wait("the services are up or have ended", 180, lambda: self.process.poll() is not None
              or "Clientele is up." in self.log.read_text())
         if self.process.poll() is not None:
@@ -234,8 +54,6 @@ class Stack:
         )["sessionToken"]
         me = self.call("GET", "/v1/accounts/me")
         self.organization = me["memberships"][0]["organizationId"]
-
-    token = None
 
     def call(self, method, path, body=None, key=None):
         request = urllib.request.Request(
@@ -318,60 +136,160 @@ class Load:
         return waiting
 
 
-def strike(cluster, stack, number):
-    kind = "kill -9" if number % 2 else "SIGSTOP"
+class Loyal:
+    """Writers that sit beside one node and never ask another: what it says yes to once it is no
+    longer the primary is a split brain."""
+
+    def __init__(self, node):
+        self.node = node
+        self.going = True
+        self.asked, self.acked = [], []
+        self.pool = concurrent.futures.ThreadPoolExecutor(3)
+        self.writers = [self.pool.submit(self.write) for _ in range(3)]
+
+    def write(self):
+        while self.going:
+            mark, begun = uuid.uuid4(), time.monotonic()
+            self.asked.append(begun)
+            try:
+                self.node.sql(
+                    f"insert into loyal values ('{mark}')", "postgres", user="loyal", within=10)
+                self.acked.append((begun, str(mark)))
+            except subprocess.SubprocessError:
+                pass
+            time.sleep(0.1)
+
+    def end(self):
+        self.going = False
+        for writer in self.writers:
+            writer.result()
+        self.pool.shutdown()
+
+
+class Fault:
+    """What befalls a primary: how it begins, and how it ends once another has taken over."""
+
+    def __init__(self, words, begin, end):
+        self.words, self.begin, self.end = words, begin, end
+
+
+def restart(node):
+    node.process.wait()
+    node.start()
+
+
+def faults(cluster):
+    """The last one leaves the way to the services open."""
+    return [
+        Fault("kill -9", lambda node, other: node.signal(signal.SIGKILL), restart),
+        Fault("SIGSTOP", lambda node, other: node.signal(signal.SIGSTOP),
+              lambda node: node.signal(signal.SIGCONT)),
+        Fault("cut off from all", lambda node, other: node.cut(), lambda node: node.heal()),
+        Fault("cut off from its peers", lambda node, other: node.cut(cluster.monitor, other),
+              lambda node: node.heal()),
+    ]
+
+
+@dataclasses.dataclass
+class Round:
+    fault: str
+    promoted: float
+    back: float
+    acknowledged: int
+    doubts: int
+    unknown: int
+    refused: int
+    lost: int
+    doubled: int
+    # Writes that only the old primary was asked for, once another was promoted.
+    asked: int
+    split: int
+
+    @property
+    def is_good(self):
+        return not (self.lost or self.doubled or self.unknown or self.split
+                    ) and self.back <= BACK_WITHIN and self.asked > 0
+
+
+def strike(cluster, stack, fault):
     cluster.settle(180)
     primary = cluster.primary()
-    load = Load(stack)
-    wait("writes succeed", 30, lambda: len(load.successes) >= 20)
-    time.sleep(2)
-    primary.signal(signal.SIGKILL if number % 2 else signal.SIGSTOP)
-    struck = time.monotonic()
     other = next(node for node in cluster.nodes if node is not primary)
+    load, loyal = Load(stack), Loyal(primary)
+    wait("writes succeed", 30, lambda: len(load.successes) >= 20 and len(loyal.acked) >= 5)
+    time.sleep(2)
+    fault.begin(primary, other)
+    struck = time.monotonic()
     wait("the standby takes writes", 60,
          lambda: other.sql("select pg_is_in_recovery()", "postgres") == "f")
-    promoted = time.monotonic() - struck
+    promotion = time.monotonic()
     # What was sent before the blow may still have been answered.
     back = wait("writes are back", 90, lambda: next(
         (end for begun, end in load.successes if begun > struck), None)) - struck
     time.sleep(5)
     # The old primary comes back with what it had, and has to give it up.
-    if number % 2:
-        primary.process.wait()
-        primary.start()
-    else:
-        primary.signal(signal.SIGCONT)
+    fault.end(primary)
     time.sleep(5)
     load.end()
+    loyal.end()
     unknown = load.resolve()
     cluster.settle(180)
-    rows = cluster.primary().sql(
-        "select client_id || ' ' || family_name from client_directory.clients "
-        "where family_name like 'Op %'")
     stored = {}
-    for row in rows.splitlines():
+    for row in cluster.primary().sql(
+            "select client_id || ' ' || family_name from client_directory.clients "
+            "where family_name like 'Op %'").splitlines():
         client, _, key = row.split(" ")
         stored.setdefault(key, []).append(client)
-    lost = [k for k, client in load.acked.items() if client not in stored.get(k, [])]
-    doubled = [k for k, clients in stored.items() if len(clients) > 1]
-    print(f"{number}: {kind} of {primary.name}: standby promoted after {promoted:.1f} s, writes back"
-          f" after {back:.1f} s; acknowledged {len(load.acked)}, in doubt {len(load.doubtful)}"
-          f" (still unknown {len(unknown)}), refused {len(load.refused)}, lost {len(lost)},"
-          f" doubled {len(doubled)}", flush=True)
-    return not lost and not doubled and not unknown and back <= BACK_WITHIN
+    kept = set(cluster.primary().sql("select mark from loyal", "postgres").splitlines())
+    return Round(
+        fault.words, promotion - struck, back, len(load.acked), len(load.doubtful), len(unknown),
+        len(load.refused),
+        sum(client not in stored.get(key, []) for key, client in load.acked.items()),
+        sum(len(clients) > 1 for clients in stored.values()),
+        sum(begun > promotion for begun in loyal.asked),
+        sum(begun > promotion or mark not in kept for begun, mark in loyal.acked))
+
+
+def tell(number, one):
+    print(f"{number}: {one.fault}: standby promoted after {one.promoted:.1f} s, writes back after"
+          f" {one.back:.1f} s; acknowledged {one.acknowledged}, in doubt {one.doubts} (still unknown"
+          f" {one.unknown}), refused {one.refused}, lost {one.lost}, doubled {one.doubled}; of the"
+          f" old primary {one.asked} writes asked after that, split-brain writes {one.split}",
+          flush=True)
+
+
+def report(rounds):
+    def total(name):
+        return sum(getattr(one, name) for one in rounds)
+    backs = [one.back for one in rounds]
+    print(f"report: {len(rounds)} failovers: {total('acknowledged')} acknowledged"
+          f" ({total('doubts')} after a doubt or not at all), {total('unknown')} in doubt,"
+          f" {total('lost')} lost, {total('doubled')} doubled; writes back after"
+          f" {statistics.median(backs):.1f} s, at most {max(backs):.1f} s; {total('asked')} writes"
+          f" asked of old primaries, {total('split')} split-brain writes", flush=True)
 
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     WORK.mkdir(parents=True)
     WORK.chmod(0o755)
-    cluster, stack = Cluster(), None
+    cluster, stack, rounds = Cluster(WORK), None, []
     good = False
     try:
         cluster.start()
+        # Nobody special: superusers take the connections that pg_autoctl needs.
+        cluster.primary().sql(
+            "create role loyal login; create table loyal (mark uuid primary key);"
+            "grant insert on loyal to loyal", "postgres")
         stack = Stack(cluster)
-        good = all([strike(cluster, stack, number) for number in range(1, int(sys.argv[1]) + 1)])
+        kinds = faults(cluster)
+        for number in range(int(sys.argv[1])):
+            rounds.append(strike(cluster, stack, kinds[number % len(kinds)]))
+            tell(number + 1, rounds[-1])
+        good = all(one.is_good for one in rounds)
     finally:
+        if rounds:
+            report(rounds)
         if stack:
             stack.stop()
         cluster.stop()

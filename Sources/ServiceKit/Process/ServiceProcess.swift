@@ -21,7 +21,9 @@ public enum ServiceProcess {
     LineLog.install()
     MetricsRegistry.process.install()
     do {
-      var rig = Rig(name: name, settings: ServiceSettings())
+      let settings = ServiceSettings()
+      CoreFiles.forbid(unless: settings)
+      var rig = Rig(name: name, settings: settings)
       let verifier = rig.contextVerifier()
       var assembly = try await assemble(&rig)
       let (requirements, isReady) = (rig.requirements, assembly.isReady)

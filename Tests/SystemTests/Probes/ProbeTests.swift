@@ -25,6 +25,7 @@ import Testing
 
   @Test("every id of every method: another organisation's is like nobody's")
   func everyField() async throws {
+    Cores.letChildrenLeaveThem()
     try await withStack { stack in
       let secrets = Secrets()
       let victim = try await Canary(stack, "admin@demo.example")
@@ -57,6 +58,10 @@ import Testing
         "\(caller.count) probes of \(methods.count) methods, \(caller.answers) answers tapped")
       #expect(caller.count >= 100)
       try checkCanaries(stack, victim, attacker)
+      try await secrets.check(stack)
+      #expect(try stack.coreBytesMax().values.allSatisfy { ["0", "1"].contains($0) })
+      let left = try await Cores.left { try await stack.crashPrograms() }
+      #expect(left == [])
       try await secrets.check(stack)
     }
   }

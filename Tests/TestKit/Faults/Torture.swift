@@ -6,6 +6,12 @@ public enum Setting {
   public static func count(_ name: String, _ standard: Int) -> Int {
     ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? standard
   }
+
+  /// What a figure is held against: the target itself where `CLIENTELE_TARGETS` is `on`, as in
+  /// `make torture`, which has a machine to itself; elsewhere what a machine with more to do may need.
+  public static func bound<Figure>(_ target: Figure, orElse roomy: Figure) -> Figure {
+    ProcessInfo.processInfo.environment["CLIENTELE_TARGETS"] == "on" ? target : roomy
+  }
 }
 
 /// What a run came to, in words that `make torture` gathers and adds up: see `scripts/torture.sh`.

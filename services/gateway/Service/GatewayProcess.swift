@@ -34,6 +34,7 @@ public enum GatewayProcess {
     MetricsRegistry.process.install()
     do {
       var settings = ServiceSettings()
+      CoreFiles.forbid(unless: settings)
       let logger = settings.logger("gateway")
       let tls = settings.tls()
       let own = GatewaySettings(&settings)
