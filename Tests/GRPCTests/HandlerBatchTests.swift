@@ -33,6 +33,13 @@ import Testing
     }
   }
 
+  /// Calls that wait for their handler as long as a busy machine takes.
+  private static var settings: ServerSettings {
+    var settings = ServerSettings.patient
+    settings.defaultDeadline = .seconds(20).patient
+    return settings
+  }
+
   private func stream(of number: Int32) -> UInt32 { UInt32(2 * number - 1) }
 
   @Test("handlers begin in the order of their calls, and who waits holds nobody up")
@@ -44,7 +51,7 @@ import Testing
       if request.n % 7 == 0 { try await gate.pass() }
       return EchoResponse(n: request.n)
     }
-    try await withServer([service]) { _, _, port in
+    try await withServer([service], settings: Self.settings) { _, _, port in
       let peer = try await RawPeer.connect(port: port)
       peer.send(Self.flood)
       let all = 1...Int32(Self.calls)
@@ -70,7 +77,7 @@ import Testing
       if request.n % 2 == 0 { try await gate.pass() }
       return EchoResponse(n: request.n)
     }
-    try await withServer([service]) { server, channel, port in
+    try await withServer([service], settings: Self.settings) { server, channel, port in
       let peer = try await RawPeer.connect(port: port)
       peer.send(Self.flood)
       #expect(await eventually { gate.arrived == Self.calls / 2 })
@@ -93,7 +100,7 @@ import Testing
       log.begin(request.n)
       return EchoResponse(n: request.n)
     }
-    try await withServer([service]) { server, channel, port in
+    try await withServer([service], settings: Self.settings) { server, channel, port in
       let peer = try await RawPeer.connect(port: port)
       peer.send(
         RawPeer.opening + RawPeer.request(stream: 1)

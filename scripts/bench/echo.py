@@ -5,7 +5,9 @@ Both servers answer the same bytes to the same h2load, one server at a time, in 
 server on one core and load on another: unary calls of 32 bytes and 4 KiB, streams of 1 000
 messages, in clear and over mutual TLS 1.3. Only ratios within one run mean anything. h2load has no
 option for a client certificate; client_certificate.c, loaded into it, gives it one, and a handshake
-without one must fail before anything is measured. Handshakes are part of what is measured.
+without one must fail before anything is measured. Handshakes are part of what is measured. In the
+rows of 4 KiB at 1x100 h2load's window, 64 KiB for a connection, holds the server back, not its work:
+they show how long it takes to answer so much.
 
     scripts/bench/echo.py [--rounds N] [--scale F] [--only TEXT] [--json FILE] [--check] [--binary FILE]
 """
