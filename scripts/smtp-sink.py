@@ -2,7 +2,8 @@
 
     smtp-sink.py FOLDER [SCRIPT]
 
-Prints the port it listens on (127.0.0.1, chosen by the system), then one line a mail it has seen.
+Prints the port it listens on (127.0.0.1, chosen by the system), and nothing more: whoever started it
+may not read on, and a full pipe would stop it.
 SCRIPT says how to answer one mail after the other, separated by commas; `ok` once it is used up:
 
     ok      take the mail: FOLDER/<number>.eml holds it, its envelope in two lines before it
@@ -28,7 +29,6 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         order = next(self.script, "ok")
-        print("mail", order, flush=True)
         if order.isdigit():
             return f"{order} as told"
         if order == "reset":
