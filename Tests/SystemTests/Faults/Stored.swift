@@ -42,7 +42,8 @@ extension Workload {
       select count(*) from messaging.messages m where m.recipient = i.email)
     """,
     """
-    select 'a mail to ' || recipient || ' is ' || state from messaging.messages
+    select 'a mail to ' || recipient || ' is ' || state || coalesce(': ' || failure, '')
+    from messaging.messages left join messaging.dead_jobs on job_id = message_id
     where recipient like 'op%' and state <> 'SENT'
     """,
   ]
