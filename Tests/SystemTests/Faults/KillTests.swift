@@ -160,7 +160,8 @@ import Testing
         at: stack.directory, withIntermediateDirectories: true)
       try Data().write(to: marker)
       let own = [
-        "CLIENTELE_CRASH_MARKER": marker.path, "CLIENTELE_MAIL_LEASE_SECONDS": "\(mailLeaseSeconds)",
+        "CLIENTELE_CRASH_MARKER": marker.path,
+        "CLIENTELE_MAIL_LEASE_SECONDS": "\(mailLeaseSeconds)",
       ]
       try await stack.start(demo: true, environment: Self.environment.merging(own) { $1 })
       let workload = try await Workload(stack)
