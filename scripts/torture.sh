@@ -2,7 +2,7 @@
 # The tests of docs/reliability-testing.md at their full counts, and what they came to, added up.
 #
 #   torture.sh [PART…]     all parts, or some:
-#                          rolls kills registers network jobs mails probes restore failover
+#                          rolls kills registers network jobs mails sms probes restore failover
 #
 # Counts are settings: `CLIENTELE_KILLS=5 scripts/torture.sh kills`. Ends with 0 when every part did,
 # and nothing was lost or doubled.
@@ -19,6 +19,7 @@ cd "$(dirname "$0")/.." || exit 1
 : "${CLIENTELE_JOBS:=10000}" "${CLIENTELE_JOB_KILLS:=50}"
 : "${CLIENTELE_JOBS_PAST:=100000}"          # jobs done while a transaction is open
 : "${CLIENTELE_MAILS:=10000}" "${CLIENTELE_MAIL_KILLS:=50}"
+: "${CLIENTELE_SMS:=10000}" "${CLIENTELE_SMS_KILLS:=50}"
 : "${CLIENTELE_PROBES:=5000}"               # at least
 : "${CLIENTELE_RESTORES:=10}"
 : "${CLIENTELE_FAILOVERS:=20}"              # a primary killed, stopped, or cut off; needs root
@@ -26,7 +27,7 @@ cd "$(dirname "$0")/.." || exit 1
 for name in $(compgen -v CLIENTELE_); do export "${name?}"; done
 
 logs=.build/torture
-parts=${*:-rolls kills registers network jobs mails probes restore failover}
+parts=${*:-rolls kills registers network jobs mails sms probes restore failover}
 failed=""
 mkdir -p "$logs"
 
@@ -38,6 +39,7 @@ run() {
     network) scripts/test.sh '^SystemTests\.(SlowDatabase|DistantDatabase)Tests/' --no-parallel ;;
     jobs) scripts/test.sh '^ServiceStorageTests\.Job(Torture|Pace)Tests/' --no-parallel ;;
     mails) scripts/test.sh '^MessagingTests\.MailFaultTests/faults' ;;
+    sms) scripts/test.sh '^MessagingTests\.SMSFaultTests/faults' ;;
     probes) scripts/test.sh '^SystemTests\.ProbeTests/' ;;
     restore) scripts/torture/restore.sh "$CLIENTELE_RESTORES" ;;
     failover) scripts/torture/failover.sh "$CLIENTELE_FAILOVERS" ;;

@@ -51,6 +51,17 @@ static inline CURLcode clientele_curl_set_upload(CURL *handle,
   return code;
 }
 
+static inline size_t clientele_curl_drop(char *bytes, size_t size, size_t count, void *nowhere) {
+  (void)bytes;
+  (void)nowhere;
+  return size * count;
+}
+
+// Drops what a server says beside its status; left alone, libcurl prints it.
+static inline CURLcode clientele_curl_discard_answer(CURL *handle) {
+  return curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, clientele_curl_drop);
+}
+
 // Cuts the connection that is still open, so that curl_easy_cleanup does not wait two minutes for a
 // server that hangs to answer its QUIT.
 static inline void clientele_curl_cut(CURL *handle) {

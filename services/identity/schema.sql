@@ -227,6 +227,7 @@ CREATE TABLE identity.accounts (
     created_at timestamp with time zone NOT NULL,
     activated_at timestamp with time zone,
     updated_at timestamp with time zone NOT NULL,
+    app_seen_at timestamp with time zone,
     CONSTRAINT accounts_activated_at_check CHECK (((state = 'PENDING'::text) = (activated_at IS NULL))),
     CONSTRAINT accounts_display_name_check CHECK (((char_length(display_name) >= 1) AND (char_length(display_name) <= 201))),
     CONSTRAINT accounts_family_name_check CHECK (((char_length(family_name) >= 1) AND (char_length(family_name) <= 100))),
@@ -245,6 +246,13 @@ ALTER TABLE identity.accounts OWNER TO identity_owner;
 --
 
 COMMENT ON COLUMN identity.accounts.professional IS 'works, worked, or is to work for an organisation';
+
+
+--
+-- Name: COLUMN accounts.app_seen_at; Type: COMMENT; Schema: identity; Owner: identity_owner
+--
+
+COMMENT ON COLUMN identity.accounts.app_seen_at IS 'when the holder first signed in to the mobile app';
 
 
 --

@@ -25,6 +25,24 @@ CREATE SCHEMA messaging;
 ALTER SCHEMA messaging OWNER TO messaging_owner;
 
 --
+-- Name: demand_quota(bigint); Type: FUNCTION; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE FUNCTION messaging.demand_quota(counted bigint) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'messaging', 'pg_temp'
+    AS $$
+BEGIN
+  IF counted IS DISTINCT FROM 1 THEN
+    RAISE EXCEPTION USING ERRCODE = 'MS001', MESSAGE = 'the quota is used up';
+  END IF;
+END
+$$;
+
+
+ALTER FUNCTION messaging.demand_quota(counted bigint) OWNER TO messaging_owner;
+
+--
 -- Name: refuse_audit_change(); Type: FUNCTION; Schema: messaging; Owner: messaging_owner
 --
 
@@ -505,7 +523,7 @@ CREATE TABLE messaging.messages (
     language text NOT NULL,
     subject text NOT NULL,
     record_id uuid NOT NULL,
-    invitation_id uuid NOT NULL,
+    invitation_id uuid,
     send_count bigint NOT NULL,
     organization_name text NOT NULL,
     display_name text NOT NULL,
@@ -522,11 +540,18 @@ CREATE TABLE messaging.messages (
     fence bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sent_at timestamp with time zone,
+    body text DEFAULT ''::text NOT NULL,
     CONSTRAINT messages_channel_check CHECK ((channel = ANY (ARRAY['EMAIL'::text, 'SMS'::text]))),
+    CONSTRAINT messages_invitation_check CHECK (((purpose = 'APP_REMINDER'::text) = (invitation_id IS NULL))),
     CONSTRAINT messages_language_check CHECK (((char_length(language) >= 2) AND (char_length(language) <= 35))),
-    CONSTRAINT messages_purpose_check CHECK ((purpose = ANY (ARRAY['CLIENT_INVITATION'::text, 'STAFF_INVITATION'::text]))),
+    CONSTRAINT messages_purpose_check CHECK ((purpose = ANY (ARRAY['CLIENT_INVITATION'::text, 'STAFF_INVITATION'::text, 'APP_REMINDER'::text]))),
     CONSTRAINT messages_recipient_check CHECK (((char_length(recipient) >= 1) AND (char_length(recipient) <= 320))),
     CONSTRAINT messages_send_count_check CHECK ((send_count > 0)),
+    CONSTRAINT messages_sms_check CHECK (
+CASE channel
+    WHEN 'SMS'::text THEN ((recipient ~ '^\+[1-9][0-9]{6,14}$'::text) AND ((char_length(body) >= 1) AND (char_length(body) <= 201)))
+    ELSE (body = ''::text)
+END),
     CONSTRAINT messages_state_check CHECK ((state = ANY (ARRAY['QUEUED'::text, 'SENDING'::text, 'SENT'::text, 'FAILED'::text, 'CANCELLED'::text])))
 )
 WITH (fillfactor='70');
@@ -586,6 +611,13 @@ COMMENT ON COLUMN messaging.messages.fence IS 'Number of the latest claim; an ol
 
 
 --
+-- Name: COLUMN messages.body; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.messages.body IS 'what an SMS says; empty for a mail, which is written as it leaves';
+
+
+--
 -- Name: schedules; Type: TABLE; Schema: messaging; Owner: messaging_owner
 --
 
@@ -610,6 +642,36 @@ CREATE TABLE messaging.schema_migrations (
 
 
 ALTER TABLE messaging.schema_migrations OWNER TO messaging_owner;
+
+--
+-- Name: sms_quotas; Type: TABLE; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE TABLE messaging.sms_quotas (
+    organization_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    moments timestamp with time zone[] NOT NULL,
+    CONSTRAINT sms_quotas_moments_check CHECK (((cardinality(moments) >= 1) AND (cardinality(moments) <= 1000)))
+);
+
+ALTER TABLE ONLY messaging.sms_quotas FORCE ROW LEVEL SECURITY;
+
+
+ALTER TABLE messaging.sms_quotas OWNER TO messaging_owner;
+
+--
+-- Name: COLUMN sms_quotas.subject_id; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.sms_quotas.subject_id IS 'the organisation itself, or the client SMS went to';
+
+
+--
+-- Name: COLUMN sms_quotas.moments; Type: COMMENT; Schema: messaging; Owner: messaging_owner
+--
+
+COMMENT ON COLUMN messaging.sms_quotas.moments IS 'when SMS were last asked for, the oldest first; as many as are allowed a day';
+
 
 --
 -- Name: alerts alerts_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
@@ -732,6 +794,14 @@ ALTER TABLE ONLY messaging.schema_migrations
 
 
 --
+-- Name: sms_quotas sms_quotas_pkey; Type: CONSTRAINT; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE ONLY messaging.sms_quotas
+    ADD CONSTRAINT sms_quotas_pkey PRIMARY KEY (organization_id, subject_id);
+
+
+--
 -- Name: alerts_open_key; Type: INDEX; Schema: messaging; Owner: messaging_owner
 --
 
@@ -778,13 +848,6 @@ CREATE UNIQUE INDEX jobs_dedupe_key ON messaging.jobs USING btree (organization_
 --
 
 CREATE INDEX jobs_due_idx ON messaging.jobs USING btree (queue, run_at);
-
-
---
--- Name: messages_due_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
---
-
-CREATE INDEX messages_due_idx ON messaging.messages USING btree (run_at) WHERE (state = ANY (ARRAY['QUEUED'::text, 'SENDING'::text]));
 
 
 --
@@ -924,6 +987,13 @@ CREATE POLICY idempotency_scope ON messaging.idempotency USING (((scope = (NULLI
 
 
 --
+-- Name: idempotency idempotency_swept; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY idempotency_swept ON messaging.idempotency TO messaging_worker USING ((created_at < (now() - '72:00:00'::interval)));
+
+
+--
 -- Name: jobs; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
 --
 
@@ -964,11 +1034,32 @@ CREATE POLICY messages_worker ON messaging.messages TO messaging_worker USING (t
 
 
 --
+-- Name: sms_quotas; Type: ROW SECURITY; Schema: messaging; Owner: messaging_owner
+--
+
+ALTER TABLE messaging.sms_quotas ENABLE ROW LEVEL SECURITY;
+
+--
+-- Name: sms_quotas sms_quotas_tenant; Type: POLICY; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE POLICY sms_quotas_tenant ON messaging.sms_quotas USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
 -- Name: SCHEMA messaging; Type: ACL; Schema: -; Owner: messaging_owner
 --
 
 GRANT USAGE ON SCHEMA messaging TO messaging;
 GRANT USAGE ON SCHEMA messaging TO messaging_worker;
+
+
+--
+-- Name: FUNCTION demand_quota(counted bigint); Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+REVOKE ALL ON FUNCTION messaging.demand_quota(counted bigint) FROM PUBLIC;
+GRANT ALL ON FUNCTION messaging.demand_quota(counted bigint) TO messaging;
 
 
 --
@@ -1086,6 +1177,14 @@ GRANT SELECT,INSERT,UPDATE ON TABLE messaging.feed_positions TO messaging_worker
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE messaging.idempotency TO messaging;
+GRANT DELETE ON TABLE messaging.idempotency TO messaging_worker;
+
+
+--
+-- Name: COLUMN idempotency.created_at; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT(created_at) ON TABLE messaging.idempotency TO messaging_worker;
 
 
 --
@@ -1163,7 +1262,7 @@ GRANT USAGE ON SEQUENCE messaging.message_fences TO messaging_worker;
 -- Name: TABLE messages; Type: ACL; Schema: messaging; Owner: messaging_owner
 --
 
-GRANT SELECT ON TABLE messaging.messages TO messaging;
+GRANT SELECT,INSERT ON TABLE messaging.messages TO messaging;
 GRANT SELECT,INSERT ON TABLE messaging.messages TO messaging_worker;
 
 
@@ -1243,6 +1342,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE messaging.schedules TO messaging_worker;
 
 GRANT SELECT ON TABLE messaging.schema_migrations TO messaging;
 GRANT SELECT ON TABLE messaging.schema_migrations TO messaging_worker;
+
+
+--
+-- Name: TABLE sms_quotas; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT SELECT,INSERT,UPDATE ON TABLE messaging.sms_quotas TO messaging;
 
 
 --

@@ -272,6 +272,8 @@ public struct Account: Protobuf.Message {
   public var language: String = ""
   /// When it was made.
   public var createTime: CommonAPI.Timestamp? = nil
+  /// When the holder was first seen in the mobile app; missing until then (B28).
+  public var appSeenTime: CommonAPI.Timestamp? = nil
 
   public init() {}
 
@@ -283,7 +285,8 @@ public struct Account: Protobuf.Message {
     loginEmail: String = "",
     displayName: String = "",
     language: String = "",
-    createTime: CommonAPI.Timestamp? = nil
+    createTime: CommonAPI.Timestamp? = nil,
+    appSeenTime: CommonAPI.Timestamp? = nil
   ) {
     self.accountID = accountID
     self.state = state
@@ -292,6 +295,7 @@ public struct Account: Protobuf.Message {
     self.displayName = displayName
     self.language = language
     self.createTime = createTime
+    self.appSeenTime = appSeenTime
   }
 
   public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -309,6 +313,7 @@ public struct Account: Protobuf.Message {
     self.displayName = StructFields.string(c.pointee.display_name.len, c.pointee.display_name.data)
     self.language = StructFields.string(c.pointee.language.len, c.pointee.language.data)
     self.createTime = StructFields.message(c.pointee.create_time)
+    self.appSeenTime = StructFields.message(c.pointee.app_seen_time)
   }
 
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -321,6 +326,7 @@ public struct Account: Protobuf.Message {
     (c.pointee.display_name.len, c.pointee.display_name.data) = arena.copy(self.displayName)
     (c.pointee.language.len, c.pointee.language.data) = arena.copy(self.language)
     if let value = self.createTime { c.pointee.create_time = arena.message(value) }
+    if let value = self.appSeenTime { c.pointee.app_seen_time = arena.message(value) }
     return UnsafeMutableRawPointer(c)
   }
 
@@ -343,6 +349,8 @@ public struct Account: Protobuf.Message {
         if let value = try reader.one(6, JSONMapping.string) { self.language = value }
       case "createTime", "create_time":
         if let value = try reader.one(7, CommonAPI.Timestamp.init(json:)) { self.createTime = value }
+      case "appSeenTime", "app_seen_time":
+        if let value = try reader.one(8, CommonAPI.Timestamp.init(json:)) { self.appSeenTime = value }
       default: throw reader.unknown()
       }
     }
@@ -357,11 +365,12 @@ public struct Account: Protobuf.Message {
     if !self.displayName.isEmpty { object.add("displayName", JSONMapping.json(self.displayName)) }
     if !self.language.isEmpty { object.add("language", JSONMapping.json(self.language)) }
     if let value = self.createTime { object.add("createTime", JSONMapping.json(value)) }
+    if let value = self.appSeenTime { object.add("appSeenTime", JSONMapping.json(value)) }
     return .object(object)
   }
 
   public static let wireTable = WireTable([
-    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string), .init(7, .message, 1)],
+    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string), .init(7, .message, 1), .init(8, .message, 1)],
     [.init(1, .varint), .init(2, .varint)],
   ])
 }
@@ -2450,9 +2459,42 @@ public struct Me: Protobuf.Message {
 
   public static let wireTable = WireTable([
     [.init(1, .message, 1), .init(2, .message, 2)],
-    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string), .init(7, .message, 3)],
+    [.init(1, .string), .init(2, .varint), .init(3, .string), .init(4, .string), .init(5, .string), .init(6, .string), .init(7, .message, 3), .init(8, .message, 3)],
     [.init(1, .string), .init(2, .string), .init(3, .varint), .init(4, .varint), .init(5, .string), .init(6, .string), .init(7, .string), .init(8, .varint), .init(9, .varint), .init(10, .string)],
     [.init(1, .varint), .init(2, .varint)],
+  ])
+}
+
+/// Notes that the caller has the mobile app.
+public struct RecordAppInstallationRequest: Protobuf.Message {
+  public static let fullName = "clientele.identity.v1.RecordAppInstallationRequest"
+
+  public init() {}
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Identity__V1__RecordAppInstallationRequest.self)
+    clientele__identity__v1__record_app_installation_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {}
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    Self.blankStructure(in: arena)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    if reader.next() != nil { throw reader.unknown() }
+  }
+
+  public var json: JSONValue {
+    .object(JSONObject())
+  }
+
+  public static let wireTable = WireTable([
+    [],
   ])
 }
 

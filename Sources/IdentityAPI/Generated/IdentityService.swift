@@ -95,6 +95,11 @@ public protocol IdentityServiceProtocol: Sendable {
   func getMe(
     _ request: GetMeRequest, in call: CallContext
   ) async throws -> Me
+  /// Notes that the caller has the mobile app: it calls this when they first sign in to it, which ends
+  /// the reminders to download it (B28). Once noted, a repeat changes nothing.
+  func recordAppInstallation(
+    _ request: RecordAppInstallationRequest, in call: CallContext
+  ) async throws -> CommonAPI.Empty
 }
 
 /// The methods of `clientele.identity.v1.IdentityService`, as its proto declares them.
@@ -272,9 +277,21 @@ public enum IdentityServiceMethods {
     requestType: GetMeRequest.self,
     responseType: Me.self
   )
+  /// Notes that the caller has the mobile app: it calls this when they first sign in to it, which ends
+  /// the reminders to download it (B28). Once noted, a repeat changes nothing.
+  public static let recordAppInstallation = MethodDescriptor(
+    service: "clientele.identity.v1.IdentityService",
+    name: "RecordAppInstallation",
+    access: AccessRule(callers: ["gateway"], subject: .account, permission: "", effect: .write),
+    httpRules: [
+      HTTPRule(method: "POST", pattern: "/v1/accounts/me:recordAppInstallation", body: "*"),
+    ],
+    requestType: RecordAppInstallationRequest.self,
+    responseType: CommonAPI.Empty.self
+  )
 
   /// Every method in the order of the proto.
-  public static let all: [MethodDescriptor] = [checkIdentifier, createPendingAccount, reserveLoginEmail, getAccount, createInvitation, resendInvitation, mintInvitationLink, putMembership, lookupInvitation, acceptInvitation, signIn, signOut, introspectSession, issueContextToken, changePassword, getMe]
+  public static let all: [MethodDescriptor] = [checkIdentifier, createPendingAccount, reserveLoginEmail, getAccount, createInvitation, resendInvitation, mintInvitationLink, putMembership, lookupInvitation, acceptInvitation, signIn, signOut, introspectSession, issueContextToken, changePassword, getMe, recordAppInstallation]
 
   /// The service.
   public static let service = ServiceDescriptor(
@@ -352,6 +369,10 @@ extension ServiceBinding {
       .unary(IdentityServiceMethods.getMe) {
         (request: GetMeRequest, call) in
         try await service.getMe(request, in: call)
+      },
+      .unary(IdentityServiceMethods.recordAppInstallation) {
+        (request: RecordAppInstallationRequest, call) in
+        try await service.recordAppInstallation(request, in: call)
       },
     ])
   }
@@ -501,5 +522,13 @@ public struct IdentityServiceClient: Sendable {
     _ request: GetMeRequest, options: CallOptions = .init()
   ) async throws -> Me {
     try await channel.unary(IdentityServiceMethods.getMe, request, options: options)
+  }
+
+  /// Notes that the caller has the mobile app: it calls this when they first sign in to it, which ends
+  /// the reminders to download it (B28). Once noted, a repeat changes nothing.
+  public func recordAppInstallation(
+    _ request: RecordAppInstallationRequest, options: CallOptions = .init()
+  ) async throws -> CommonAPI.Empty {
+    try await channel.unary(IdentityServiceMethods.recordAppInstallation, request, options: options)
   }
 }

@@ -64,6 +64,8 @@ public enum Purpose: Protobuf.ProtoEnum {
   case clientInvitation
   /// Invites a person to an organisation's staff.
   case staffInvitation
+  /// Reminds a client to download the mobile app.
+  case appReminder
   /// A number that is not declared.
   case unrecognized(Int32)
 
@@ -74,6 +76,7 @@ public enum Purpose: Protobuf.ProtoEnum {
     case 0: self = .unspecified
     case 1: self = .clientInvitation
     case 2: self = .staffInvitation
+    case 3: self = .appReminder
     default: self = .unrecognized(rawValue)
     }
   }
@@ -83,6 +86,7 @@ public enum Purpose: Protobuf.ProtoEnum {
     case .unspecified: 0
     case .clientInvitation: 1
     case .staffInvitation: 2
+    case .appReminder: 3
     case .unrecognized(let number): number
     }
   }
@@ -92,6 +96,7 @@ public enum Purpose: Protobuf.ProtoEnum {
     case "PURPOSE_UNSPECIFIED": self = .unspecified
     case "PURPOSE_CLIENT_INVITATION": self = .clientInvitation
     case "PURPOSE_STAFF_INVITATION": self = .staffInvitation
+    case "PURPOSE_APP_REMINDER": self = .appReminder
     default: return nil
     }
   }
@@ -101,11 +106,12 @@ public enum Purpose: Protobuf.ProtoEnum {
     case .unspecified: "PURPOSE_UNSPECIFIED"
     case .clientInvitation: "PURPOSE_CLIENT_INVITATION"
     case .staffInvitation: "PURPOSE_STAFF_INVITATION"
+    case .appReminder: "PURPOSE_APP_REMINDER"
     case .unrecognized: nil
     }
   }
 
-  public static let allKnown: [Self] = [.unspecified, .clientInvitation, .staffInvitation]
+  public static let allKnown: [Self] = [.unspecified, .clientInvitation, .staffInvitation, .appReminder]
 }
 
 /// What became of a message; a late report never moves it backwards.
@@ -560,6 +566,81 @@ public struct GetMessageRequest: Protobuf.Message, CommonAPI.OrganizationScoped 
 
   public static let wireTable = WireTable([
     [.init(1, .string), .init(2, .string)],
+  ])
+}
+
+/// Reminds a client by SMS to download the mobile app.
+public struct SendAppReminderSmsRequest: Protobuf.Message, CommonAPI.OrganizationScoped {
+  public static let fullName = "clientele.messaging.v1.SendAppReminderSmsRequest"
+
+  /// Makes the call safe to repeat (UUID).
+  public var requestID: String = ""
+  /// The organisation (UUID).
+  public var organizationID: String = ""
+  /// The client (UUID).
+  public var clientID: String = ""
+
+  public init() {}
+
+  /// The message with the given fields.
+  public init(
+    requestID: String = "",
+    organizationID: String = "",
+    clientID: String = ""
+  ) {
+    self.requestID = requestID
+    self.organizationID = organizationID
+    self.clientID = clientID
+  }
+
+  public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Messaging__V1__SendAppReminderSmsRequest.self)
+    clientele__messaging__v1__send_app_reminder_sms_request__init(c)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(structure: UnsafeRawPointer) {
+    let c = structure.assumingMemoryBound(to: Clientele__Messaging__V1__SendAppReminderSmsRequest.self)
+    self.requestID = StructFields.string(c.pointee.request_id.len, c.pointee.request_id.data)
+    self.organizationID = StructFields.string(c.pointee.organization_id.len, c.pointee.organization_id.data)
+    self.clientID = StructFields.string(c.pointee.client_id.len, c.pointee.client_id.data)
+  }
+
+  public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
+    let c = arena.make(Clientele__Messaging__V1__SendAppReminderSmsRequest.self)
+    clientele__messaging__v1__send_app_reminder_sms_request__init(c)
+    (c.pointee.request_id.len, c.pointee.request_id.data) = arena.copy(self.requestID)
+    (c.pointee.organization_id.len, c.pointee.organization_id.data) = arena.copy(self.organizationID)
+    (c.pointee.client_id.len, c.pointee.client_id.data) = arena.copy(self.clientID)
+    return UnsafeMutableRawPointer(c)
+  }
+
+  public init(json: JSONValue) throws(JSONMappingError) {
+    self.init()
+    var reader = try JSONObjectReader(json)
+    while let name = reader.next() {
+      switch name {
+      case "requestId", "request_id":
+        if let value = try reader.one(1, JSONMapping.string) { self.requestID = value }
+      case "organizationId", "organization_id":
+        if let value = try reader.one(2, JSONMapping.string) { self.organizationID = value }
+      case "clientId", "client_id":
+        if let value = try reader.one(3, JSONMapping.string) { self.clientID = value }
+      default: throw reader.unknown()
+      }
+    }
+  }
+
+  public var json: JSONValue {
+    var object = JSONObject()
+    if !self.requestID.isEmpty { object.add("requestId", JSONMapping.json(self.requestID)) }
+    if !self.organizationID.isEmpty { object.add("organizationId", JSONMapping.json(self.organizationID)) }
+    if !self.clientID.isEmpty { object.add("clientId", JSONMapping.json(self.clientID)) }
+    return .object(object)
+  }
+
+  public static let wireTable = WireTable([
+    [.init(1, .string), .init(2, .string), .init(3, .string)],
   ])
 }
 

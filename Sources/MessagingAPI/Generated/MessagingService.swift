@@ -14,6 +14,13 @@ public protocol MessagingServiceProtocol: Sendable {
   func getMessage(
     _ request: GetMessageRequest, in call: CallContext
   ) async throws -> OutboundMessage
+  /// Reminds a client by SMS to download the mobile app (B26). All three must hold (B27):
+  /// FAILED_PRECONDITION/NO_PRIMARY_EMAIL, NO_MOBILE_NUMBER or APP_INSTALLED says which does not.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; RESOURCE_EXHAUSTED/QUOTA: more SMS than an organisation may send in a
+  /// day.
+  func sendAppReminderSms(
+    _ request: SendAppReminderSmsRequest, in call: CallContext
+  ) async throws -> OutboundMessage
 }
 
 /// The methods of `clientele.messaging.v1.MessagingService`, as its proto declares them.
@@ -42,9 +49,23 @@ public enum MessagingServiceMethods {
     requestType: GetMessageRequest.self,
     responseType: OutboundMessage.self
   )
+  /// Reminds a client by SMS to download the mobile app (B26). All three must hold (B27):
+  /// FAILED_PRECONDITION/NO_PRIMARY_EMAIL, NO_MOBILE_NUMBER or APP_INSTALLED says which does not.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; RESOURCE_EXHAUSTED/QUOTA: more SMS than an organisation may send in a
+  /// day.
+  public static let sendAppReminderSms = MethodDescriptor(
+    service: "clientele.messaging.v1.MessagingService",
+    name: "SendAppReminderSms",
+    access: AccessRule(callers: ["gateway"], subject: .staff, permission: "clients.update", effect: .write),
+    httpRules: [
+      HTTPRule(method: "POST", pattern: "/v1/organizations/{organization_id}/clients/{client_id}:sendAppReminderSms", body: "*"),
+    ],
+    requestType: SendAppReminderSmsRequest.self,
+    responseType: OutboundMessage.self
+  )
 
   /// Every method in the order of the proto.
-  public static let all: [MethodDescriptor] = [listMessages, getMessage]
+  public static let all: [MethodDescriptor] = [listMessages, getMessage, sendAppReminderSms]
 
   /// The service.
   public static let service = ServiceDescriptor(
@@ -66,6 +87,10 @@ extension ServiceBinding {
       .unary(MessagingServiceMethods.getMessage) {
         (request: GetMessageRequest, call) in
         try await service.getMessage(request, in: call)
+      },
+      .unary(MessagingServiceMethods.sendAppReminderSms) {
+        (request: SendAppReminderSmsRequest, call) in
+        try await service.sendAppReminderSms(request, in: call)
       },
     ])
   }
@@ -92,5 +117,15 @@ public struct MessagingServiceClient: Sendable {
     _ request: GetMessageRequest, options: CallOptions = .init()
   ) async throws -> OutboundMessage {
     try await channel.unary(MessagingServiceMethods.getMessage, request, options: options)
+  }
+
+  /// Reminds a client by SMS to download the mobile app (B26). All three must hold (B27):
+  /// FAILED_PRECONDITION/NO_PRIMARY_EMAIL, NO_MOBILE_NUMBER or APP_INSTALLED says which does not.
+  /// NOT_FOUND/CLIENT_NOT_FOUND; RESOURCE_EXHAUSTED/QUOTA: more SMS than an organisation may send in a
+  /// day.
+  public func sendAppReminderSms(
+    _ request: SendAppReminderSmsRequest, options: CallOptions = .init()
+  ) async throws -> OutboundMessage {
+    try await channel.unary(MessagingServiceMethods.sendAppReminderSms, request, options: options)
   }
 }

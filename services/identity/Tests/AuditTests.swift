@@ -118,6 +118,14 @@ import Testing
           newPassword: TestIdentity.other),
         options: try identity.options(session))
     }
+    _ = try await watch.changes("RecordAppInstallation") {
+      try await identity.client.recordAppInstallation(
+        RecordAppInstallationRequest(), options: try identity.options(session))
+    }
+    try await watch.leavesNothing("RecordAppInstallation, repeated") {
+      try await identity.client.recordAppInstallation(
+        RecordAppInstallationRequest(), options: try identity.options(session))
+    }
     _ = try await watch.changes("SignOut") {
       try await identity.client.signOut(SignOutRequest(), options: try identity.options(session))
     }

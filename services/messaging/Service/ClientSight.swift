@@ -8,15 +8,19 @@ import ServiceKit
 struct ClientSight: Sendable {
   let clients: ClientDirectoryServiceClient
 
-  /// False when there is no such client, or none that the caller may see.
-  func covers(_ client: UUID, in call: CallContext) async throws -> Bool {
+  /// The client; nil when there is none, or none that the caller may see.
+  func client(_ id: UUID, in call: CallContext) async throws -> Client? {
     do {
-      _ = try await clients.getClient(
-        GetClientRequest(organizationID: call.organization().text, clientID: client.text),
+      return try await clients.getClient(
+        GetClientRequest(organizationID: call.organization().text, clientID: id.text),
         options: call.onward())
-      return true
     } catch let error as RPCError where error.code == .notFound {
-      return false
+      return nil
     }
+  }
+
+  /// Whether there is a client that the caller may see.
+  func covers(_ client: UUID, in call: CallContext) async throws -> Bool {
+    try await self.client(client, in: call) != nil
   }
 }

@@ -1,3 +1,4 @@
+import CommonAPI
 public import GRPC
 
 /// Refusals of messaging.
@@ -10,6 +11,14 @@ public enum MessagingError: RPCErrorConvertible, Hashable {
   case recordRequired
   /// The page token is malformed, or was made for another list.
   case pageTokenInvalid
+  /// The client has no primary e-mail address.
+  case noPrimaryEmail
+  /// The client has no mobile number that SMS can go to.
+  case noMobileNumber
+  /// The client has been seen in the mobile app.
+  case appInstalled
+  /// The organisation, or the client, has had as many SMS within a day as are allowed.
+  case smsQuota
 
   /// What the caller gets.
   public var rpcError: RPCError {
@@ -27,6 +36,26 @@ public enum MessagingError: RPCErrorConvertible, Hashable {
       RPCError(
         .invalidArgument, reason: "PAGE_TOKEN_INVALID", "the page token belongs to another list",
         violations: [.init(field: "page_token", description: "was not made for this list")])
+    case .noPrimaryEmail:
+      RPCError(
+        .failedPrecondition, reason: "NO_PRIMARY_EMAIL", "the client has no primary e-mail address",
+        resolutions: [.addingContactPoint("resolution.add_primary_email")])
+    case .noMobileNumber:
+      RPCError(
+        .failedPrecondition, reason: "NO_MOBILE_NUMBER", "the client has no mobile number",
+        resolutions: [.addingContactPoint("resolution.add_mobile_number")])
+    case .appInstalled:
+      RPCError(.failedPrecondition, reason: "APP_INSTALLED", "the client has the mobile app")
+    case .smsQuota:
+      RPCError(.resourceExhausted, reason: "QUOTA", "enough SMS were sent within a day")
     }
+  }
+}
+
+extension Resolution {
+  fileprivate static func addingContactPoint(_ labelKey: String) -> Resolution {
+    Resolution(
+      rpc: "clientele.client_directory.v1.ClientDirectoryService/AddContactPoint",
+      labelKey: labelKey)
   }
 }

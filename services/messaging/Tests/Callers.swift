@@ -3,7 +3,9 @@ import CommonAPI
 import Foundation
 import GRPC
 import MessagingAPI
+import OrganizationAPI
 import ServiceKit
+import ServiceStorage
 import TestKit
 
 @testable import MessagingCore
@@ -23,31 +25,65 @@ extension Caller {
 }
 
 /// Client-directory as a test scripts it: it shows some clients and knows no others.
-func fakeClientDirectory(showing visible: Set<UUID>) -> any RPCChannel {
+func fakeClientDirectory(_ client: @escaping @Sendable (UUID) -> Client?) -> any RPCChannel {
   let get = MethodHandler.unary(ClientDirectoryServiceMethods.getClient) {
     (request: GetClientRequest, call) -> Client in
     guard call.metadata.first(binary: ContextVerifier.metadataKey) != nil else {
       throw RPCError(.unauthenticated, reason: "CONTEXT_MISSING", "nobody")
     }
-    guard let id = UUID(uuidString: request.clientID), visible.contains(id) else {
+    guard let id = UUID(uuidString: request.clientID), let client = client(id) else {
       throw RPCError(.notFound, reason: "CLIENT_NOT_FOUND", "no such client")
     }
-    return Client(clientID: request.clientID, organizationID: request.organizationID)
+    return client
   }
   return InProcessChannel(
     services: [ServiceBinding(ClientDirectoryServiceMethods.service, [get])],
     peer: Peer(serviceName: "messaging", address: "in-process"))
 }
 
+/// Organization as a test scripts it: every organisation has the same name.
+private func fakeOrganization() -> any RPCChannel {
+  let policy = MethodHandler.unary(OrganizationServiceMethods.getPolicy) {
+    (request: GetPolicyRequest, _) in
+    Policy(organizationID: request.organizationID, organizationName: "Centre Démo")
+  }
+  return InProcessChannel(
+    services: [ServiceBinding(OrganizationServiceMethods.service, [policy])],
+    peer: Peer(serviceName: "messaging", address: "in-process"))
+}
+
 extension Stage {
-  /// Messaging's rpcs at a depth.
+  /// Messaging's rpcs at a depth, with clients of whom nothing is known but that the caller sees
+  /// them.
   func serving(
     at depth: Depth, showing visible: Set<UUID> = [],
     _ body: (MessagingServiceClient) async throws -> Void
   ) async throws {
+    try await serving(
+      at: depth, client: { visible.contains($0) ? Client(clientID: $0.text) : nil }, body)
+  }
+
+  /// Messaging's rpcs at a depth.
+  ///
+  /// - Parameters:
+  ///   - smsMax: of an organisation within a day.
+  ///   - client: what client-directory knows.
+  func serving(
+    at depth: Depth, smsMax: Int = 50, client: @escaping @Sendable (UUID) -> Client?,
+    _ body: (MessagingServiceClient) async throws -> Void
+  ) async throws {
+    let pool = try database.database()
+    var settings = ServiceSettings([:])
     let service = MessagingService(
-      messages: Messages(database: try database.database()),
-      clientDirectory: fakeClientDirectory(showing: visible))
+      messages: Messages(database: pool),
+      reminders: Reminders(
+        database: pool, idempotency: Idempotency(database: pool),
+        kind: MessageJobs(DeliverySettings(&settings)).sms, perOrganizationMax: smsMax),
+      writer: AppReminderWriter(link: "https://app.example", standardLanguage: "en"),
+      peers: MessagingService.Peers(
+        clientDirectory: fakeClientDirectory(client), identity: channel,
+        organization: fakeOrganization()),
+      clock: .system)
     try await withService(
       depth, bindings: [.messagingService(service)], interceptors: [TestIssuer.access()]
     ) { channel in

@@ -89,9 +89,9 @@ import Testing
     let folder = FileManager.default.temporaryDirectory.appending(
       path: "outbox-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
-    let carrier = OutboxCarrier(folder: folder.path)
+    let carrier = OutboxCarrier(outbox: Outbox(folder: folder.path))
     let mail = OutgoingMail.sample
-    let name = OutboxCarrier.fileName(mail.messageID, mail.createdAt)
+    let name = Outbox.fileName(mail.messageID, mail.createdAt, as: "eml")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try Data("half a ma".utf8).write(to: folder.appending(path: ".\(name).part"))
     #expect(carrier.handOver(mail) == .taken)
@@ -103,7 +103,7 @@ import Testing
 
   @Test("a folder that cannot be written is no fault of the mail")
   func unwritable() {
-    let outcome = OutboxCarrier(folder: "/proc/nowhere").handOver(.sample)
+    let outcome = OutboxCarrier(outbox: Outbox(folder: "/proc/nowhere")).handOver(.sample)
     #expect(outcome == .unreachable("the outbox cannot be made"))
   }
 }

@@ -7,7 +7,7 @@ import Testing
   private func state(
     _ outcome: DeliveryOutcome, refusals: Int = 0, waited: Double = 0
   ) -> MessageState {
-    outcome.verdict(refusals: refusals, waited: waited).state
+    outcome.verdict(refusals: refusals, waited: waited, patience: 3600).state
   }
 
   @Test("a refusal for now is tried again, eight times at most")
@@ -19,8 +19,8 @@ import Testing
   @Test("a server that cannot be reached uses up no tries, but patience")
   func unreachable() {
     #expect(state(.unreachable("x"), refusals: 7) == .queued)
-    #expect(state(.unreachable("x"), waited: DeliveryWorker.patienceSeconds - 1) == .queued)
-    #expect(state(.unreachable("x"), waited: DeliveryWorker.patienceSeconds) == .failed)
+    #expect(state(.unreachable("x"), waited: 3599) == .queued)
+    #expect(state(.unreachable("x"), waited: 3600) == .failed)
   }
 
   @Test("without a link there is nothing to send, or nothing yet")

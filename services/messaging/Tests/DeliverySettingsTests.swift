@@ -19,7 +19,7 @@ import Testing
   func standard() {
     var settings = ServiceSettings([:])
     let delivery = DeliverySettings(&settings)
-    #expect(delivery.carrier is OutboxCarrier)
+    #expect(delivery.carrier is OutboxCarrier && delivery.smsCarrier is OutboxSMSCarrier)
     #expect(problems([:]).isEmpty)
   }
 
@@ -30,17 +30,31 @@ import Testing
     ])
     let delivery = DeliverySettings(&settings)
     #expect(delivery.carrier is SMTPCarrier)
-    #expect(delivery.publicURL == "https://x.example")
+    #expect(delivery.publicURL == "https://x.example" && delivery.appURL == "https://x.example")
+  }
+
+  @Test("with an SMS provider they go there")
+  func provider() throws {
+    var settings = ServiceSettings([
+      "CLIENTELE_SMS_URL": "https://sms.example/v1", "CLIENTELE_SMS_FROM": "Clientele",
+    ])
+    #expect(DeliverySettings(&settings).smsCarrier is HTTPSMSCarrier)
+    try settings.check()
   }
 
   @Test("every bad setting is named at once")
   func bad() {
     let found = problems([
       "CLIENTELE_SMTP_URL": "mail.example", "CLIENTELE_MAIL_FROM": "nobody",
-      "CLIENTELE_MAIL_LANES": "0",
+      "CLIENTELE_MAIL_LANES": "0", "CLIENTELE_SMS_URL": "https://sms.example",
+      "CLIENTELE_SMS_DAILY_MAX": "0",
+      "CLIENTELE_APP_URL": "https://" + String(repeating: "x", count: 80),
     ])
-    #expect(found.count == 3)
-    for name in ["CLIENTELE_SMTP_URL", "CLIENTELE_MAIL_FROM", "CLIENTELE_MAIL_LANES"] {
+    #expect(found.count == 6)
+    for name in [
+      "CLIENTELE_SMTP_URL", "CLIENTELE_MAIL_FROM", "CLIENTELE_MAIL_LANES", "CLIENTELE_SMS_FROM",
+      "CLIENTELE_SMS_DAILY_MAX", "CLIENTELE_APP_URL",
+    ] {
       #expect(found.contains { $0.contains(name) })
     }
   }

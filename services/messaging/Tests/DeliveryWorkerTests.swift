@@ -96,37 +96,15 @@ import Testing
     }
   }
 
-  @Test("messages of code that knows no jobs are taken over, and hidden from it")
-  func adoption() async throws {
-    try await withStage { stage in
-      try await stage.apply(.sample())
-      try await stage.apply(.sample())
-      try await stage.database.sql(
-        """
-        delete from messaging.jobs;
-        update messaging.messages set run_at = now(), state = 'SENDING', fence = 7,
-          lease_until = case when ctid = (select min(ctid) from messaging.messages)
-            then now() - interval '1 second' else now() + interval '1 hour' end
-        """)
-      let delivery = try stage.delivery()
-      try await delivery.office.enqueueDue()
-      await delivery.drain()
-      #expect(Set(try await stage.column("state")) == ["SENT", "SENDING"])
-      #expect(stage.mails.count == 1)
-      // Word of an older worker that held the message is not taken.
-      #expect(try await stage.column("coalesce(fence::text, 'none')").sorted() == ["7", "none"])
-    }
-  }
-
   @Test("an organisation that has many mails waiting gets in line behind itself")
   func bulk() async throws {
     try await withStage { stage in
-      for _ in 1...(MailJobs.promptMax + 5) { try await stage.apply(.sample()) }
+      for _ in 1...(MessageJobs.promptMax + 5) { try await stage.apply(.sample()) }
       try await stage.apply(.sample(organization: .otherOrganization))
       let queues = try await stage.database.sql(
         "select queue, count(*) from messaging.jobs group by 1 order by 1")
-      #expect(queues == [["mail", "\(MailJobs.promptMax + 1)"], ["mail-bulk", "5"]])
-      #expect(try await stage.delivery().drain() == MailJobs.promptMax + 6)
+      #expect(queues == [["mail", "\(MessageJobs.promptMax + 1)"], ["mail-bulk", "5"]])
+      #expect(try await stage.delivery().drain() == MessageJobs.promptMax + 6)
     }
   }
 

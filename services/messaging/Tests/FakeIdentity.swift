@@ -12,6 +12,8 @@ final class FakeIdentity: FeedServiceProtocol {
   /// How the next requests for a link are refused; given out from the first on.
   let refusals = Mutex<[RPCError]>([])
   private let events = Mutex<[FeedEvent]>([])
+  /// The accounts whose holders were seen in the mobile app.
+  let inApp = Mutex<Set<String>>([])
   /// How many links were asked for.
   let links = Mutex(0)
 
@@ -56,12 +58,17 @@ final class FakeIdentity: FeedServiceProtocol {
     throw RPCError(.unimplemented, "not yet")
   }
 
-  /// Serves the feed and the links; nothing else of identity.
+  /// Serves the feed, the links and the accounts; nothing else of identity.
   var bindings: [ServiceBinding] {
     let mint = MethodHandler.unary(IdentityServiceMethods.mintInvitationLink) {
       [self] (request: MintInvitationLinkRequest, _) in try link(request)
     }
-    return [.feedService(self), ServiceBinding(IdentityServiceMethods.service, [mint])]
+    let account = MethodHandler.unary(IdentityServiceMethods.getAccount) {
+      [self] (request: GetAccountRequest, _) in
+      let hasApp = inApp.withLock { $0.contains(request.accountID) }
+      return Account(accountID: request.accountID, appSeenTime: hasApp ? .now() : nil)
+    }
+    return [.feedService(self), ServiceBinding(IdentityServiceMethods.service, [mint, account])]
   }
 
   private func link(_ request: MintInvitationLinkRequest) throws -> MintInvitationLinkResponse {

@@ -1,6 +1,4 @@
 import Foundation
-import Postgres
-import ServiceStorage
 import Synchronization
 import TestKit
 import Testing
@@ -32,9 +30,9 @@ import Testing
       settings.timeoutMilliseconds = 1_000
       let carrier = CountingCarrier(SMTPCarrier(settings: settings))
       for _ in 1...count { try await stage.apply(.sample()) }
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await work(in: stage, carrier, kills: kills, count) }
-        try await group.waitForAll()
+      try await stage.work(until: count, kills: kills) {
+        try $0.delivery(
+          carrier: carrier, leaseSeconds: 2, backoff: Backoff(first: 0.05, longest: 0.5))
       }
       #expect(Set(try await stage.column("state")) == ["SENT"])
       #expect(try await stage.database.count("jobs") == 0)
@@ -67,45 +65,6 @@ import Testing
       #expect(sink.messageIDs.count == 60 && Set(sink.messageIDs).count == 60)
     }
   }
-
-  /// Has two workers at it until everything is sent; now and then one loses its connections for
-  /// good, with mails in hand, and another takes its place.
-  private func work(
-    in stage: Stage, _ carrier: CountingCarrier, kills: Int, _ count: Int
-  ) async throws {
-    var lives = [try Life(stage, carrier), try Life(stage, carrier)]
-    for kill in 0..<kills {
-      let part = (kill + 1) * count / (kills + 3)
-      try await stage.wait("a part is sent", for: "state = 'SENT'", atLeast: part)
-      await lives[kill % 2].end()
-      lives[kill % 2] = try Life(stage, carrier)
-    }
-    try await stage.wait("all is sent", for: "state = 'SENT'", atLeast: count)
-    for life in lives { await life.end() }
-  }
-}
-
-/// A worker that can be killed.
-private struct Life {
-  private let pool: Database
-  private let work: Task<Void, Never>
-
-  init(_ stage: Stage, _ carrier: CountingCarrier) throws {
-    pool = try stage.database.database(role: "messaging_worker")
-    let stage = Stage(
-      database: stage.database, worker: pool, identity: stage.identity, outbox: stage.outbox,
-      channel: stage.channel)
-    let delivery = try stage.delivery(
-      carrier: carrier, leaseSeconds: 2, backoff: Backoff(first: 0.05, longest: 0.5))
-    work = Task { await delivery.office.run() }
-  }
-
-  /// Cuts it off from the database, so that it cannot say what it did.
-  func end() async {
-    await pool.close()
-    work.cancel()
-    await work.value
-  }
 }
 
 /// Counts the mails that the server may have without having said so.
@@ -121,25 +80,5 @@ private final class CountingCarrier: MailCarrier {
     let outcome = carrier.handOver(mail)
     if !outcome.isAnswer { cut.withLock { $0 += 1 } }
     return outcome
-  }
-}
-
-extension Stage {
-  /// Waits until so many messages are in a state, for as long as they become more.
-  func wait(_ what: String, for condition: String, atLeast count: Int) async throws {
-    var limit = ContinuousClock.now + .seconds(120)
-    var most = 0
-    while true {
-      let rows = try await database.sql(
-        "select count(*) from messaging.messages where \(condition)")
-      let found = Int(rows.first?.first.flatMap { $0 } ?? "") ?? 0
-      if found >= count { return }
-      if found > most {
-        most = found
-        limit = .now + .seconds(120)
-      }
-      try #require(.now < limit, "\(what)")
-      try await Task.sleep(for: .milliseconds(20))
-    }
   }
 }

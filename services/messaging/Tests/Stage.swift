@@ -20,8 +20,9 @@ struct Stage: Sendable {
 
   /// The follower and the worker, put together anew, as after a restart.
   func delivery(
-    carrier: (any MailCarrier)? = nil, leaseSeconds: Int = 60, lanes: Int = 4,
-    backoff: Backoff = Backoff(), circuits: Circuits = Circuits()
+    carrier: (any MailCarrier)? = nil, smsCarrier: (any SMSCarrier)? = nil,
+    leaseSeconds: Int = 60, lanes: Int = 4, backoff: Backoff = Backoff(),
+    circuits: Circuits = Circuits()
   ) throws -> Delivery {
     var settings = ServiceSettings(["CLIENTELE_OUTBOX": outbox.path])
     var chosen = DeliverySettings(&settings)
@@ -29,8 +30,8 @@ struct Stage: Sendable {
     chosen.leaseSeconds = leaseSeconds
     chosen.lanes = lanes
     return try Delivery(
-      settings: chosen, database: worker, identity: channel, carrier: carrier, backoff: backoff,
-      circuits: circuits)
+      settings: chosen, database: worker, identity: channel, carrier: carrier,
+      smsCarrier: smsCarrier, backoff: backoff, circuits: circuits)
   }
 
   /// Applies news as the follower does.

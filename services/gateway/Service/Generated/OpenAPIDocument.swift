@@ -100,6 +100,49 @@ enum OpenAPIDocument {
         ]
       }
     },
+    "/v1/accounts/me:recordAppInstallation": {
+      "post": {
+        "operationId": "IdentityService_RecordAppInstallation",
+        "tags": [
+          "IdentityService"
+        ],
+        "summary": "Notes that the caller has the mobile app: it calls this when they first sign in to it, which ends the reminders to download it (B28)",
+        "description": "Notes that the caller has the mobile app: it calls this when they first sign in to it, which ends\nthe reminders to download it (B28). Once noted, a repeat changes nothing.",
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "$ref": "#/components/schemas/identity.v1.RecordAppInstallationRequest"
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "type": "object"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      }
+    },
     "/v1/invitations:accept": {
       "post": {
         "operationId": "IdentityService_AcceptInvitation",
@@ -1299,6 +1342,85 @@ enum OpenAPIDocument {
               "application/json": {
                 "schema": {
                   "$ref": "#/components/schemas/client_directory.v1.ResendInvitationResponse"
+                }
+              }
+            }
+          },
+          "default": {
+            "$ref": "#/components/responses/Refusal"
+          }
+        },
+        "security": [
+          {
+            "bearer": []
+          },
+          {
+            "cookie": []
+          }
+        ]
+      }
+    },
+    "/v1/organizations/{organization_id}/clients/{client_id}:sendAppReminderSms": {
+      "post": {
+        "operationId": "MessagingService_SendAppReminderSms",
+        "tags": [
+          "MessagingService"
+        ],
+        "summary": "Reminds a client by SMS to download the mobile app (B26)",
+        "description": "Reminds a client by SMS to download the mobile app (B26). All three must hold (B27):\nFAILED_PRECONDITION/NO_PRIMARY_EMAIL, NO_MOBILE_NUMBER or APP_INSTALLED says which does not.\nNOT_FOUND/CLIENT_NOT_FOUND; RESOURCE_EXHAUSTED/QUOTA: more SMS than an organisation may send in a\nday.",
+        "parameters": [
+          {
+            "name": "organization_id",
+            "in": "path",
+            "required": true,
+            "description": "The organisation (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "client_id",
+            "in": "path",
+            "required": true,
+            "description": "The client (UUID).",
+            "schema": {
+              "type": "string"
+            }
+          },
+          {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": false,
+            "description": "A UUID that makes the call safe to repeat: a repeat answers as the first call did.",
+            "schema": {
+              "type": "string",
+              "format": "uuid"
+            }
+          }
+        ],
+        "requestBody": {
+          "required": true,
+          "content": {
+            "application/json": {
+              "schema": {
+                "type": "object",
+                "properties": {
+                  "requestId": {
+                    "type": "string",
+                    "description": "Makes the call safe to repeat (UUID)."
+                  }
+                }
+              }
+            }
+          }
+        },
+        "responses": {
+          "200": {
+            "description": "Done.",
+            "content": {
+              "application/json": {
+                "schema": {
+                  "$ref": "#/components/schemas/messaging.v1.Message"
                 }
               }
             }
@@ -2608,6 +2730,11 @@ enum OpenAPIDocument {
             "type": "string",
             "format": "date-time",
             "description": "When it was made."
+          },
+          "appSeenTime": {
+            "type": "string",
+            "format": "date-time",
+            "description": "When the holder was first seen in the mobile app; missing until then (B28)."
           }
         }
       },
@@ -2771,6 +2898,11 @@ enum OpenAPIDocument {
             "description": "The organisation's name, for pages."
           }
         }
+      },
+      "identity.v1.RecordAppInstallationRequest": {
+        "type": "object",
+        "description": "Notes that the caller has the mobile app.",
+        "properties": {}
       },
       "identity.v1.Session": {
         "type": "object",
@@ -2939,11 +3071,12 @@ enum OpenAPIDocument {
       },
       "messaging.v1.Purpose": {
         "type": "string",
-        "description": "What a message is for.\n- `PURPOSE_UNSPECIFIED`: Not said.\n- `PURPOSE_CLIENT_INVITATION`: Invites a client to activate the account.\n- `PURPOSE_STAFF_INVITATION`: Invites a person to an organisation's staff.",
+        "description": "What a message is for.\n- `PURPOSE_UNSPECIFIED`: Not said.\n- `PURPOSE_CLIENT_INVITATION`: Invites a client to activate the account.\n- `PURPOSE_STAFF_INVITATION`: Invites a person to an organisation's staff.\n- `PURPOSE_APP_REMINDER`: Reminds a client to download the mobile app.",
         "enum": [
           "PURPOSE_UNSPECIFIED",
           "PURPOSE_CLIENT_INVITATION",
-          "PURPOSE_STAFF_INVITATION"
+          "PURPOSE_STAFF_INVITATION",
+          "PURPOSE_APP_REMINDER"
         ]
       },
       "organization.v1.Branch": {

@@ -26,7 +26,8 @@ struct Accounts: Table, Sendable {
   static let byID = Statement<AccountRow>(
     """
     select a.account_id, a.state, a.given_name, a.family_name, a.display_name, a.language,
-      a.professional, a.created_by_organization, a.created_at, u.raw, e.raw, e.normalized
+      a.professional, a.created_by_organization, a.created_at, a.app_seen_at, u.raw, e.raw,
+      e.normalized
     from accounts a
     join login_identifiers u
       on u.account_id = a.account_id and u.kind = 'USERNAME' and u.state <> 'RETIRED'
@@ -43,13 +44,30 @@ struct Accounts: Table, Sendable {
   private static let isShared = Statement<Bool>("select shared from account_is_shared($1, $2)")
   private static let touch = Statement<NoRow>(
     "update accounts set updated_at = $2 where account_id = $1")
-  static let statements: [any DescribedStatement] = [byID, insert, isShared, touch]
+  private static let seeApp = Statement<NoRow>(
+    """
+    update accounts set app_seen_at = $2, updated_at = $2
+    where account_id = $1 and app_seen_at is null
+    """)
+  static let statements: [any DescribedStatement] = [byID, insert, isShared, touch, seeApp]
 
   /// The account, or ACCOUNT_NOT_FOUND.
   func get(_ id: UUID, deadline: Deadline) async throws -> AccountRow {
     let rows = try await database.run(.account(id), deadline: deadline.instant, Self.byID(id))
     guard let row = rows.first else { throw IdentityError.accountNotFound }
     return row
+  }
+
+  /// Notes that the holder has the mobile app, unless it is noted already. Throws ACCOUNT_NOT_FOUND.
+  func noteApp(_ id: UUID, at now: Date, in call: CallContext) async throws {
+    guard try await get(id, deadline: call.deadline).appSeenAt == nil else { return }
+    try await database.run(
+      .account(id), deadline: call.deadline.instant,
+      all: [
+        AnyQuery(Self.seeApp(id, now)),
+        Audit.append(
+          AuditEntry("account.see_app", on: "account", id, in: nil, by: AuditActor(call))),
+      ])
   }
 
   /// Makes an account, or answers the pending one that holds the address.
@@ -203,6 +221,8 @@ struct AccountRow: PostgresRow {
   let professional: Bool
   let createdBy: UUID
   let createdAt: Date
+  /// When the holder was first seen in the mobile app.
+  let appSeenAt: Date?
   let username: String
   var loginEmail: String?
   var loginEmailNormalized: String?
@@ -217,6 +237,7 @@ struct AccountRow: PostgresRow {
     professional = try columns.next()
     createdBy = try columns.next()
     createdAt = try columns.next()
+    appSeenAt = try columns.next()
     username = try columns.next()
     loginEmail = try columns.next()
     loginEmailNormalized = try columns.next()
@@ -232,6 +253,7 @@ struct AccountRow: PostgresRow {
     professional = draft.professional
     createdBy = draft.organizationID
     createdAt = now
+    appSeenAt = nil
     self.username = username
     loginEmail = draft.email?.raw
     loginEmailNormalized = draft.email?.normalized
@@ -255,6 +277,6 @@ struct AccountRow: PostgresRow {
     Account(
       accountID: id.text, state: state.onTheWire, username: username,
       loginEmail: loginEmail ?? "", displayName: displayName, language: language,
-      createTime: Timestamp(createdAt))
+      createTime: Timestamp(createdAt), appSeenTime: appSeenAt.map { Timestamp($0) })
   }
 }

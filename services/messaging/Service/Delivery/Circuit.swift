@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Keeps mails from a server that does not answer: after five failures within ten seconds, and no
-/// success between them, it is left alone for half a minute; then one mail tries.
+/// Keeps messages from a place that does not answer: after five failures within ten seconds, and no
+/// success between them, it is left alone for half a minute; then one message tries.
 struct Circuit: Sendable, Hashable {
   private enum State: Sendable, Hashable {
     case closed
@@ -16,7 +16,7 @@ struct Circuit: Sendable, Hashable {
   private var state = State.closed
   private var failures: [ContinuousClock.Instant] = []
 
-  /// Whether a mail may try now: nil when it may, else how long to wait. Whoever may has to `note`
+  /// Whether a message may try now: nil when it may, else how long to wait. Whoever may has to `note`
   /// what came of it; a probe that never does is forgotten after a pause.
   mutating func admit(_ now: ContinuousClock.Instant) -> Duration? {
     switch state {
@@ -55,7 +55,7 @@ struct Circuit: Sendable, Hashable {
   }
 }
 
-/// The circuits of the mail servers that carriers talk to, one each.
+/// The circuits of the places that messages go to, one each.
 final class Circuits: Sendable {
   private let circuits = Mutex<[String: Circuit]>([:])
   private let now: @Sendable () -> ContinuousClock.Instant

@@ -13,6 +13,9 @@ enum DeliveryOutcome: Sendable, Hashable {
   /// There is nothing to send any more.
   case cancelled(String)
 
+  /// How often a message may be refused for the moment.
+  static let refusalsMax = 8
+
   init(_ handover: Handover) {
     switch handover {
     case .taken: self = .sent
@@ -40,16 +43,18 @@ enum DeliveryOutcome: Sendable, Hashable {
 
   /// What to note of a message that was refused so often before and was queued so long ago.
   ///
-  /// - Parameter waited: since it was queued, seconds.
+  /// - Parameters:
+  ///   - waited: since it was queued, seconds.
+  ///   - patience: how long it waits for a place that cannot be reached, seconds.
   func verdict(
-    refusals: Int, waited: TimeInterval
+    refusals: Int, waited: TimeInterval, patience: TimeInterval
   ) -> (state: MessageState, error: String, refused: Bool) {
     switch self {
     case .sent: (.sent, "", false)
     case .refusedForNow(let why):
-      (refusals + 1 >= DeliveryWorker.refusalsMax ? .failed : .queued, why, true)
+      (refusals + 1 >= Self.refusalsMax ? .failed : .queued, why, true)
     case .unreachable(let why):
-      (waited >= DeliveryWorker.patienceSeconds ? .failed : .queued, why, false)
+      (waited >= patience ? .failed : .queued, why, false)
     case .failed(let why): (.failed, why, false)
     case .cancelled(let why): (.cancelled, why, false)
     }

@@ -1,6 +1,7 @@
+import Foundation
 import ServiceKit
 
-/// How mails leave: what is read from `CLIENTELE_*`.
+/// How messages leave: what is read from `CLIENTELE_*`.
 struct DeliverySettings: Sendable {
   /// Where people reach the gateway, without a slash at the end.
   var publicURL: String
@@ -10,7 +11,13 @@ struct DeliverySettings: Sendable {
   var standardLanguage: String
   /// The mail server; nil puts mails into the outbox.
   var smtp: SMTPSettings?
-  /// The folder for mails without a mail server.
+  /// The SMS provider; nil puts SMS into the outbox.
+  var sms: SMSSettings?
+  /// Most SMS of an organisation within a day.
+  var smsDailyMax: Int
+  /// Where the mobile app is to be had.
+  var appURL: String
+  /// The folder for messages that have nowhere else to go.
   var outbox: String
   /// How many mails are handed over at once.
   var lanes: Int
@@ -27,9 +34,20 @@ struct DeliverySettings: Sendable {
     outbox = settings.string("CLIENTELE_OUTBOX", default: "outbox")
     lanes = settings.int("CLIENTELE_MAIL_LANES", default: 4, in: 1...64)
     leaseSeconds = settings.int("CLIENTELE_MAIL_LEASE_SECONDS", default: 60, in: 1...3600)
+    smsDailyMax = settings.int("CLIENTELE_SMS_DAILY_MAX", default: 50, in: 1...1000)
+    appURL = settings.string("CLIENTELE_APP_URL", default: url)
     smtp = nil
+    sms = nil
     if let text = settings.optional("CLIENTELE_SMTP_URL") {
       smtp = Self.smtp(text, &settings)
+    }
+    if let text = settings.optional("CLIENTELE_SMS_URL") {
+      sms = Self.sms(text, &settings)
+    }
+    if !Self.isLink(appURL) {
+      settings.note(
+        "CLIENTELE_APP_URL must be http(s)://… of at most \(AppReminderWriter.linkUnitsMax) "
+          + "characters; it goes into SMS")
     }
     if EmailAddress(senderAddress) == nil {
       settings.note("CLIENTELE_MAIL_FROM must be an e-mail address")
@@ -41,17 +59,55 @@ struct DeliverySettings: Sendable {
   ) -> SMTPSettings? {
     guard var smtp = settings.attempt({ try SMTPSettings(url: url) }) else { return nil }
     smtp.authorityPath = settings.optional("CLIENTELE_SMTP_CA")
-    if let path = settings.optional("CLIENTELE_SMTP_PASSWORD_FILE") {
-      smtp.password = settings.attempt { try SMTPSettings.password(file: path) }
-    }
+    smtp.password = secret("CLIENTELE_SMTP_PASSWORD_FILE", &settings) ?? smtp.password
     let seconds = settings.int("CLIENTELE_SMTP_TIMEOUT_SECONDS", default: 20, in: 1...600)
     smtp.timeoutMilliseconds = seconds * 1000
     return smtp
   }
 
+  private static func sms(_ url: String, _ settings: inout ServiceSettings) -> SMSSettings? {
+    let sender = settings.required("CLIENTELE_SMS_FROM", "what SMS come from")
+    guard !sender.isEmpty,
+      var sms = settings.attempt({ try SMSSettings(url: url, sender: sender) })
+    else { return nil }
+    sms.authorityPath = settings.optional("CLIENTELE_SMS_CA")
+    sms.token = secret("CLIENTELE_SMS_TOKEN_FILE", &settings)
+    let seconds = settings.int("CLIENTELE_SMS_TIMEOUT_SECONDS", default: 20, in: 1...600)
+    sms.timeoutMilliseconds = seconds * 1000
+    return sms
+  }
+
+  /// What stands in the file that a setting names, without the line end. What cannot be used is
+  /// noted with the file's name, never with its content.
+  private static func secret(_ name: String, _ settings: inout ServiceSettings) -> String? {
+    guard let path = settings.optional(name) else { return nil }
+    guard let data = FileManager.default.contents(atPath: path), data.count <= 4096,
+      let text = String(data: data, encoding: .utf8)?.trimmingCharacters(in: .newlines),
+      text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else {
+      settings.note("\(name) \(path) cannot be read as one line of text")
+      return nil
+    }
+    return text
+  }
+
+  private static func isLink(_ text: String) -> Bool {
+    guard let parts = URLComponents(string: text), parts.host?.isEmpty == false else {
+      return false
+    }
+    return ["http", "https"].contains(parts.scheme)
+      && text.utf16.count <= AppReminderWriter.linkUnitsMax
+  }
+
   /// The way mails go.
   var carrier: any MailCarrier {
     if let smtp { return SMTPCarrier(settings: smtp) }
-    return OutboxCarrier(folder: outbox)
+    return OutboxCarrier(outbox: Outbox(folder: outbox))
+  }
+
+  /// The way SMS go.
+  var smsCarrier: any SMSCarrier {
+    if let sms { return HTTPSMSCarrier(settings: sms) }
+    return OutboxSMSCarrier(outbox: Outbox(folder: outbox))
   }
 }

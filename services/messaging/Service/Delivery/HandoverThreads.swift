@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// Threads for work that blocks, so that a mail server which hangs never holds up an event loop or
+/// Threads for work that blocks, so that a server which hangs never holds up an event loop or
 /// Swift's own threads. Each lane does one thing at a time.
 final class HandoverThreads: Sendable {
   private let lanes: [DispatchQueue]

@@ -13,7 +13,7 @@ struct OutgoingMail: Sendable {
   let bytes: [UInt8]
 }
 
-/// What became of a try to hand a mail over. Texts are safe to show to the organisation's staff.
+/// What became of a try to hand a message over. Texts are safe to show to the organisation's staff.
 enum Handover: Sendable, Hashable {
   /// The next server has it.
   case taken

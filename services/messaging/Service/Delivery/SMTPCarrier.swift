@@ -7,14 +7,10 @@ struct SMTPCarrier: MailCarrier {
 
   var destination: String { settings.server }
 
-  /// Once a process, before any handle.
-  private static let isInitialized = clientele_curl_global_init() == CURLE_OK
-
   func handOver(_ mail: OutgoingMail) -> Handover {
-    guard Self.isInitialized, let handle = curl_easy_init() else {
+    guard let handle = CURLHandle() else {
       return .unreachable("the mail library cannot be started")
     }
-    defer { curl_easy_cleanup(handle) }
     var recipients: UnsafeMutablePointer<curl_slist>?
     defer { curl_slist_free_all(recipients) }
     recipients = curl_slist_append(nil, "<\(mail.recipient)>")
@@ -25,18 +21,17 @@ struct SMTPCarrier: MailCarrier {
       var upload = clientele_curl_upload(
         bytes: bytes.baseAddress, length: bytes.count, offset: 0)
       return withUnsafeMutablePointer(to: &upload) { upload in
-        let code = clientele_curl_set_upload(handle, upload)
-        return code == CURLE_OK ? curl_easy_perform(handle) : code
+        let code = clientele_curl_set_upload(handle.raw, upload)
+        return code == CURLE_OK ? curl_easy_perform(handle.raw) : code
       }
     }
-    var reply = 0
-    _ = clientele_curl_response_code(handle, &reply)
-    clientele_curl_cut(handle)
+    let reply = handle.reply
+    clientele_curl_cut(handle.raw)
     return Self.outcome(code, reply: reply)
   }
 
   private func configure(
-    _ handle: UnsafeMutableRawPointer, _ mail: OutgoingMail,
+    _ handle: borrowing CURLHandle, _ mail: OutgoingMail,
     _ recipients: UnsafeMutablePointer<curl_slist>?
   ) -> Bool {
     let privacy: Int =
@@ -45,30 +40,19 @@ struct SMTPCarrier: MailCarrier {
       case .optional: Int(CURLUSESSL_TRY.rawValue)
       case .off: Int(CURLUSESSL_NONE.rawValue)
       }
+    let isReady = handle.configure(
+      settings.server, schemes: "smtp,smtps", connecting: settings.connectTimeoutMilliseconds,
+      total: settings.timeoutMilliseconds, authorities: settings.authorityPath)
     let codes = [
-      clientele_curl_set_string(handle, CURLOPT_URL, settings.server),
-      clientele_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "smtp,smtps"),
-      clientele_curl_set_long(handle, CURLOPT_USE_SSL, privacy),
-      clientele_curl_set_string(handle, CURLOPT_MAIL_FROM, "<\(mail.sender)>"),
-      clientele_curl_set_list(handle, CURLOPT_MAIL_RCPT, recipients),
-      clientele_curl_set_long(
-        handle, CURLOPT_CONNECTTIMEOUT_MS, settings.connectTimeoutMilliseconds),
-      clientele_curl_set_long(handle, CURLOPT_TIMEOUT_MS, settings.timeoutMilliseconds),
+      clientele_curl_set_long(handle.raw, CURLOPT_USE_SSL, privacy),
+      handle.set(CURLOPT_MAIL_FROM, "<\(mail.sender)>"),
+      clientele_curl_set_list(handle.raw, CURLOPT_MAIL_RCPT, recipients),
       // QUIT is answered within the same time, and not left to the clean-up, which knows no limit.
       clientele_curl_set_long(
-        handle, CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, settings.timeoutMilliseconds / 1000)),
-      clientele_curl_set_long(handle, CURLOPT_FORBID_REUSE, 1),
-      // Signals are the process's own business.
-      clientele_curl_set_long(handle, CURLOPT_NOSIGNAL, 1),
+        handle.raw, CURLOPT_SERVER_RESPONSE_TIMEOUT, max(1, settings.timeoutMilliseconds / 1000)),
+      handle.set(CURLOPT_USERNAME, settings.user), handle.set(CURLOPT_PASSWORD, settings.password),
     ]
-    let texts: [(CURLoption, String?)] = [
-      (CURLOPT_USERNAME, settings.user), (CURLOPT_PASSWORD, settings.password),
-      (CURLOPT_CAINFO, settings.authorityPath),
-    ]
-    let optional: [CURLcode] = texts.compactMap { option, value in
-      value.map { clientele_curl_set_string(handle, option, $0) }
-    }
-    return (codes + optional).allSatisfy { $0 == CURLE_OK }
+    return isReady && codes.allSatisfy { $0 == CURLE_OK }
   }
 
   /// What the library's code and the server's last reply mean for the mail.

@@ -35,9 +35,9 @@ struct SMTPSettings: Sendable, Hashable {
     guard let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty,
       let scheme = parts.scheme, scheme == "smtp" || scheme == "smtps"
     else { throw Invalid(description: "CLIENTELE_SMTP_URL must be smtp://… or smtps://…") }
-    let isLoopback = ["localhost", "127.0.0.1", "[::1]", "::1"].contains(host)
     let said = parts.queryItems?.first { $0.name == "starttls" }?.value
-    guard let startTLS = StartTLS(rawValue: said ?? (isLoopback ? "optional" : "required")) else {
+    let standard = isLoopback(host) ? "optional" : "required"
+    guard let startTLS = StartTLS(rawValue: said ?? standard) else {
       throw Invalid(description: "CLIENTELE_SMTP_URL: starttls must be required, optional or off")
     }
     self.startTLS = startTLS
@@ -45,14 +45,5 @@ struct SMTPSettings: Sendable, Hashable {
     server = "\(scheme)://\(host)\(port)"
     user = parts.user.flatMap { $0.isEmpty ? nil : $0 }
     password = parts.password
-  }
-
-  /// The password in a file, without the line end.
-  /// - Throws: `Invalid`, which names the file and never its content.
-  static func password(file path: String) throws(Invalid) -> String {
-    guard let data = FileManager.default.contents(atPath: path), data.count <= 4096,
-      let text = String(data: data, encoding: .utf8)
-    else { throw Invalid(description: "CLIENTELE_SMTP_PASSWORD_FILE \(path) cannot be read") }
-    return text.trimmingCharacters(in: .newlines)
   }
 }

@@ -10,7 +10,8 @@ struct InvitationPhrases: Sendable {
   let unexpected: String
   let closing: String
 
-  static func of(_ purpose: MessagePurpose, in language: MailLanguage) -> InvitationPhrases {
+  /// Nil for what is no invitation.
+  static func of(_ purpose: MessagePurpose, in language: MailLanguage) -> InvitationPhrases? {
     switch (purpose, language) {
     case (.clientInvitation, .english): englishClient
     case (.clientInvitation, .french): frenchClient
@@ -18,6 +19,7 @@ struct InvitationPhrases: Sendable {
     case (.staffInvitation, .english): englishStaff
     case (.staffInvitation, .french): frenchStaff
     case (.staffInvitation, .dutch): dutchStaff
+    case (.appReminder, _): nil
     }
   }
 }

@@ -47,7 +47,7 @@ struct InvitationWriter: Sendable {
     for purpose in MessagePurpose.allCases {
       for language in MailLanguage.allCases {
         let kind = Kind(purpose: purpose, language: language)
-        let phrases = InvitationPhrases.of(purpose, in: language)
+        guard let phrases = InvitationPhrases.of(purpose, in: language) else { continue }
         templates[kind] = try Templates(phrases)
         subjects[kind] = try MustacheTemplate(string: phrases.subject)
       }

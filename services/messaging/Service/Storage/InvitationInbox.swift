@@ -14,7 +14,7 @@ struct InvitationInbox: Table, Sendable {
   static let kinds = ["invitation.created", "invitation.resent"]
 
   let writer: InvitationWriter
-  let kinds: MailJobs
+  let kinds: MessageJobs
   /// As the worker's role.
   let jobs: Jobs
 
@@ -27,8 +27,8 @@ struct InvitationInbox: Table, Sendable {
     """
     INSERT INTO messages (organization_id, message_id, channel, purpose, recipient, language,
       subject, record_id, invitation_id, send_count, organization_name, display_name, username,
-      email_signs_in, expires_at, run_at)
-    VALUES ($1, $2, 'EMAIL', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 'infinity')
+      email_signs_in, expires_at)
+    VALUES ($1, $2, 'EMAIL', $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     ON CONFLICT ON CONSTRAINT messages_invitation_key DO NOTHING
     """)
 
@@ -73,17 +73,17 @@ struct InvitationInbox: Table, Sendable {
           by: .background("messaging"),
           detail: ["invitation_id": invitationID.text, "record_id": record.text])),
       AnyQuery(
-        try Jobs.enqueue(kind, id: id, organization: organization, MailJob(messageID: id))),
+        try Jobs.enqueue(kind, id: id, organization: organization, MessageJob(messageID: id))),
     ]
   }
 
   /// An organisation that has many mails waiting gets in line behind itself. Somebody who has one
   /// sent again is waiting for it.
-  private func kind(_ organization: UUID, isFirst: Bool) async throws -> JobKind<MailJob> {
+  private func kind(_ organization: UUID, isFirst: Bool) async throws -> JobKind<MessageJob> {
     guard isFirst else { return kinds.prompt }
     let waiting = try await jobs.waiting(
-      kinds.prompt, organization: organization, upTo: MailJobs.promptMax)
-    return waiting < MailJobs.promptMax ? kinds.prompt : kinds.bulk
+      kinds.prompt, organization: organization, upTo: MessageJobs.promptMax)
+    return waiting < MessageJobs.promptMax ? kinds.prompt : kinds.bulk
   }
 }
 

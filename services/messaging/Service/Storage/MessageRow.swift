@@ -1,10 +1,12 @@
 import Foundation
 import Postgres
+import ServiceKit
 
 /// What a message is for; the raw value is what the table holds.
 enum MessagePurpose: String, Sendable, CaseIterable, PostgresValue {
   case clientInvitation = "CLIENT_INVITATION"
   case staffInvitation = "STAFF_INVITATION"
+  case appReminder = "APP_REMINDER"
 }
 
 /// What became of a message; the raw value is what the table holds.
@@ -54,6 +56,27 @@ struct MessageRow: PostgresRow, Hashable {
     sentAt = try columns.next()
   }
 
+  /// An SMS that is about to be queued.
+  init(
+    sms purpose: MessagePurpose, to recipient: String, about record: UUID,
+    of organization: UUID, in language: MailLanguage, at moment: Date
+  ) {
+    messageID = UUIDv7.make(at: moment)
+    organizationID = organization
+    channel = .sms
+    self.purpose = purpose
+    self.recipient = recipient
+    self.language = language.rawValue
+    subject = ""
+    state = .queued
+    attempts = 0
+    lastError = ""
+    recordID = record
+    // As it will be read again: to the microsecond.
+    createdAt = PostgresTimestamp(moment).date
+    sentAt = nil
+  }
+
   /// The columns in the order they are read.
   static let columns = """
     message_id, organization_id, channel, purpose, recipient, language, subject, state, attempts,
@@ -62,6 +85,19 @@ struct MessageRow: PostgresRow, Hashable {
 }
 
 /// A message that a worker has taken, with all it takes to write it.
+protocol MessageInHand: PostgresRow, Sendable {
+  /// Begins a try: organisation, message, how often a worker died over it, number of the claim.
+  static var begin: Statement<Self> { get }
+  var messageID: UUID { get }
+  var recipient: String { get }
+  var createdAt: Date { get }
+  /// Tries so far, this one included.
+  var attempts: Int { get }
+  /// How often it was refused for the moment.
+  var refusals: Int { get }
+}
+
+/// An invitation that a worker has taken.
 struct QueuedInvitation: Sendable, Hashable {
   let messageID: UUID
   let organizationID: UUID
@@ -83,7 +119,9 @@ struct QueuedInvitation: Sendable, Hashable {
   let superseded: Bool
 }
 
-extension QueuedInvitation: PostgresRow {
+extension QueuedInvitation: MessageInHand {
+  static var begin: Statement<Self> { Sendings.beginInvitation }
+
   init(from columns: inout ColumnReader) throws(PostgresError) {
     messageID = try columns.next()
     organizationID = try columns.next()
@@ -110,4 +148,31 @@ extension QueuedInvitation: PostgresRow {
     organization_name, display_name, username, email_signs_in, expires_at, created_at, attempts,
     refusals
     """
+}
+
+/// An SMS that a worker has taken.
+struct QueuedSMS: Sendable, Hashable {
+  let messageID: UUID
+  /// E.164.
+  let recipient: String
+  let body: String
+  let createdAt: Date
+  let attempts: Int
+  let refusals: Int
+}
+
+extension QueuedSMS: MessageInHand {
+  static var begin: Statement<Self> { Sendings.beginSMS }
+
+  init(from columns: inout ColumnReader) throws(PostgresError) {
+    messageID = try columns.next()
+    recipient = try columns.next()
+    body = try columns.next()
+    createdAt = try columns.next()
+    attempts = try columns.next()
+    refusals = try columns.next()
+  }
+
+  /// The columns in the order they are read.
+  static let columns = "message_id, recipient, body, created_at, attempts, refusals"
 }

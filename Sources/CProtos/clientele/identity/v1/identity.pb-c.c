@@ -1222,7 +1222,52 @@ void   clientele__identity__v1__me__free_unpacked
   assert(message->base.descriptor == &clientele__identity__v1__me__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor clientele__identity__v1__account__field_descriptors[7] =
+void   clientele__identity__v1__record_app_installation_request__init
+                     (Clientele__Identity__V1__RecordAppInstallationRequest         *message)
+{
+  static const Clientele__Identity__V1__RecordAppInstallationRequest init_value = CLIENTELE__IDENTITY__V1__RECORD_APP_INSTALLATION_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__identity__v1__record_app_installation_request__get_packed_size
+                     (const Clientele__Identity__V1__RecordAppInstallationRequest *message)
+{
+  assert(message->base.descriptor == &clientele__identity__v1__record_app_installation_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__identity__v1__record_app_installation_request__pack
+                     (const Clientele__Identity__V1__RecordAppInstallationRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__identity__v1__record_app_installation_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__identity__v1__record_app_installation_request__pack_to_buffer
+                     (const Clientele__Identity__V1__RecordAppInstallationRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__identity__v1__record_app_installation_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__Identity__V1__RecordAppInstallationRequest *
+       clientele__identity__v1__record_app_installation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__Identity__V1__RecordAppInstallationRequest *)
+     protobuf_c_message_unpack (&clientele__identity__v1__record_app_installation_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__identity__v1__record_app_installation_request__free_unpacked
+                     (Clientele__Identity__V1__RecordAppInstallationRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__identity__v1__record_app_installation_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor clientele__identity__v1__account__field_descriptors[8] =
 {
   {
     "account_id",
@@ -1308,9 +1353,22 @@ static const ProtobufCFieldDescriptor clientele__identity__v1__account__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "app_seen_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Identity__V1__Account, app_seen_time),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned clientele__identity__v1__account__field_indices_by_name[] = {
   0,   /* field[0] = account_id */
+  7,   /* field[7] = app_seen_time */
   6,   /* field[6] = create_time */
   4,   /* field[4] = display_name */
   5,   /* field[5] = language */
@@ -1321,7 +1379,7 @@ static const unsigned clientele__identity__v1__account__field_indices_by_name[] 
 static const ProtobufCIntRange clientele__identity__v1__account__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor clientele__identity__v1__account__descriptor =
 {
@@ -1331,7 +1389,7 @@ const ProtobufCMessageDescriptor clientele__identity__v1__account__descriptor =
   "Clientele__Identity__V1__Account",
   "clientele.identity.v1",
   sizeof(Clientele__Identity__V1__Account),
-  7,
+  8,
   clientele__identity__v1__account__field_descriptors,
   clientele__identity__v1__account__field_indices_by_name,
   1,  clientele__identity__v1__account__number_ranges,
@@ -3207,5 +3265,23 @@ const ProtobufCMessageDescriptor clientele__identity__v1__me__descriptor =
   clientele__identity__v1__me__field_indices_by_name,
   1,  clientele__identity__v1__me__number_ranges,
   (ProtobufCMessageInit) clientele__identity__v1__me__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define clientele__identity__v1__record_app_installation_request__field_descriptors NULL
+#define clientele__identity__v1__record_app_installation_request__field_indices_by_name NULL
+#define clientele__identity__v1__record_app_installation_request__number_ranges NULL
+const ProtobufCMessageDescriptor clientele__identity__v1__record_app_installation_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.identity.v1.RecordAppInstallationRequest",
+  "RecordAppInstallationRequest",
+  "Clientele__Identity__V1__RecordAppInstallationRequest",
+  "clientele.identity.v1",
+  sizeof(Clientele__Identity__V1__RecordAppInstallationRequest),
+  0,
+  clientele__identity__v1__record_app_installation_request__field_descriptors,
+  clientele__identity__v1__record_app_installation_request__field_indices_by_name,
+  0,  clientele__identity__v1__record_app_installation_request__number_ranges,
+  (ProtobufCMessageInit) clientele__identity__v1__record_app_installation_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

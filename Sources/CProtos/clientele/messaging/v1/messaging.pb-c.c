@@ -187,6 +187,51 @@ void   clientele__messaging__v1__get_message_request__free_unpacked
   assert(message->base.descriptor == &clientele__messaging__v1__get_message_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   clientele__messaging__v1__send_app_reminder_sms_request__init
+                     (Clientele__Messaging__V1__SendAppReminderSmsRequest         *message)
+{
+  static const Clientele__Messaging__V1__SendAppReminderSmsRequest init_value = CLIENTELE__MESSAGING__V1__SEND_APP_REMINDER_SMS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t clientele__messaging__v1__send_app_reminder_sms_request__get_packed_size
+                     (const Clientele__Messaging__V1__SendAppReminderSmsRequest *message)
+{
+  assert(message->base.descriptor == &clientele__messaging__v1__send_app_reminder_sms_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t clientele__messaging__v1__send_app_reminder_sms_request__pack
+                     (const Clientele__Messaging__V1__SendAppReminderSmsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &clientele__messaging__v1__send_app_reminder_sms_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t clientele__messaging__v1__send_app_reminder_sms_request__pack_to_buffer
+                     (const Clientele__Messaging__V1__SendAppReminderSmsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &clientele__messaging__v1__send_app_reminder_sms_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Clientele__Messaging__V1__SendAppReminderSmsRequest *
+       clientele__messaging__v1__send_app_reminder_sms_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Clientele__Messaging__V1__SendAppReminderSmsRequest *)
+     protobuf_c_message_unpack (&clientele__messaging__v1__send_app_reminder_sms_request__descriptor,
+                                allocator, len, data);
+}
+void   clientele__messaging__v1__send_app_reminder_sms_request__free_unpacked
+                     (Clientele__Messaging__V1__SendAppReminderSmsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &clientele__messaging__v1__send_app_reminder_sms_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor clientele__messaging__v1__message__field_descriptors[13] =
 {
   {
@@ -558,5 +603,69 @@ const ProtobufCMessageDescriptor clientele__messaging__v1__get_message_request__
   clientele__messaging__v1__get_message_request__field_indices_by_name,
   1,  clientele__messaging__v1__get_message_request__number_ranges,
   (ProtobufCMessageInit) clientele__messaging__v1__get_message_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor clientele__messaging__v1__send_app_reminder_sms_request__field_descriptors[3] =
+{
+  {
+    "request_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Messaging__V1__SendAppReminderSmsRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "organization_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Messaging__V1__SendAppReminderSmsRequest, organization_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "client_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Messaging__V1__SendAppReminderSmsRequest, client_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned clientele__messaging__v1__send_app_reminder_sms_request__field_indices_by_name[] = {
+  2,   /* field[2] = client_id */
+  1,   /* field[1] = organization_id */
+  0,   /* field[0] = request_id */
+};
+static const ProtobufCIntRange clientele__messaging__v1__send_app_reminder_sms_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor clientele__messaging__v1__send_app_reminder_sms_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "clientele.messaging.v1.SendAppReminderSmsRequest",
+  "SendAppReminderSmsRequest",
+  "Clientele__Messaging__V1__SendAppReminderSmsRequest",
+  "clientele.messaging.v1",
+  sizeof(Clientele__Messaging__V1__SendAppReminderSmsRequest),
+  3,
+  clientele__messaging__v1__send_app_reminder_sms_request__field_descriptors,
+  clientele__messaging__v1__send_app_reminder_sms_request__field_indices_by_name,
+  1,  clientele__messaging__v1__send_app_reminder_sms_request__number_ranges,
+  (ProtobufCMessageInit) clientele__messaging__v1__send_app_reminder_sms_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -32,6 +32,7 @@ extension MessagingAPI.Purpose {
       switch purpose {
       case .clientInvitation: .clientInvitation
       case .staffInvitation: .staffInvitation
+      case .appReminder: .appReminder
       }
   }
 }

@@ -46,6 +46,7 @@ typedef struct Clientele__Identity__V1__IssueContextTokenResponse Clientele__Ide
 typedef struct Clientele__Identity__V1__ChangePasswordRequest Clientele__Identity__V1__ChangePasswordRequest;
 typedef struct Clientele__Identity__V1__GetMeRequest Clientele__Identity__V1__GetMeRequest;
 typedef struct Clientele__Identity__V1__Me Clientele__Identity__V1__Me;
+typedef struct Clientele__Identity__V1__RecordAppInstallationRequest Clientele__Identity__V1__RecordAppInstallationRequest;
 
 
 /* --- enums --- */
@@ -63,10 +64,11 @@ struct  Clientele__Identity__V1__Account
   ProtobufCBinaryData display_name;
   ProtobufCBinaryData language;
   Google__Protobuf__Timestamp *create_time;
+  Google__Protobuf__Timestamp *app_seen_time;
 };
 #define CLIENTELE__IDENTITY__V1__ACCOUNT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__identity__v1__account__descriptor) \
-    , {0,NULL}, 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL }
+    , {0,NULL}, 0, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL }
 
 
 struct  Clientele__Identity__V1__Membership
@@ -400,6 +402,15 @@ struct  Clientele__Identity__V1__Me
 #define CLIENTELE__IDENTITY__V1__ME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__identity__v1__me__descriptor) \
     , NULL, 0,NULL }
+
+
+struct  Clientele__Identity__V1__RecordAppInstallationRequest
+{
+  ProtobufCMessage base;
+};
+#define CLIENTELE__IDENTITY__V1__RECORD_APP_INSTALLATION_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__identity__v1__record_app_installation_request__descriptor) \
+     }
 
 
 /* Clientele__Identity__V1__Account methods */
@@ -915,6 +926,25 @@ Clientele__Identity__V1__Me *
 void   clientele__identity__v1__me__free_unpacked
                      (Clientele__Identity__V1__Me *message,
                       ProtobufCAllocator *allocator);
+/* Clientele__Identity__V1__RecordAppInstallationRequest methods */
+void   clientele__identity__v1__record_app_installation_request__init
+                     (Clientele__Identity__V1__RecordAppInstallationRequest         *message);
+size_t clientele__identity__v1__record_app_installation_request__get_packed_size
+                     (const Clientele__Identity__V1__RecordAppInstallationRequest   *message);
+size_t clientele__identity__v1__record_app_installation_request__pack
+                     (const Clientele__Identity__V1__RecordAppInstallationRequest   *message,
+                      uint8_t             *out);
+size_t clientele__identity__v1__record_app_installation_request__pack_to_buffer
+                     (const Clientele__Identity__V1__RecordAppInstallationRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__Identity__V1__RecordAppInstallationRequest *
+       clientele__identity__v1__record_app_installation_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__identity__v1__record_app_installation_request__free_unpacked
+                     (Clientele__Identity__V1__RecordAppInstallationRequest *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Clientele__Identity__V1__Account_Closure)
@@ -998,6 +1028,9 @@ typedef void (*Clientele__Identity__V1__GetMeRequest_Closure)
 typedef void (*Clientele__Identity__V1__Me_Closure)
                  (const Clientele__Identity__V1__Me *message,
                   void *closure_data);
+typedef void (*Clientele__Identity__V1__RecordAppInstallationRequest_Closure)
+                 (const Clientele__Identity__V1__RecordAppInstallationRequest *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1031,6 +1064,7 @@ extern const ProtobufCMessageDescriptor clientele__identity__v1__issue_context_t
 extern const ProtobufCMessageDescriptor clientele__identity__v1__change_password_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__identity__v1__get_me_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__identity__v1__me__descriptor;
+extern const ProtobufCMessageDescriptor clientele__identity__v1__record_app_installation_request__descriptor;
 
 PROTOBUF_C__END_DECLS
 

@@ -15,12 +15,14 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "clientele/common/v1/access.pb-c.h"
+#include "clientele/common/v1/sentences.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
 typedef struct Clientele__Messaging__V1__Message Clientele__Messaging__V1__Message;
 typedef struct Clientele__Messaging__V1__ListMessagesRequest Clientele__Messaging__V1__ListMessagesRequest;
 typedef struct Clientele__Messaging__V1__ListMessagesResponse Clientele__Messaging__V1__ListMessagesResponse;
 typedef struct Clientele__Messaging__V1__GetMessageRequest Clientele__Messaging__V1__GetMessageRequest;
+typedef struct Clientele__Messaging__V1__SendAppReminderSmsRequest Clientele__Messaging__V1__SendAppReminderSmsRequest;
 
 
 /* --- enums --- */
@@ -84,6 +86,18 @@ struct  Clientele__Messaging__V1__GetMessageRequest
 #define CLIENTELE__MESSAGING__V1__GET_MESSAGE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__messaging__v1__get_message_request__descriptor) \
     , {0,NULL}, {0,NULL} }
+
+
+struct  Clientele__Messaging__V1__SendAppReminderSmsRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData request_id;
+  ProtobufCBinaryData organization_id;
+  ProtobufCBinaryData client_id;
+};
+#define CLIENTELE__MESSAGING__V1__SEND_APP_REMINDER_SMS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&clientele__messaging__v1__send_app_reminder_sms_request__descriptor) \
+    , {0,NULL}, {0,NULL}, {0,NULL} }
 
 
 /* Clientele__Messaging__V1__Message methods */
@@ -162,6 +176,25 @@ Clientele__Messaging__V1__GetMessageRequest *
 void   clientele__messaging__v1__get_message_request__free_unpacked
                      (Clientele__Messaging__V1__GetMessageRequest *message,
                       ProtobufCAllocator *allocator);
+/* Clientele__Messaging__V1__SendAppReminderSmsRequest methods */
+void   clientele__messaging__v1__send_app_reminder_sms_request__init
+                     (Clientele__Messaging__V1__SendAppReminderSmsRequest         *message);
+size_t clientele__messaging__v1__send_app_reminder_sms_request__get_packed_size
+                     (const Clientele__Messaging__V1__SendAppReminderSmsRequest   *message);
+size_t clientele__messaging__v1__send_app_reminder_sms_request__pack
+                     (const Clientele__Messaging__V1__SendAppReminderSmsRequest   *message,
+                      uint8_t             *out);
+size_t clientele__messaging__v1__send_app_reminder_sms_request__pack_to_buffer
+                     (const Clientele__Messaging__V1__SendAppReminderSmsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Clientele__Messaging__V1__SendAppReminderSmsRequest *
+       clientele__messaging__v1__send_app_reminder_sms_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   clientele__messaging__v1__send_app_reminder_sms_request__free_unpacked
+                     (Clientele__Messaging__V1__SendAppReminderSmsRequest *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Clientele__Messaging__V1__Message_Closure)
@@ -176,6 +209,9 @@ typedef void (*Clientele__Messaging__V1__ListMessagesResponse_Closure)
 typedef void (*Clientele__Messaging__V1__GetMessageRequest_Closure)
                  (const Clientele__Messaging__V1__GetMessageRequest *message,
                   void *closure_data);
+typedef void (*Clientele__Messaging__V1__SendAppReminderSmsRequest_Closure)
+                 (const Clientele__Messaging__V1__SendAppReminderSmsRequest *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -186,6 +222,7 @@ extern const ProtobufCMessageDescriptor clientele__messaging__v1__message__descr
 extern const ProtobufCMessageDescriptor clientele__messaging__v1__list_messages_request__descriptor;
 extern const ProtobufCMessageDescriptor clientele__messaging__v1__list_messages_response__descriptor;
 extern const ProtobufCMessageDescriptor clientele__messaging__v1__get_message_request__descriptor;
+extern const ProtobufCMessageDescriptor clientele__messaging__v1__send_app_reminder_sms_request__descriptor;
 
 PROTOBUF_C__END_DECLS
 

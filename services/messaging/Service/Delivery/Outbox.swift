@@ -4,30 +4,30 @@ import Foundation
   import Glibc
 #endif
 
-/// Puts each mail into a folder as an `.eml` file, for development and for machines without a mail
-/// server. A mail that comes twice is written over the file it has already.
-struct OutboxCarrier: MailCarrier {
+/// A folder that messages go to as files, for development and for machines without a mail server. A
+/// message that comes twice is written over the file it has already.
+struct Outbox: Sendable {
   /// The folder; made when missing.
   let folder: String
 
-  var destination: String { "outbox" }
-
   /// Sorts by time, and is the same each time for one message.
-  static func fileName(_ messageID: UUID, _ createdAt: Date) -> String {
-    "\(CivilTime(createdAt).compact)-\(messageID.uuidString.lowercased()).eml"
+  static func fileName(_ messageID: UUID, _ createdAt: Date, as ending: String) -> String {
+    "\(CivilTime(createdAt).compact)-\(messageID.uuidString.lowercased()).\(ending)"
   }
 
-  func handOver(_ mail: OutgoingMail) -> Handover {
+  func put(
+    _ bytes: [UInt8], of messageID: UUID, _ createdAt: Date, as ending: String
+  ) -> Handover {
     do {
       try FileManager.default.createDirectory(
         atPath: folder, withIntermediateDirectories: true, attributes: nil)
     } catch {
       return .unreachable("the outbox cannot be made")
     }
-    let name = Self.fileName(mail.messageID, mail.createdAt)
+    let name = Self.fileName(messageID, createdAt, as: ending)
     // A leftover of a crash has the same name and is written over too.
     let draft = "\(folder)/.\(name).part"
-    guard write(mail.bytes, to: draft), rename(draft, "\(folder)/\(name)") == 0, syncFolder() else {
+    guard write(bytes, to: draft), rename(draft, "\(folder)/\(name)") == 0, syncFolder() else {
       return .unreachable("the outbox cannot be written")
     }
     return .taken
@@ -53,5 +53,16 @@ struct OutboxCarrier: MailCarrier {
     guard file >= 0 else { return false }
     defer { close(file) }
     return fsync(file) == 0
+  }
+}
+
+/// Puts each mail into the outbox as an `.eml` file.
+struct OutboxCarrier: MailCarrier {
+  let outbox: Outbox
+
+  var destination: String { "outbox" }
+
+  func handOver(_ mail: OutgoingMail) -> Handover {
+    outbox.put(mail.bytes, of: mail.messageID, mail.createdAt, as: "eml")
   }
 }
