@@ -99,6 +99,36 @@ import Testing
     }
   }
 
+  @Test("a worker that is often late does not pass for one that died over its job")
+  func acquitted() async throws {
+    try await JobRig.with { rig in
+      try await rig.enqueue(Self.kind, "hello")
+      let losses = JobQueue.abandonedMax + 1
+      let office = rig.office([
+        JobHandler(Self.kind) { job in
+          // Those before it have said that they live.
+          try await JobRig.wait {
+            try await rig.one("select abandoned from organization.jobs") == "0"
+          }
+          guard job.attempt <= losses else { return .done([AnyQuery(JobRig.effect(job.id))]) }
+          try await JobRig.wait {
+            try await rig.database.sql(
+              """
+              update organization.jobs set run_at = now() where attempt = \(job.attempt);
+              notify organization_events
+              """)
+            return try await rig.one("select attempt from organization.jobs")
+              == "\(job.attempt + 1)"
+          }
+          return .done([AnyQuery(JobRig.effect(job.id))])
+        }
+      ])
+      try await rig.work([office]) { try await rig.database.count("jobs") == 0 }
+      #expect(try await rig.database.count("effects") == 1)
+      #expect(try await rig.database.count("dead_jobs") == 0)
+    }
+  }
+
   @Test("an effect that the database refuses is the job's failure, and kept out whole")
   func refusedEffect() async throws {
     try await JobRig.with { rig in

@@ -194,7 +194,10 @@ struct JobRunner: Sendable {
           word.verdict = JobVerdict(
             ending, attempt: job.attempt, attemptsMax: job.attemptsMax, queue: queue)
           word.effect = []
-        case .again, .lost:
+        case .again:
+          return lose(job, error)
+        case .lost:
+          try? await table.acquit(job)
           return lose(job, error)
         }
       }

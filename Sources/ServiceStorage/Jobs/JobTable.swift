@@ -72,6 +72,12 @@ struct JobTable: Table, Sendable {
       where organization_id = $1 and job_id = $2 and fence = $3 and lease_until is not null
       for update) as held
     """, writes: true)
+  /// Takes back that the job's worker died over it: it was late.
+  private static let acquit = Statement<NoRow>(
+    """
+    update jobs set abandoned = abandoned - 1
+    where organization_id = $1 and job_id = $2 and fence > $3 and abandoned > 0
+    """)
   private static let delete = Statement<NoRow>(
     "delete from jobs where organization_id = $1 and job_id = $2")
   /// An attempt that does not count gives one more, and still lengthens the pause after it.
@@ -100,7 +106,7 @@ struct JobTable: Table, Sendable {
     from jobs where queue = $1
     """)
   static let statements: [any DescribedStatement] = [
-    claim, extend, hold, delete, postpone, bury, census,
+    claim, extend, hold, acquit, delete, postpone, bury, census,
   ]
 
   /// Takes jobs that are due, the longest waiting first. From here on the attempt counts.
@@ -134,6 +140,11 @@ struct JobTable: Table, Sendable {
     } catch  where error.sqlState == Self.divisionByZero {
       return false
     }
+  }
+
+  /// Says that whoever lost the job lives, so that it does not pass for one that kills its workers.
+  func acquit(_ job: ClaimedJob) async throws(PostgresError) {
+    try await worker.run(.none, Self.acquit(job.organizationID, job.jobID, job.fence))
   }
 
   /// Notes what became of a job, with its effect, in one transaction.
