@@ -97,14 +97,9 @@ struct DoctorCommand: AsyncParsableCommand {
     let database = Database(
       settings: DatabaseSettings(connection: "\(superuser) dbname=clientele"),
       logger: CertificateOptions.quiet)
-    let statement = Statement<String>(
-      """
-      select name from pg_settings where setting = 'off'
-      and name in ('fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums') order by 1
-      """)
     do {
       try database.start()
-      let off = try await database.run(.none, statement())
+      let off = try await database.run(.none, DurabilitySettings.off())
       if !off.isEmpty { finding.wrong = "off: \(off.joined(separator: ", "))" }
     } catch {
       finding.wrong = "cannot be asked: \(error)"
@@ -189,4 +184,15 @@ struct DoctorCommand: AsyncParsableCommand {
     }
     return finding
   }
+}
+
+/// The database's settings without which an acknowledged change could be lost.
+enum DurabilitySettings: Table {
+  /// The names of those that are off.
+  static let off = Statement<String>(
+    """
+    select name from pg_settings where setting = 'off'
+    and name in ('fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums') order by 1
+    """)
+  static let statements: [any DescribedStatement] = [off]
 }

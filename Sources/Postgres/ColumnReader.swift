@@ -9,7 +9,8 @@ public struct ColumnReader: ~Copyable {
   private var offset = 0
   private var remaining: Int
   /// Only set by the test that describes statements: the columns, and what did not fit.
-  private var described: [DescribedColumn]?
+  private let described: [DescribedColumn]?
+  @usableFromInline let isDescribing: Bool
   private(set) var mismatches: [String] = []
   private var position = 0
 
@@ -18,25 +19,26 @@ public struct ColumnReader: ~Copyable {
     self.bytes = bytes
     self.remaining = columns
     self.described = described
+    isDescribing = described != nil
   }
 
   /// Takes the next column.
   /// - Throws: `PostgresError.decoding` when there is none, when it is NULL and `Value` is not
   ///   optional, or when its bytes are no `Value`.
-  public mutating func next<Value: PostgresValue>(
+  @inlinable public mutating func next<Value: PostgresValue>(
     _ type: Value.Type = Value.self
   ) throws(PostgresError) -> Value {
-    guard remaining > 0 else {
-      if described != nil { mismatches.append("fewer columns than are read") }
-      throw .decoding("a row has fewer columns than its type reads")
-    }
-    if described != nil { return try describe(type) }
+    if isDescribing { return try describe(type) }
     return try Value.decode(try cell())
   }
 
-  private mutating func describe<Value: PostgresValue>(
+  @usableFromInline mutating func describe<Value: PostgresValue>(
     _ type: Value.Type
   ) throws(PostgresError) -> Value {
+    guard remaining > 0 else {
+      mismatches.append("fewer columns than are read")
+      throw .decoding("a row has fewer columns than its type reads")
+    }
     if let column = described?[position] {
       mismatches += column.mismatches(type).map { "column \(position + 1) \($0)" }
     }
@@ -48,7 +50,11 @@ public struct ColumnReader: ~Copyable {
     }
   }
 
-  private mutating func cell() throws(PostgresError) -> UnsafeRawBufferPointer? {
+  /// The bytes of the next column; nil when it is NULL.
+  @usableFromInline mutating func cell() throws(PostgresError) -> UnsafeRawBufferPointer? {
+    guard remaining > 0 else {
+      throw .decoding("a row has fewer columns than its type reads")
+    }
     guard bytes.count - offset >= 4 else { throw .decoding("a row cut short") }
     let length = Int(bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self))
     offset += 4

@@ -1,6 +1,6 @@
 /// A one-dimensional array, whose elements may be optional; `[UInt8]` is `bytea`.
 extension Array: PostgresValue where Element: PostgresValue {
-  public static var parameterType: UInt32 {
+  @inlinable public static var parameterType: UInt32 {
     if Element.self == UInt8.self { return PostgresType.bytea }
     return ArrayType.holding(Element.parameterType)
   }
@@ -12,15 +12,14 @@ extension Array: PostgresValue where Element: PostgresValue {
       || (own == ArrayType.text && columnType == ArrayType.varchar)
   }
 
-  public func encode(into bytes: inout [UInt8]) {
-    // Asked of the type: an empty array of anything casts to an empty one of bytes.
-    if Element.self == UInt8.self, let octets = self as? [UInt8] {
-      bytes.append(contentsOf: octets)
+  @inlinable public func encode(into bytes: inout [UInt8]) {
+    if Element.self == UInt8.self {
+      withUnsafeBytes { bytes.append(contentsOf: $0) }
       return
     }
     let elementType = Element.parameterType == 0 ? PostgresType.text : Element.parameterType
     bytes.appendBigEndian(Int32(isEmpty ? 0 : 1))  // dimensions
-    bytes.appendBigEndian(Int32(contains(where: \.isNull) ? 1 : 0))  // whether there are NULLs
+    bytes.appendBigEndian(Int32(contains { $0.isNull } ? 1 : 0))  // whether there are NULLs
     bytes.appendBigEndian(elementType)
     guard !isEmpty else { return }
     bytes.appendBigEndian(Int32(truncatingIfNeeded: count))
@@ -28,11 +27,19 @@ extension Array: PostgresValue where Element: PostgresValue {
     for element in self { bytes.appendCell(element) }
   }
 
-  public static func decode(
+  /// Inlinable, so that a row's initialiser in another room reads its elements without asking at run
+  /// time what they are.
+  @inlinable public static func decode(
     _ bytes: UnsafeRawBufferPointer?
   ) throws(PostgresError) -> [Element] {
     let bytes = try present(bytes)
-    if Element.self == UInt8.self, let octets = Array<UInt8>(bytes) as? [Element] { return octets }
+    if Element.self == UInt8.self {
+      // Copied as they are: to cast an array is to cast each of its elements.
+      return [Element](unsafeUninitializedCapacity: bytes.count) { octets, count in
+        UnsafeMutableRawBufferPointer(octets).copyMemory(from: bytes)
+        count = bytes.count
+      }
+    }
     var reader = ArrayReader(bytes: bytes)
     let dimensions = try reader.integer()
     _ = try reader.integer()
@@ -51,12 +58,12 @@ extension Array: PostgresValue where Element: PostgresValue {
 }
 
 /// OIDs of the array types.
-enum ArrayType {
+@usableFromInline enum ArrayType {
   static let text: UInt32 = 1009
   static let varchar: UInt32 = 1015
 
   /// The array type of an element's parameter type; 0 when there is none that this room speaks.
-  static func holding(_ element: UInt32) -> UInt32 {
+  @usableFromInline static func holding(_ element: UInt32) -> UInt32 {
     switch element {
     case 0, PostgresType.text: text
     case PostgresType.bool: 1000
@@ -77,17 +84,19 @@ enum ArrayType {
   }
 }
 
-private struct ArrayReader {
-  let bytes: UnsafeRawBufferPointer
-  var offset = 0
+@usableFromInline struct ArrayReader {
+  private let bytes: UnsafeRawBufferPointer
+  private var offset = 0
 
-  mutating func integer() throws(PostgresError) -> Int32 {
+  @usableFromInline init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+  @usableFromInline mutating func integer() throws(PostgresError) -> Int32 {
     guard bytes.count - offset >= 4 else { throw .decoding("an array cut short") }
     defer { offset += 4 }
     return Int32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Int32.self))
   }
 
-  mutating func element() throws(PostgresError) -> UnsafeRawBufferPointer? {
+  @usableFromInline mutating func element() throws(PostgresError) -> UnsafeRawBufferPointer? {
     let length = Int(try integer())
     guard length >= 0 else { return nil }
     guard bytes.count - offset >= length else { throw .decoding("an array cut short") }

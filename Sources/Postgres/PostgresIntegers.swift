@@ -12,7 +12,9 @@
 
 extension FixedWidthInteger where Self: PostgresValue {
   /// Reads an integer of any width.
-  public static func decode(_ bytes: UnsafeRawBufferPointer?) throws(PostgresError) -> Self {
+  @inlinable public static func decode(
+    _ bytes: UnsafeRawBufferPointer?
+  ) throws(PostgresError) -> Self {
     let wide = try decodeInteger(try present(bytes))
     guard let value = Self(exactly: wide) else {
       throw .decoding("\(wide) does not fit \(Self.self)")

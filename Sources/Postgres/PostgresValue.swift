@@ -65,7 +65,7 @@ extension PostgresEnum {
 }
 
 extension PostgresValue {
-  public var isNull: Bool { false }
+  @inlinable public var isNull: Bool { false }
 
   public static var admitsNull: Bool { false }
 
@@ -123,7 +123,9 @@ extension PostgresValue where Self: RawRepresentable, RawValue: PostgresValue {
 
   public func encode(into bytes: inout [UInt8]) { rawValue.encode(into: &bytes) }
 
-  public static func decode(_ bytes: UnsafeRawBufferPointer?) throws(PostgresError) -> Self {
+  @inlinable public static func decode(
+    _ bytes: UnsafeRawBufferPointer?
+  ) throws(PostgresError) -> Self {
     let rawValue = try RawValue.decode(bytes)
     guard let value = Self(rawValue: rawValue) else {
       throw .decoding("\(rawValue) is no \(Self.self)")

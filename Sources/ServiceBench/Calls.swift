@@ -47,12 +47,12 @@ extension ServiceBench {
   }
 
   private func creates(_ channels: [ClientChannel], _ access: Access) -> Call {
-    let clients = channels.map { ClientDirectoryServiceClient($0) }
     let hasEmail = work == .createWithEmail
     return { worker, index in
       let id = UUIDv7.make().text
       let email = hasEmail ? "\(id)@bench.example" : ""
-      _ = try await clients[worker % clients.count].createClient(
+      let _: Empty = try await channels[worker % channels.count].unary(
+        ClientDirectoryServiceMethods.createClient,
         CreateClientRequest(
           requestID: id, organizationID: access.organizationID, email: email,
           noEmailConfirmed: !hasEmail, givenName: "Bench", familyName: "Client \(index)",

@@ -76,7 +76,7 @@ public struct Idempotency: Table, Sendable {
     _ requestID: String, scope: UUID?, in call: CallContext, for request: Request
   ) throws -> Key? {
     guard !requestID.isEmpty else { return nil }
-    guard let id = UUID(uuidString: requestID) else {
+    guard let id = UUID(text: requestID) else {
       throw RPCError(
         .invalidArgument, reason: "REQUEST_ID_INVALID", "request_id must be a UUID",
         violations: [FieldViolation(field: "request_id", description: "is no UUID")])

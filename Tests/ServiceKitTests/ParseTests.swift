@@ -63,6 +63,12 @@ import Testing
     #expect(PageToken(text, filters: ["or", "gNAME"], keyCount: 2) == nil)
     #expect(PageToken(text, filters: ["org", "NAME"], keyCount: 3) == nil)
     #expect(PageToken("!!", filters: [], keyCount: 0) == nil)
+    for length in 0..<text.utf8.count {
+      let cut = String(text.prefix(length))
+      #expect(PageToken(cut, filters: ["org", "NAME"], keyCount: 2) == nil)
+    }
+    let empty = PageToken(keys: ["", "é"]).text(filters: [])
+    #expect(PageToken(empty, filters: [], keyCount: 2)?.keys == ["", "é"])
   }
 
   @Test("new ids are version 7, in order of time, and no two alike")

@@ -35,7 +35,7 @@ def compare(stack, count, identifier="admin@demo.example", creator=None, gets=60
         return lambda: stack.pgbench("client-directory", scripts, seconds)[0]
     rows = [rounds("GetClient", count, ours("get", gets), theirs(get)),
             rounds("CreateClient", count, ours("create", creates), theirs([create]))]
-    return rows, ours("create-with-email", max(200, creates // 6))()
+    return rows, ours("create-with-email", max(200, creates // 20))()
 
 
 def tell(rows, with_email):

@@ -42,8 +42,18 @@ struct Answer {
     let columns = PQnfields(result)
     block.rows += Int(rows)
     block.columns = Int(columns)
+    var size = 0
     for row in 0..<rows {
-      for column in 0..<columns { appendCell(row, column, to: &block.bytes) }
+      for column in 0..<columns { size += Self.lengthBytes + Int(PQgetlength(result, row, column)) }
+    }
+    block.bytes.append(addingCapacity: size) { span in
+      span.withUnsafeMutableBufferPointer { buffer, filled in
+        var cells = UnsafeMutableRawBufferPointer(buffer)
+        for row in 0..<rows {
+          for column in 0..<columns { copyCell(row, column, to: &cells) }
+        }
+        filled = size
+      }
     }
   }
 
@@ -55,16 +65,21 @@ struct Answer {
     return block
   }
 
-  private func appendCell(_ row: Int32, _ column: Int32, to bytes: inout [UInt8]) {
+  /// A cell begins with its length.
+  private static let lengthBytes = MemoryLayout<Int32>.size
+
+  /// Copies a cell to the buffer's front, and goes on behind it.
+  private func copyCell(
+    _ row: Int32, _ column: Int32, to rest: inout UnsafeMutableRawBufferPointer
+  ) {
     let length = PQgetlength(result, row, column)
-    if length == 0, PQgetisnull(result, row, column) == 1 {
-      withUnsafeBytes(of: Int32(-1)) { bytes.append(contentsOf: $0) }
-      return
+    let isNull = length == 0 && PQgetisnull(result, row, column) == 1
+    rest.storeBytes(of: isNull ? -1 : length, as: Int32.self)
+    if length > 0, let value = PQgetvalue(result, row, column) {
+      UnsafeMutableRawBufferPointer(rebasing: rest[Self.lengthBytes...]).copyMemory(
+        from: UnsafeRawBufferPointer(start: value, count: Int(length)))
     }
-    withUnsafeBytes(of: length) { bytes.append(contentsOf: $0) }
-    bytes.append(
-      contentsOf: UnsafeRawBufferPointer(
-        start: PQgetvalue(result, row, column), count: Int(length)))
+    rest = UnsafeMutableRawBufferPointer(rebasing: rest[(Self.lengthBytes + Int(length))...])
   }
 
   var sqlState: String { field(PostgresField.sqlState) ?? "" }

@@ -1,5 +1,4 @@
 import Crypto
-import Foundation
 import Protobuf
 
 /// Where the next page of a list begins: the sort keys of the last row shown, bound to the filters
@@ -17,13 +16,18 @@ public struct PageToken: Sendable, Hashable {
     self.keys = keys
   }
 
-  /// The text for `next_page_token`.
+  /// The text for `next_page_token`: the filters' digest, then each key with its length in two bytes
+  /// before it.
   ///
   /// - Parameter filters: what the list was asked, in a fixed order.
   public func text(filters: [String]) -> String {
-    let parts = [Self.digest(filters)] + keys
-    let data = (try? JSONEncoder().encode(parts)) ?? Data()
-    return String(decoding: Base64.encode(data).utf8.compactMap(Self.forAddresses), as: UTF8.self)
+    var bytes = Self.digest(filters)
+    for key in keys {
+      let count = key.utf8.count
+      bytes += [UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)]
+      bytes += key.utf8
+    }
+    return String(decoding: Base64.encode(bytes).utf8.compactMap(Self.forAddresses), as: UTF8.self)
   }
 
   /// A character of base64 as addresses may hold it; nil for padding.
@@ -38,16 +42,26 @@ public struct PageToken: Sendable, Hashable {
 
   /// Reads a token; nil when it is malformed or was made for other filters or key counts.
   public init?(_ text: String, filters: [String], keyCount: Int) {
+    let digest = Self.digest(filters)
     guard text.utf8.count <= Self.bytesMax, let bytes = Base64.decode(text),
-      let parts = try? JSONDecoder().decode([String].self, from: Data(bytes)),
-      parts.count == keyCount + 1, parts.first == Self.digest(filters)
+      bytes.starts(with: digest)
     else { return nil }
-    keys = Array(parts.dropFirst())
+    var rest = bytes.dropFirst(digest.count)
+    var keys: [String] = []
+    while let high = rest.popFirst() {
+      guard let low = rest.popFirst() else { return nil }
+      let count = Int(high) << 8 | Int(low)
+      guard count <= rest.count, let key = String(validating: rest.prefix(count), as: UTF8.self)
+      else { return nil }
+      keys.append(key)
+      rest = rest.dropFirst(count)
+    }
+    guard keys.count == keyCount else { return nil }
+    self.keys = keys
   }
 
-  private static func digest(_ filters: [String]) -> String {
+  private static func digest(_ filters: [String]) -> [UInt8] {
     let joined = filters.map { "\($0.utf8.count):\($0)" }.joined()
-    return SHA256.hash(data: Data(joined.utf8)).prefix(9).map { String($0, radix: 16) }.joined(
-      separator: ".")
+    return Array(SHA256.hash(data: [UInt8](joined.utf8)).prefix(9))
   }
 }

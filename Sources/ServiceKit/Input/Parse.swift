@@ -35,6 +35,7 @@ public enum Parse {
       errors.add(field, "has more than \(length.upperBound) characters")
       return nil
     }
+    if isPlain(text), length.contains(text.utf8.count) { return text }
     let composed = text.precomposedStringWithCanonicalMapping
       .trimmingCharacters(in: .whitespacesAndNewlines)
     guard length.contains(composed.count) else {
@@ -53,6 +54,14 @@ public enum Parse {
       return nil
     }
     return composed
+  }
+
+  /// Whether a text is as it is to be kept: visible ASCII, without surrounding blanks. Most are, and
+  /// composing the others costs more than all else that a field is asked.
+  private static func isPlain(_ text: String) -> Bool {
+    let blank = UInt8(ascii: " ")
+    return text.utf8.allSatisfy { (blank...UInt8(ascii: "~")).contains($0) }
+      && text.utf8.first != blank && text.utf8.last != blank
   }
 
   /// A BCP 47 tag of a language the product speaks, in canonical case: `fr`, `fr-CA`.

@@ -1,5 +1,5 @@
 import Foundation
-import Postgres
+public import Postgres
 
 /// Has PostgreSQL check every statement of a service, those of the rooms Feed and ServiceStorage
 /// included, against the tables its migrations make, and compares the columns with the rows they are
@@ -19,28 +19,60 @@ public func assertStatementsFit(
   sweeps: [(says: String, because: String)] = []
 ) async throws {
   var lines: [String] = []
-  var statements: [any DescribedStatement] = []
+  var tables: [any Table.Type] = []
   for room in [StatementLint.room(of: service)] + StatementLint.shared {
-    let holders = try StatementLint.holders(room)
-    if holders.isEmpty { lines.append("no statement of \(room.module) was found") }
-    for (holder, count) in holders.sorted(by: { $0.key < $1.key }) {
-      guard let table = StatementLint.type(holder, in: room.module) as? any Table.Type else {
-        lines.append("\(holder) holds statements and is no Table")
-        continue
+    let found = try StatementLint.tables(room)
+    lines += found.problems
+    tables += found.tables
+  }
+  try await assertStatementsFit(
+    tables, on: service, in: database, large: large + StatementLint.sharedLarge,
+    sweeps: sweeps + StatementLint.sharedSweeps, lines: lines)
+}
+
+/// Has PostgreSQL check every statement that a tool runs beside the services. Temporary tables that
+/// statements make and others take from are there.
+/// - Parameters:
+///   - folder: its sources, and `module` what is made of them.
+///   - schemas: on which service's tables each type that holds statements works, with the tables of
+///     it that grow with the clients.
+/// - Throws: `StatementProblems`.
+public func assertToolStatementsFit(
+  _ folder: String, module: String,
+  schemas: [(service: String, tables: [any Table.Type], large: [String])]
+) async throws {
+  let found = try StatementLint.tables(StatementLint.Room(folder: folder, module: module))
+  var lines = found.problems
+  let placed = Set(schemas.flatMap(\.tables).map { "\($0)" })
+  for table in found.tables where !placed.contains("\(table)") {
+    lines.append("\(table) works on nobody's tables")
+  }
+  for (service, tables, large) in schemas {
+    try await withDatabase(service) { database in
+      for statement in tables.flatMap({ $0.statements }) {
+        guard statement.text.sql.hasPrefix("create temporary table ") else { continue }
+        try await database.sql(
+          "set search_path = \(database.schema);"
+            + statement.text.sql.replacing("create temporary", with: "create")
+            .replacing("on commit drop", with: ""))
       }
-      let listed = Set(table.statements.map(\.text))
-      if listed.count < count {
-        lines.append("\(holder) declares \(count) statements, and lists \(listed.count)")
-      }
-      statements += table.statements
+      try await assertStatementsFit(
+        tables, on: service, in: database, large: large, sweeps: [], lines: lines)
     }
   }
-  let large = large + StatementLint.sharedLarge
-  let sweeps = sweeps + StatementLint.sharedSweeps
+}
+
+/// Checks what types list; `lines` are problems found before.
+private func assertStatementsFit(
+  _ tables: [any Table.Type], on service: String, in database: TestDatabase, large: [String],
+  sweeps: [(says: String, because: String)], lines: [String]
+) async throws {
+  var lines = lines
   let planner = try database.database(role: "postgres") {
     $0.connection += " options='-c search_path=\(service.replacing("-", with: "_"))'"
   }
-  let found = try await planner.describe(statements, nullability: true, largeTables: large)
+  let found = try await planner.describe(
+    tables.flatMap { $0.statements }, nullability: true, largeTables: large)
   lines += found.filter { line in
     !sweeps.contains { line.contains(" of ") && line.contains($0.says) }
   }
@@ -87,6 +119,26 @@ enum StatementLint {
       module: service.split(separator: "-").map(\.capitalized).joined() + "Core")
   }
 
+  /// The types of a room that hold statements, in the order of their names, and what is wrong with
+  /// their lists.
+  static func tables(_ room: Room) throws -> (tables: [any Table.Type], problems: [String]) {
+    let holders = try holders(room)
+    var tables: [any Table.Type] = []
+    var problems = holders.isEmpty ? ["no statement of \(room.module) was found"] : []
+    for (holder, count) in holders.sorted(by: { $0.key < $1.key }) {
+      guard let table = type(holder, in: room.module) as? any Table.Type else {
+        problems.append("\(holder) holds statements and is no Table")
+        continue
+      }
+      let listed = Set(table.statements.map(\.text))
+      if listed.count < count {
+        problems.append("\(holder) declares \(count) statements, and lists \(listed.count)")
+      }
+      tables.append(table)
+    }
+    return (tables, problems)
+  }
+
   /// How many statements each type of a room's sources makes, by the type's name.
   static func holders(_ room: Room) throws -> [String: Int] {
     let folder = Checkout.root.appending(path: room.folder)
@@ -101,9 +153,7 @@ enum StatementLint {
   /// Every statement that the tables of a service list, room by room, in the order of their names.
   static func texts(of service: String) throws -> [StatementText] {
     try ([room(of: service)] + shared).flatMap { room in
-      try holders(room).keys.sorted().flatMap { holder in
-        (type(holder, in: room.module) as? any Table.Type)?.statements.map(\.text) ?? []
-      }
+      try tables(room).tables.flatMap { $0.statements.map(\.text) }
     }
   }
 

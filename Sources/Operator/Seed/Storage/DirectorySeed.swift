@@ -3,7 +3,7 @@ import Postgres
 
 /// Writes clients into client_directory, as the service's own role under the organisation's scope:
 /// what its policies and keys refuse is refused here as well.
-struct DirectorySeed: Sendable {
+struct DirectorySeed: Table, Sendable {
   let database: Database
 
   private static let stage = Statement<NoRow>(
@@ -57,6 +57,8 @@ struct DirectorySeed: Sendable {
     cross join lateral unnest(s.point_ids, s.kinds, s.ranks, s.phone_types, s.contents)
       as p (id, kind, rank, phone_type, value)
     """)
+
+  static let statements: [any DescribedStatement] = [stage, take]
 
   /// Stores files whole; all of them or none.
   func store(_ clients: [SeedClient], of organization: UUID) async throws {

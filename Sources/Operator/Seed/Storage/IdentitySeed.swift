@@ -40,7 +40,7 @@ struct SeedHolder: Sendable {
 ///
 /// Rows of accounts belong to a person, so that the service's role would need a scope for each. The
 /// owner's role has a policy of its own, and is bound by it as well.
-struct IdentitySeed: Sendable {
+struct IdentitySeed: Table, Sendable {
   /// As `identity_migrate` with the role `identity_owner`.
   let database: Database
   let password: SeedPassword
@@ -113,6 +113,10 @@ struct IdentitySeed: Sendable {
     insert into invitation_sends (organization_id, invitation_id, send_count, email, sent_at)
     select organization_id, invitation_id, 1, email, created_at from sent
     """)
+
+  static let statements: [any DescribedStatement] = [
+    taken, stage, accounts, identifiers, credentials, memberships, invitations,
+  ]
 
   /// The highest number of each stem that usernames have.
   func takenUsernames() async throws -> [String: Int] {

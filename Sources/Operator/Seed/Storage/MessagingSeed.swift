@@ -4,7 +4,7 @@ import ServiceKit
 
 /// Writes the mails that invited the clients into messaging, all of them sent, as the role
 /// `messaging_worker`: the service's own may only read them.
-struct MessagingSeed: Sendable {
+struct MessagingSeed: Table, Sendable {
   let database: Database
 
   private static let stage = Statement<NoRow>(
@@ -27,6 +27,8 @@ struct MessagingSeed: Sendable {
       'SENT', 1, created_at, created_at, created_at + interval '2 seconds'
     from seeded_messages
     """)
+
+  static let statements: [any DescribedStatement] = [stage, take]
 
   /// Stores a message for each invited client; all or nothing.
   func store(_ clients: [SeedClient], of organization: SeedOrganization) async throws {

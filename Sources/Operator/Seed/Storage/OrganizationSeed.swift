@@ -4,7 +4,7 @@ import Postgres
 
 /// Writes organisations with branches and employees, as the role `organization` under each
 /// organisation's scope.
-struct OrganizationSeed: Sendable {
+struct OrganizationSeed: Table, Sendable {
   let database: Database
 
   private static let exists = Statement<UUID>(
@@ -31,6 +31,8 @@ struct OrganizationSeed: Sendable {
     insert into employee_branches (organization_id, employee_id, branch_id)
     select $1, $2, b.id from unnest($3::uuid[]) as b (id)
     """)
+
+  static let statements: [any DescribedStatement] = [exists, open, branches, employ, place]
 
   func exists(_ organization: UUID) async throws -> Bool {
     try await !database.run(.organization(organization), Self.exists(organization)).isEmpty

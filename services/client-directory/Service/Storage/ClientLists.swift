@@ -19,7 +19,7 @@ struct ClientListQuery: Sendable {
 /// What tells one list statement from another.
 struct ClientListShape: Sendable, Hashable {
   /// What is filtered by.
-  enum Filter: Sendable, Hashable, CaseIterable {
+  enum Filter: String, Sendable, Hashable, CaseIterable {
     case none, accessState, branch, caseManager, stakeholder, label
   }
   /// Which files the caller sees.
@@ -27,7 +27,7 @@ struct ClientListShape: Sendable, Hashable {
     case all, branches, own
   }
   /// The order.
-  enum Order: Sendable, Hashable, CaseIterable {
+  enum Order: String, Sendable, Hashable, CaseIterable {
     case name, newest
   }
 
@@ -116,19 +116,24 @@ enum ClientLists: Table {
     case .accessState: "\(table).access_state = $5::text::int2"
     case .branch: "\(table).branch_id = $5::text::uuid"
     case .caseManager: "\(table).case_manager_id = $5::text::uuid"
-    case .label: "$5::text = any (\(table).labels)"
-    case .stakeholder:
-      // The `offset 0` keeps the planner from reading all of the other employee's files first.
-      """
-      exists (select from stakeholders o where o.organization_id = $1
-        and o.client_id = \(table).client_id and o.employee_id = $5::text::uuid offset 0)
-      """
+    case .stakeholder: linked(table, to: "stakeholders", by: "o.employee_id = $5::text::uuid")
+    case .label: linked(table, to: "client_labels", by: "o.label = $5::text")
     }
   }
 
-  /// The filter of a statement that reads a link first, unless that link is the filter.
+  /// Whether a file has a link; the `offset 0` keeps the planner from reading all such links first.
+  private static func linked(_ table: String, to links: String, by match: String) -> String {
+    """
+    exists (select from \(links) o where o.organization_id = $1 and \(match)
+      and o.client_id = \(table).client_id offset 0)
+    """
+  }
+
+  /// The filter of a statement that reads a link first, unless that link is the filter. What another
+  /// link decides is asked of its index, before the file is read.
   private static func linkedFilter(_ shape: ClientListShape) -> String {
-    shape.sight == .own ? filter(shape, "k") : "true"
+    guard shape.sight == .own else { return "true" }
+    return filter(shape, shape.filter == .stakeholder || shape.filter == .label ? "l" : "k")
   }
 
   private static func sight(_ shape: ClientListShape, _ table: String) -> String {

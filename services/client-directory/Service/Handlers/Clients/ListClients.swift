@@ -14,7 +14,7 @@ extension ClientDirectoryService {
     let filter = try ClientFilter(request, &errors)
     let order = Self.order(request.orderBy, &errors)
     try errors.throwIfAny()
-    let filters = ["\(order)", "\(filter.kind)", filter.value]
+    let filters = [order.rawValue, filter.kind.rawValue, filter.value]
     let start = try Self.start(request.pageToken, filters: filters, order: order)
     guard let sight = Sight(Visibility(try call.caller()), filter) else {
       return ListClientsResponse()
