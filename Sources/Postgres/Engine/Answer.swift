@@ -46,6 +46,8 @@ struct Answer {
     for row in 0..<rows {
       for column in 0..<columns { size += Self.lengthBytes + Int(PQgetlength(result, row, column)) }
     }
+    // Appending nothing would write a count to the storage that all empty arrays share.
+    guard size > 0 else { return }
     block.bytes.append(addingCapacity: size) { span in
       span.withUnsafeMutableBufferPointer { buffer, filled in
         var cells = UnsafeMutableRawBufferPointer(buffer)
