@@ -34,6 +34,8 @@ extension Array: PostgresValue where Element: PostgresValue {
   ) throws(PostgresError) -> [Element] {
     let bytes = try present(bytes)
     if Element.self == UInt8.self {
+      // Filling nothing would write to the storage that all empty arrays share.
+      guard !bytes.isEmpty else { return [] }
       // Copied as they are: to cast an array is to cast each of its elements.
       return [Element](unsafeUninitializedCapacity: bytes.count) { octets, count in
         UnsafeMutableRawBufferPointer(octets).copyMemory(from: bytes)
