@@ -278,6 +278,7 @@ extension ParameterWriter {
   mutating func reset() {
     bytes.removeAll(keepingCapacity: true)
     count = 0
+    signature = ParameterWriter().signature
   }
 }
 

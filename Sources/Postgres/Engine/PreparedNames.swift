@@ -2,52 +2,58 @@ import CLibPQ
 
 /// Which statements a connection has, and under which names.
 struct PreparedNames {
-  /// By statement number: whether it is prepared here, or about to be.
-  private var prepared: [Bool] = []
-  /// By statement number: the name's suffix, raised when a plan went stale; 0 for none.
-  private var forms: [UInt32] = []
-  /// By statement number: the types of its first use here; 0 before that.
-  private var signatures: [UInt32] = []
+  private struct Entry {
+    /// Whether it is prepared here, or about to be.
+    var isPrepared = false
+    /// The name's suffix, raised when a plan went stale; 0 for none.
+    var form: UInt32 = 0
+    /// The types of its first use here; 0 before that.
+    var signature: UInt32 = 0
+  }
+
+  /// By statement number.
+  private var entries: [Entry] = []
 
   /// Whether a statement's parameters have the types of its first use. PostgreSQL would read the
   /// bytes of others as if they had: 0.1 as an integer, if the first was one.
   mutating func accepts(_ text: StatementText, signature: UInt32) -> Bool {
-    while signatures.count <= text.number { signatures.append(0) }
-    if signatures[text.number] == 0 { signatures[text.number] = signature }
-    return signatures[text.number] == signature
+    makeRoom(for: text)
+    if entries[text.number].signature == 0 { entries[text.number].signature = signature }
+    return entries[text.number].signature == signature
   }
 
   /// Notes that a statement is about to be prepared.
   /// - Returns: false when it is there already.
   mutating func add(_ text: StatementText) -> Bool {
-    while prepared.count <= text.number {
-      prepared.append(false)
-      forms.append(0)
-    }
-    guard !prepared[text.number] else { return false }
-    prepared[text.number] = true
+    makeRoom(for: text)
+    guard !entries[text.number].isPrepared else { return false }
+    entries[text.number].isPrepared = true
     return true
+  }
+
+  private mutating func makeRoom(for text: StatementText) {
+    while entries.count <= text.number { entries.append(Entry()) }
   }
 
   func withName<Result>(
     of text: StatementText, _ body: (UnsafePointer<CChar>) -> Result
   ) -> Result {
-    let form = forms[text.number]
+    let form = entries[text.number].form
     guard form > 0 else { return body(text.nameCString) }
     return "\(text.name)_\(form)".withCString(body)
   }
 
   mutating func forget(_ text: StatementText) {
-    if prepared.indices.contains(text.number) { prepared[text.number] = false }
+    if entries.indices.contains(text.number) { entries[text.number].isPrepared = false }
   }
 
   mutating func forgetAll() {
-    for index in prepared.indices { prepared[index] = false }
+    for index in entries.indices { entries[index].isPrepared = false }
   }
 
   mutating func outdate(_ text: StatementText) {
     forget(text)
-    if forms.indices.contains(text.number) { forms[text.number] &+= 1 }
+    if entries.indices.contains(text.number) { entries[text.number].form &+= 1 }
   }
 }
 
