@@ -58,10 +58,18 @@ private final class Ending: Sendable {
 
 extension RPCError {
   /// What a call ends with for whatever was thrown around it.
-  init(ending error: any Error) {
-    self =
-      error is CancellationError
-      ? RPCError(.cancelled, "the call was cancelled")
-      : (error as? any RPCErrorConvertible)?.rpcError ?? RPCError(.internalError, "internal error")
+  init(ending error: any Error) { self = RPCError(known: error) ?? .unknownCause }
+
+  /// What a call ends with for an error that says so itself; nil for any other.
+  init?(known error: any Error) {
+    switch error {
+    case let error as RPCError: self = error
+    case let error as any RPCErrorConvertible: self = error.rpcError
+    case is CancellationError: self = RPCError(.cancelled, "the call was cancelled")
+    default: return nil
+    }
   }
+
+  /// Nothing that a caller could use.
+  static let unknownCause = RPCError(.internalError, "internal error")
 }

@@ -137,19 +137,13 @@ final class ServerCore: Sendable {
 
   /// What the caller gets for an error that a handler threw.
   func explain(_ error: any Error, _ method: MethodDescriptor) -> RPCError {
-    var told: RPCError
-    switch error {
-    case let error as RPCError:
-      told = error
-    case let error as any RPCErrorConvertible:
-      told = error.rpcError
-    case is CancellationError:
-      told = RPCError(.cancelled, "the call was cancelled")
-    default:
+    var told = RPCError.unknownCause
+    if let known = RPCError(known: error) {
+      told = known
+    } else {
       logger.error(
         "handler failed",
         metadata: ["method": "\(method.path)", "error": "\(String(reflecting: error))"])
-      told = RPCError(.internalError, "internal error")
     }
     if told.code == .ok { told.code = .internalError }
     return told
