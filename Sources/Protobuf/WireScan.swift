@@ -50,8 +50,11 @@ struct WireScan {
   }
 
   private mutating func field() throws(DecodeError) {
+    let start = offset
     let tag = try varint()
-    guard tag <= UInt64(UInt32.max) else { throw failure(.malformedVarint) }
+    guard tag <= UInt64(UInt32.max), offset &- start <= WireReader.tagBytesMax else {
+      throw failure(.malformedVarint)
+    }
     let number = UInt32(truncatingIfNeeded: tag) >> 3
     guard number > 0 else { throw failure(.malformedTag) }
     try count(1)

@@ -103,6 +103,9 @@ struct PreScanTests {
     #expect(kind([0x00, 0x00]) == .malformedTag)
     #expect(kind([0xF8, 0xFF, 0xFF, 0xFF, 0x7F, 0x00]) == .malformedVarint)
     #expect(kind([14 << 3 | 2] + nine + [0x01]) == .truncated)
+    // A tag of five bytes may say what one of one says; six are refused whatever they say.
+    #expect(kind([0x98, 0x80, 0x80, 0x80, 0x00, 0x01]) == nil)
+    #expect(kind([0x98, 0x80, 0x80, 0x80, 0x80, 0x00, 0x01]) == .malformedVarint)
   }
 
   @Test func wireTypesMustFit() {

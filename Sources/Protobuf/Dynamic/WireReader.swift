@@ -7,6 +7,9 @@ struct WireReader {
     case bytes(ArraySlice<UInt8>)
   }
 
+  /// A tag has 32 bits; one with zeros behind them is refused, as the C library and upb do.
+  static let tagBytesMax = 5
+
   private let bytes: ArraySlice<UInt8>
   private var index: Int
 
@@ -24,8 +27,12 @@ struct WireReader {
   /// The next field; nil at the end.
   mutating func next() throws(DecodeError) -> (number: Int, value: Value)? {
     guard !isAtEnd else { return nil }
+    let start = index
     let tag = try varint()
-    guard tag <= UInt64(UInt32.max), tag >> 3 > 0 else { throw failure(.malformedTag) }
+    guard tag <= UInt64(UInt32.max), index - start <= Self.tagBytesMax else {
+      throw failure(.malformedVarint)
+    }
+    guard tag >> 3 > 0 else { throw failure(.malformedTag) }
     let value: Value
     switch tag & 7 {
     case 0: value = .varint(try varint())

@@ -17,7 +17,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   do {
     try target.run(bytes)
   } catch {
-    preconditionFailure("\(target.name): \(error)")
+    fatalError("\(target.name): \(error)")
   }
   return 0
 }
