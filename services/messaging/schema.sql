@@ -497,20 +497,6 @@ COMMENT ON COLUMN messaging.jobs.fence IS 'number of the latest claim; an older 
 
 
 --
--- Name: message_fences; Type: SEQUENCE; Schema: messaging; Owner: messaging_owner
---
-
-CREATE SEQUENCE messaging.message_fences
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1;
-
-
-ALTER TABLE messaging.message_fences OWNER TO messaging_owner;
-
---
 -- Name: messages; Type: TABLE; Schema: messaging; Owner: messaging_owner
 --
 
@@ -535,9 +521,6 @@ CREATE TABLE messaging.messages (
     refusals bigint DEFAULT 0 NOT NULL,
     abandoned bigint DEFAULT 0 NOT NULL,
     last_error text DEFAULT ''::text NOT NULL,
-    run_at timestamp with time zone DEFAULT now() NOT NULL,
-    lease_until timestamp with time zone,
-    fence bigint,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     sent_at timestamp with time zone,
     body text DEFAULT ''::text NOT NULL,
@@ -601,13 +584,6 @@ COMMENT ON COLUMN messaging.messages.refusals IS 'How often a mail server refuse
 --
 
 COMMENT ON COLUMN messaging.messages.abandoned IS 'How often a worker stopped while sending it';
-
-
---
--- Name: COLUMN messages.fence; Type: COMMENT; Schema: messaging; Owner: messaging_owner
---
-
-COMMENT ON COLUMN messaging.messages.fence IS 'Number of the latest claim; an older one loses';
 
 
 --
@@ -1252,13 +1228,6 @@ GRANT UPDATE(failure) ON TABLE messaging.jobs TO messaging_worker;
 
 
 --
--- Name: SEQUENCE message_fences; Type: ACL; Schema: messaging; Owner: messaging_owner
---
-
-GRANT USAGE ON SEQUENCE messaging.message_fences TO messaging_worker;
-
-
---
 -- Name: TABLE messages; Type: ACL; Schema: messaging; Owner: messaging_owner
 --
 
@@ -1299,27 +1268,6 @@ GRANT UPDATE(abandoned) ON TABLE messaging.messages TO messaging_worker;
 --
 
 GRANT UPDATE(last_error) ON TABLE messaging.messages TO messaging_worker;
-
-
---
--- Name: COLUMN messages.run_at; Type: ACL; Schema: messaging; Owner: messaging_owner
---
-
-GRANT UPDATE(run_at) ON TABLE messaging.messages TO messaging_worker;
-
-
---
--- Name: COLUMN messages.lease_until; Type: ACL; Schema: messaging; Owner: messaging_owner
---
-
-GRANT UPDATE(lease_until) ON TABLE messaging.messages TO messaging_worker;
-
-
---
--- Name: COLUMN messages.fence; Type: ACL; Schema: messaging; Owner: messaging_owner
---
-
-GRANT UPDATE(fence) ON TABLE messaging.messages TO messaging_worker;
 
 
 --

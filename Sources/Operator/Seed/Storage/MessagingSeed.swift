@@ -21,10 +21,10 @@ struct MessagingSeed: Table, Sendable {
     """
     insert into messages (organization_id, message_id, channel, purpose, recipient, language,
       subject, record_id, invitation_id, send_count, organization_name, display_name, username,
-      email_signs_in, expires_at, state, attempts, run_at, created_at, sent_at)
+      email_signs_in, expires_at, state, attempts, created_at, sent_at)
     select $1, message_id, 'EMAIL', 'CLIENT_INVITATION', recipient, language, subject, record_id,
       invitation_id, 1, $2, display_name, username, email_signs_in, created_at + interval '7 days',
-      'SENT', 1, created_at, created_at, created_at + interval '2 seconds'
+      'SENT', 1, created_at, created_at + interval '2 seconds'
     from seeded_messages
     """)
 
