@@ -116,8 +116,9 @@ extension FeedFollower {
           FeedAlert.expired,
           Alerts.raise(
             kind: FeedAlert.expired, subject: inbox.source,
-            detail: "events of \(inbox.source) were removed before this service had applied them: "
-              + "clientele feeds skip goes on without them"),
+            detail: "events of \(inbox.source) were removed before this service had applied them, "
+              + "or it was restored to an earlier time: clientele feeds skip goes on with the "
+              + "oldest that are kept"),
           isSo: progress.isExpired, &cleared)
       } catch {
         logger.debug("alerts cannot be kept", metadata: ["cause": "\(error)"])

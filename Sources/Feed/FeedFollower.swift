@@ -121,8 +121,11 @@ public struct FeedFollower: Sendable {
         failures += 1
         // A process that is replaced ends its streams once; that is no news.
         if failures == 2 { logger.warning("the feed is away", metadata: ["cause": "\(error)"]) }
-        if (error as? RPCError)?.reason == "POSITION_EXPIRED", progress.expire() {
-          logger.error("events were removed before this service had applied them")
+        if let reason = (error as? RPCError)?.reason,
+          ["POSITION_EXPIRED", "POSITION_AHEAD"].contains(reason), progress.expire()
+        {
+          logger.error(
+            "events may have been missed; see clientele alerts", metadata: ["reason": "\(reason)"])
         }
         await pause.take()
       }

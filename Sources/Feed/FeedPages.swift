@@ -13,13 +13,18 @@ struct FeedPages: Table, Sendable {
     let next: FeedPosition
   }
 
-  /// One row at least, so that an empty page has its horizon too.
+  /// One row at least, so that an empty page has its horizon and the feed's last event too.
   private static let select = Statement<FeedRow>(
     """
-    select h.horizon, w.transaction_id, w.event_id, e.transaction_id, e.event_id,
+    select h.horizon, w.transaction_id, w.event_id, l.transaction_id, l.event_id,
+      e.transaction_id, e.event_id,
       e.organization_id, e.kind, e.aggregate_id, e.created_at, e.payload
     from (select pg_snapshot_xmin(pg_current_snapshot()) as horizon) h
     cross join feed_low_water w
+    left join lateral (
+      select transaction_id, event_id from events where transaction_id < h.horizon
+      order by transaction_id desc, event_id desc limit 1
+    ) l on true
     left join lateral (
       select * from events
       where (transaction_id, event_id) > ($1, $2) and transaction_id < h.horizon
@@ -31,7 +36,7 @@ struct FeedPages: Table, Sendable {
 
   static var statements: [any DescribedStatement] { [select] }
 
-  /// - Throws: `RPCError` FAILED_PRECONDITION/POSITION_EXPIRED; `PostgresError`.
+  /// - Throws: `RPCError` FAILED_PRECONDITION/POSITION_EXPIRED or POSITION_AHEAD; `PostgresError`.
   func read(_ page: PageRequest) async throws -> Page {
     let after = page.after ?? .start
     let rows = try await database.run(
@@ -42,13 +47,17 @@ struct FeedPages: Table, Sendable {
         .failedPrecondition, reason: "POSITION_EXPIRED",
         "events after this position are no longer kept")
     }
-    let events = rows.compactMap(\.event)
-    var next = events.last?.position ?? after
-    // What lies between and is of other kinds need not be read again.
-    if events.count < page.size {
-      let end = FeedPosition.end(before: first.horizon)
-      if next.isBefore(end) { next = end }
+    if let stored = page.after, stored.transaction >= first.horizon {
+      throw RPCError(
+        .failedPrecondition, reason: "POSITION_AHEAD",
+        "the feed does not reach this position, as after a restore: events may have been missed")
     }
+    let events = rows.compactMap(\.event)
+    // Who has no position yet stands where the feed begins.
+    var next = events.last?.position ?? page.after ?? first.lowWater
+    // What lies between and is of other kinds need not be read again. Never further than an event
+    // that is there: an id whose transaction left nothing behind may be given again after a crash.
+    if events.count < page.size, let last = first.last, next.isBefore(last) { next = last }
     return Page(events: events, next: next)
   }
 }
@@ -99,11 +108,14 @@ struct PageRequest: Sendable {
 private struct FeedRow: PostgresRow {
   let horizon: TransactionID
   let lowWater: FeedPosition
+  /// The last event of any kind.
+  let last: FeedPosition?
   let event: FeedEvent?
 
   init(from columns: inout ColumnReader) throws(PostgresError) {
     horizon = try columns.next()
     lowWater = try FeedPosition(from: &columns)
+    last = try FeedPosition(ifAny: &columns)
     let transaction = try columns.next(TransactionID?.self)
     let number = try columns.next(Int64?.self)
     let organization = try columns.next(UUID?.self)

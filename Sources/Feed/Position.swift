@@ -8,12 +8,6 @@ extension FeedPosition {
   /// Before the first event.
   static let start = FeedPosition(transactionID: 0, eventID: 0)
 
-  /// Everything that transactions below this one wrote.
-  static func end(before transaction: TransactionID) -> FeedPosition {
-    let last = transaction.rawValue == 0 ? 0 : transaction.rawValue - 1
-    return FeedPosition(transactionID: last, eventID: UInt64(Int64.max))
-  }
-
   func isBefore(_ other: FeedPosition) -> Bool {
     (transactionID, eventID) < (other.transactionID, other.eventID)
   }
@@ -22,6 +16,14 @@ extension FeedPosition {
   init(from columns: inout ColumnReader) throws(PostgresError) {
     let transaction = try columns.next(TransactionID.self)
     let event = try columns.next(Int64.self)
+    self.init(transactionID: transaction.rawValue, eventID: UInt64(clamping: event))
+  }
+
+  /// Reads the same, where both may be null.
+  init?(ifAny columns: inout ColumnReader) throws(PostgresError) {
+    let transaction = try columns.next(TransactionID?.self)
+    let event = try columns.next(Int64?.self)
+    guard let transaction, let event else { return nil }
     self.init(transactionID: transaction.rawValue, eventID: UInt64(clamping: event))
   }
 

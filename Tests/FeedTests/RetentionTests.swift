@@ -87,6 +87,44 @@ import Testing
     }
   }
 
+  @Test("a source that was restored to an earlier time is told from one that has no news")
+  func restored() async throws {
+    try await Rig.with { rig in
+      _ = try await rig.announce()
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.database.count("effects") == 1 }
+      }
+      // As if the source had been far ahead before.
+      let ahead = FeedPosition(transactionID: 1 << 40, eventID: 7)
+      let refused = await #expect(throws: RPCError.self) { _ = try await rig.list(after: ahead) }
+      #expect(refused?.code == .failedPrecondition && refused?.reason == "POSITION_AHEAD")
+      try await rig.database.sql(
+        "update sample.feed_positions set transaction_id = '\(ahead.transactionID)', event_id = 7")
+      _ = try await rig.announce()
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.alerts().contains("feed.expired") }
+        #expect(try await ParkedEvents(database: rig.pool).skip("sample"))
+        // From the oldest that is kept: the first once more.
+        try await eventually { try await rig.database.count("effects") == 3 }
+      }
+    }
+  }
+
+  @Test("a position never passes the last event: ids that left nothing may be given again")
+  func noFurtherThanEvents() async throws {
+    try await Rig.with { rig in
+      let burn = "begin; select pg_current_xact_id(); rollback"
+      let first = try await rig.list().next
+      try await rig.database.sql(burn)
+      #expect(try await rig.list().next == first)
+      _ = try await rig.announce()
+      let last = try #require(try await rig.list().events.last?.position)
+      try await rig.database.sql(burn)
+      #expect(try await rig.list().next == last)
+      #expect(try await rig.list(after: last).next == last)
+    }
+  }
+
   @Test("the worker can delete nothing younger than a week, and the service nothing")
   func guarded() async throws {
     try await Rig.with { rig in

@@ -58,4 +58,38 @@ import Testing
       #expect(try await rig.database.count("jobs") == 0)
     }
   }
+
+  @Test("a clock that is ahead moves no schedule, and one that was moved goes on")
+  func clockAhead() async throws {
+    try await JobRig.with { rig in
+      let shift = Mutex(Duration.seconds(30 * 86_400))
+      let office = rig.office(
+        [], schedules: [Schedule(Self.kind, .every(.seconds(3600)))],
+        clock: ServiceClock { shift.withLock { Date() + $0 / .seconds(1) } })
+      try await office.enqueueDue()
+      #expect(try await rig.database.count("jobs") == 0)
+      try await rig.database.sql(
+        "insert into organization.schedules values ('sweep', now() + interval '30 days')")
+      shift.withLock { $0 = .zero }
+      try await office.enqueueDue()
+      #expect(try await rig.database.count("jobs") == 1)
+      #expect(try await rig.database.count("schedules where slot <= now()") == 1)
+    }
+  }
+
+  @Test("a run that is still to be done stands for the next")
+  func noOverlap() async throws {
+    try await JobRig.with { rig in
+      let start = try date("2026-11-22T03:00:00Z")
+      let now = Mutex(start)
+      let office = rig.office(
+        [], schedules: [Schedule(Self.kind, .every(.seconds(60)))],
+        clock: ServiceClock { now.withLock { $0 } })
+      for minute in 0..<3 {
+        now.withLock { $0 = start + Double(minute * 60) }
+        try await office.enqueueDue()
+        #expect(try await rig.database.count("jobs") == 1)
+      }
+    }
+  }
 }

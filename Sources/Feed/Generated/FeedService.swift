@@ -6,14 +6,16 @@ public import GRPC
 public protocol FeedServiceProtocol: Sendable {
   /// Events after a position, oldest first. Waits up to `wait` when there is none yet.
   /// INVALID_ARGUMENT: negative or excessive page size or wait.
-  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept; POSITION_AHEAD,
+  /// the feed does not reach it, as after a restore.
   func listEvents(
     _ request: CommonAPI.ListEventsRequest, in call: CallContext
   ) async throws -> CommonAPI.ListEventsResponse
   /// Events after a position, oldest first, then each as it comes. Says where it stands at least every
   /// 5 s, so that silence means a dead peer. Ends by itself before its deadline: go on where it ended.
   /// INVALID_ARGUMENT: negative or excessive page size.
-  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept; POSITION_AHEAD,
+  /// the feed does not reach it, as after a restore.
   /// UNAVAILABLE: FEED_DRAINING, this process stops: ask another.
   func watchEvents(
     _ request: CommonAPI.WatchEventsRequest,
@@ -25,7 +27,8 @@ public protocol FeedServiceProtocol: Sendable {
 public enum FeedServiceMethods {
   /// Events after a position, oldest first. Waits up to `wait` when there is none yet.
   /// INVALID_ARGUMENT: negative or excessive page size or wait.
-  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept; POSITION_AHEAD,
+  /// the feed does not reach it, as after a restore.
   public static let listEvents = MethodDescriptor(
     service: "clientele.feed.v1.FeedService",
     name: "ListEvents",
@@ -36,7 +39,8 @@ public enum FeedServiceMethods {
   /// Events after a position, oldest first, then each as it comes. Says where it stands at least every
   /// 5 s, so that silence means a dead peer. Ends by itself before its deadline: go on where it ended.
   /// INVALID_ARGUMENT: negative or excessive page size.
-  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept; POSITION_AHEAD,
+  /// the feed does not reach it, as after a restore.
   /// UNAVAILABLE: FEED_DRAINING, this process stops: ask another.
   public static let watchEvents = MethodDescriptor(
     service: "clientele.feed.v1.FeedService",
@@ -84,7 +88,8 @@ public struct FeedServiceClient: Sendable {
 
   /// Events after a position, oldest first. Waits up to `wait` when there is none yet.
   /// INVALID_ARGUMENT: negative or excessive page size or wait.
-  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept; POSITION_AHEAD,
+  /// the feed does not reach it, as after a restore.
   public func listEvents(
     _ request: CommonAPI.ListEventsRequest, options: CallOptions = .init()
   ) async throws -> CommonAPI.ListEventsResponse {
@@ -94,7 +99,8 @@ public struct FeedServiceClient: Sendable {
   /// Events after a position, oldest first, then each as it comes. Says where it stands at least every
   /// 5 s, so that silence means a dead peer. Ends by itself before its deadline: go on where it ended.
   /// INVALID_ARGUMENT: negative or excessive page size.
-  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept.
+  /// FAILED_PRECONDITION: POSITION_EXPIRED, events after the position are no longer kept; POSITION_AHEAD,
+  /// the feed does not reach it, as after a restore.
   /// UNAVAILABLE: FEED_DRAINING, this process stops: ask another.
   public func watchEvents(
     _ request: CommonAPI.WatchEventsRequest, options: CallOptions = .init()

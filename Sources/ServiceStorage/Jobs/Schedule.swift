@@ -66,17 +66,20 @@ struct Scheduler: Table, Sendable {
     self.logger = logger
   }
 
-  /// Only who moves the schedule on to a run enqueues it.
+  /// Only who moves the schedule on to a run enqueues it. The database's clock has the last word: a
+  /// process whose own is ahead moves no schedule past what is due, and what one did is undone. A run
+  /// that waits or is under way stands for the next.
   private static let enqueue = Statement<NoRow>(
     """
     with moved as (
-      insert into schedules as s (name, slot) values ($1, $2)
+      insert into schedules as s (name, slot)
+      select $1, $2 where $2 <= now() + interval '1 minute'
       on conflict on constraint schedules_pkey do update set slot = excluded.slot
-      where s.slot < excluded.slot
+      where s.slot < excluded.slot or s.slot > now() + interval '1 minute'
       returning 1
     )
-    insert into jobs (organization_id, job_id, queue, kind, payload, attempts_max)
-    select $3, $4, $5, $6, $7, $8 from moved on conflict do nothing
+    insert into jobs (organization_id, job_id, queue, kind, dedupe_key, payload, attempts_max)
+    select $3, $4, $5, $6, $1, $7, $8 from moved on conflict do nothing
     """, announces: true)
   static let statements: [any DescribedStatement] = [enqueue]
 

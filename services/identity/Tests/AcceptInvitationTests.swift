@@ -49,17 +49,20 @@ import Testing
     }
   }
 
-  @Test("neither password nor hash of it is in the stored answer")
+  @Test("another password under the same request_id is refused; nothing stored tells one")
   func noSecrets() async throws {
     try await withIdentity { identity in
       let account = try await identity.pending("ada@example.org")
       let token = try await identity.token(try await identity.invite(account))
       let request = TestIdentity.id()
       _ = try await identity.accept(token, request: request)
-      // The same hash whatever the password: nothing to try guesses against.
-      let again = try await identity.accept(
-        token, password: TestIdentity.other, request: request)
-      #expect(again.accountID == account.accountID)
+      let refused = await refusal {
+        try await identity.accept(token, password: TestIdentity.other, request: request)
+      }
+      #expect(refused?.reason == "REQUEST_ID_REUSED")
+      let guess = AcceptInvitationRequest(
+        requestID: request, token: token, password: TestIdentity.password)
+      #expect(try await identity.storedHash(of: "AcceptInvitation") != guess.sha256)
     }
   }
 

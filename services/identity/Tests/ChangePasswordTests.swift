@@ -44,6 +44,27 @@ import Testing
     }
   }
 
+  @Test("another password under the same request_id is refused; nothing stored tells one")
+  func reused() async throws {
+    try await withIdentity { identity in
+      _ = try await identity.active("ada@example.org")
+      let session = try #require(try await identity.signIn("ada@example.org").session)
+      let request = TestIdentity.id()
+      try await change(
+        identity, session, from: TestIdentity.password, to: TestIdentity.other, request: request)
+      let refused = await refusal {
+        try await change(
+          identity, session, from: TestIdentity.password, to: "another-stone-bridge",
+          request: request)
+      }
+      #expect(refused?.reason == "REQUEST_ID_REUSED")
+      let guess = ChangePasswordRequest(
+        requestID: request, currentPassword: TestIdentity.password,
+        newPassword: TestIdentity.other)
+      #expect(try await identity.storedHash(of: "ChangePassword") != guess.sha256)
+    }
+  }
+
   @Test("the current one must be right, the new one fit, and guesses are counted")
   func refused() async throws {
     try await withIdentity { identity in

@@ -3,6 +3,7 @@ import Crypto
 import Foundation
 import GRPC
 import IdentityAPI
+import Protobuf
 import ServiceKit
 import Synchronization
 import TestKit
@@ -184,10 +185,26 @@ extension TestIdentity {
       at: clock.now)
   }
 
+  /// What is kept of the request of the only call of a method that named its request id.
+  func storedHash(of method: String) async throws -> String {
+    let rows = try await database.sql(
+      """
+      select encode(request_hash, 'hex') from identity.idempotency where method like '%/\(method)'
+      """)
+    return try #require(rows.count == 1 ? rows[0].first ?? nil : nil)
+  }
+
   /// Kinds of the events, in order.
   func news() async throws -> [String] {
     try await database.sql(
       "select kind from identity.events order by transaction_id, event_id"
     ).compactMap { $0.first.flatMap { $0 } }
+  }
+}
+
+extension Message {
+  /// The SHA-256 of the bytes, as hexadecimal digits.
+  var sha256: String {
+    SHA256.hash(data: serialized()).map { String(format: "%02x", $0) }.joined()
   }
 }

@@ -80,6 +80,8 @@ extension Texts {
     "BRANCH_NOT_FOUND": "Deze vestiging bestaat niet.",
     "FILTER_NOT_OFFERED": "Deze filters kunnen niet gecombineerd worden.",
     "PAGE_TOKEN_INVALID": "Deze pagina bestaat niet meer. Begin opnieuw bij de eerste.",
+    "POSITION_AHEAD":
+      "Deze positie ligt na een herstel: begin opnieuw bij de oudste gebeurtenis die is bewaard.",
     "POSITION_EXPIRED": "Deze gebeurtenissen worden niet meer bewaard. Begin opnieuw vanaf nu.",
     "FEED_DRAINING": "Dit proces stopt zo dadelijk. Vraag het opnieuw.",
     "QUOTA": "U hebt dit te vaak gedaan. Probeer het later opnieuw.",

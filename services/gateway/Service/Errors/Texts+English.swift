@@ -77,6 +77,8 @@ extension Texts {
     "BRANCH_NOT_FOUND": "There is no such branch.",
     "FILTER_NOT_OFFERED": "These filters cannot be combined.",
     "PAGE_TOKEN_INVALID": "This page no longer exists. Start again from the first.",
+    "POSITION_AHEAD":
+      "This position lies behind a restore. Start again from the oldest event that is kept.",
     "POSITION_EXPIRED": "These events are no longer kept. Start again from the present.",
     "FEED_DRAINING": "This process is about to stop. Ask again.",
     "QUOTA": "You have done this too often. Try again later.",

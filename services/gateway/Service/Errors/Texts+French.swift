@@ -82,6 +82,8 @@ extension Texts {
     "BRANCH_NOT_FOUND": "Cette succursale n'existe pas.",
     "FILTER_NOT_OFFERED": "Ces filtres ne peuvent pas être combinés.",
     "PAGE_TOKEN_INVALID": "Cette page n'existe plus. Recommencez à la première.",
+    "POSITION_AHEAD":
+      "Cette position est postérieure à une restauration : repartez du plus ancien événement conservé.",
     "POSITION_EXPIRED": "Ces événements ne sont plus conservés. Repartez du présent.",
     "FEED_DRAINING": "Ce processus va s'arrêter. Redemandez.",
     "QUOTA": "Vous avez fait cela trop souvent. Réessayez plus tard.",

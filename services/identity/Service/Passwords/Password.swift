@@ -65,6 +65,12 @@ public struct PepperKeys: Sendable {
     byID = Dictionary(pairs, uniquingKeysWith: { first, _ in first })
   }
 
+  /// A text mixed with the current key, as hexadecimal digits.
+  func fingerprint(_ text: String) -> String {
+    HMAC<SHA256>.authenticationCode(for: Array("request \(text)".utf8), using: current.secret)
+      .map { String($0, radix: 16) }.joined(separator: " ")
+  }
+
   /// The password mixed with a key; nil when that key is gone.
   func mixed(_ password: Password, keyID: String) -> [UInt8]? {
     byID[keyID].map { key in

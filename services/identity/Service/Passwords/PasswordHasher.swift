@@ -55,6 +55,12 @@ public final class PasswordHasher: Sendable {
     waitMax = .milliseconds(limits.hashWaitMilliseconds)
   }
 
+  /// What stands for a password where a request is compared with an earlier one: without the pepper
+  /// it is nothing to try passwords against, and it is another for each request.
+  func fingerprint(of password: String, in requestID: String) -> String {
+    peppers.fingerprint("\(requestID) \(password)")
+  }
+
   /// Hashes computed so far, dummies included.
   var hashCount: Int { hashed.withLock { $0 } }
 

@@ -11,7 +11,7 @@ extension IdentityService {
     guard let link = links.link(request.token) else { throw IdentityError.invitationNotFound }
     // The stored hash must not be something to try passwords against.
     var bare = request
-    bare.password = ""
+    bare.password = passwords.fingerprint(of: request.password, in: request.requestID)
     let key = try RequestKey(
       request.requestID, organization: link.organizationID, in: call, for: bare)
     let answer = try await storage.idempotency.repeatable(

@@ -11,8 +11,10 @@ extension IdentityService {
     let caller = try call.caller()
     let chosen = try Password(choosing: request.newPassword)
     // The stored hash must not be something to try passwords against.
-    let key = try RequestKey(
-      request.requestID, account: caller.accountID, in: call, for: ChangePasswordRequest())
+    var bare = request
+    bare.currentPassword = passwords.fingerprint(of: request.currentPassword, in: request.requestID)
+    bare.newPassword = passwords.fingerprint(of: request.newPassword, in: request.requestID)
+    let key = try RequestKey(request.requestID, account: caller.accountID, in: call, for: bare)
     return try await storage.idempotency.repeatable(
       key, deadline: call.deadline, isCostly: true
     ) {
