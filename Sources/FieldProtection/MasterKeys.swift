@@ -24,11 +24,14 @@ public struct MasterKey: Sendable {
 }
 
 /// What a data key is for.
-public enum KeyPurpose: Int16, Sendable, Hashable, CaseIterable {
+public enum KeyPurpose: Int16, Sendable, Hashable {
   /// Values are encrypted with it.
   case encryption = 1
   /// Blind indexes are made with it.
   case index = 2
+  /// Blind indexes are made with it too: it is about to take the place of `index`. A purpose of its
+  /// own, so that code that knows no rotation of indexes refuses instead of taking it for the newest.
+  case nextIndex = 3
 }
 
 /// A data key as it is stored.
@@ -68,6 +71,11 @@ public struct DataKey: Sendable {
     self.purpose = purpose
     self.version = version
     self.key = key
+  }
+
+  /// The same key and version for another purpose.
+  public func serving(_ purpose: KeyPurpose) -> DataKey {
+    DataKey(purpose, version: version, key: key)
   }
 }
 

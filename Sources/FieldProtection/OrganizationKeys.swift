@@ -11,24 +11,35 @@ public struct OrganizationKeys: Sendable {
   public let organization: UUID
   /// The version that encrypts.
   public let currentVersion: Int32
+  /// The version that makes indexes.
+  public let indexVersion: Int32
+  /// The version that makes a second index of each value, because it is about to take the place of
+  /// the first; nil but for a rotation.
+  public let nextIndexVersion: Int32?
   private let data: [Int32: SymmetricKey]
   private let index: SymmetricKey
+  private let nextIndex: SymmetricKey?
+  private let formerIndexes: [SymmetricKey]
 
   private static let format: UInt8 = 1
   private static let headerBytes = 5
   private static let nonceBytes = 12
   private static let tagBytes = 16
 
-  /// Nil unless there is a key for either purpose; of each the newest counts.
+  /// Nil unless there is a key that encrypts and one that makes indexes; of each the newest counts.
   public init?(of organization: UUID, _ keys: [DataKey]) {
     let data = keys.filter { $0.purpose == .encryption }
-    guard let current = data.map(\.version).max(),
-      let index = keys.filter({ $0.purpose == .index }).max(by: { $0.version < $1.version })
-    else { return nil }
+    let indexes = keys.filter { $0.purpose == .index }.sorted { $0.version > $1.version }
+    guard let current = data.map(\.version).max(), let index = indexes.first else { return nil }
+    let next = keys.filter { $0.purpose == .nextIndex }.max { $0.version < $1.version }
     self.organization = organization
     currentVersion = current
+    indexVersion = index.version
+    nextIndexVersion = next?.version
     self.data = Dictionary(data.map { ($0.version, $0.key) }) { first, _ in first }
     self.index = index.key
+    nextIndex = next?.key
+    formerIndexes = indexes.dropFirst().map(\.key)
   }
 
   /// Encrypts a value for its place.
@@ -72,7 +83,20 @@ public struct OrganizationKeys: Sendable {
 
   /// What stands for a value where it is looked for: the same for the same value of an organisation's
   /// field, and worth nothing without the key.
-  public func blindIndex(_ normalized: String, of field: ProtectedField) -> [UInt8] {
+  public func blindIndex(_ normalized: String, of field: ProtectedField) -> BlindIndex {
+    BlindIndex(
+      bytes: code(normalized, field, index), next: nextIndex.map { code(normalized, field, $0) })
+  }
+
+  /// What other versions of the key make of a value, the next one's first: what stands for it where
+  /// an older or a newer process wrote it.
+  public func otherIndexes(_ normalized: String, of field: ProtectedField) -> [[UInt8]] {
+    ((nextIndex.map { [$0] } ?? []) + formerIndexes).map { code(normalized, field, $0) }
+  }
+
+  private func code(
+    _ normalized: String, _ field: ProtectedField, _ index: SymmetricKey
+  ) -> [UInt8] {
     let key = derived(index, "clientele blind index v1", field)
     return [UInt8](HMAC<SHA256>.authenticationCode(for: Data(normalized.utf8), using: key))
   }
@@ -96,5 +120,24 @@ public struct OrganizationKeys: Sendable {
   private func place(_ field: ProtectedField, _ row: UUID, _ version: Int32) -> [UInt8] {
     LabelBytes("clientele field v1").adding(organization).adding(field.table)
       .adding(field.column).adding(row).adding(version).bytes
+  }
+}
+
+/// What stands for a value where it is looked for.
+public struct BlindIndex: Sendable, Hashable {
+  /// HMAC-SHA-256, 32 bytes.
+  public let bytes: [UInt8]
+  /// The same by the key that is about to take the other's place; nil but for a rotation.
+  public let next: [UInt8]?
+
+  /// As stored.
+  public init(bytes: [UInt8], next: [UInt8]?) {
+    self.bytes = bytes
+    self.next = next
+  }
+
+  /// Whether both stand for one value, when either may be older than a step of a rotation.
+  public func matches(_ other: BlindIndex) -> Bool {
+    bytes == other.bytes || (next != nil && next == other.next)
   }
 }

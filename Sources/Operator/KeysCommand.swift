@@ -69,14 +69,17 @@ struct ListKeys: AsyncParsableCommand {
     let owners = try await database.within("client-directory") {
       try await KeyDesk(database: $0, files: nil).owners()
     }
-    for (owner, behind) in owners {
+    for (owner, behind, twice) in owners {
       let state =
         owner.destroyedAt.map { "destroyed \($0.formatted(.iso8601))" }
-        ?? "version \(owner.version), wrapped by \(owner.masterKeyIDs.joined(separator: ", "))"
+        ?? "version \(owner.version), indexes by version \(owner.indexVersion), "
+        + "wrapped by \(owner.masterKeyIDs.joined(separator: ", "))"
       let isBehind = behind > 0 && owner.destroyedAt == nil
       print(
         "\(owner.organizationID.uuidString.lowercased())  \(state)"
-          + (isBehind ? ", \(behind) numbers still of an older one" : ""))
+          + (isBehind ? ", \(behind) numbers still of an older one" : "")
+          + (owner.nextIndexVersion.map { ", version \($0) is taking the indexes over" } ?? "")
+          + (twice > 0 ? ", \(twice) numbers still with two indexes" : ""))
     }
     if owners.isEmpty { print("no organisation has keys") }
   }
@@ -104,18 +107,28 @@ struct RotateKey: AsyncParsableCommand {
     abstract: "Gives an organisation a new key; what older ones encrypted is encrypted anew.",
     discussion: """
       client-directory does that in batches while it works; `clientele keys list` says how much is \
-      left. Indexes keep their key.
+      left. With --indexes it is the key by which numbers are found, which takes some six minutes: \
+      for a key that may have become known. All processes of client-directory must be of this build \
+      or newer, and stay so until the list says that it is over.
       """)
 
   @Option(help: "The organisation (UUID).")
   var organization: String
 
+  @Flag(help: "The key of indexes, instead of the one that encrypts.")
+  var indexes = false
+
   @OptionGroup var work: KeyWork
 
   func run() async throws {
     let id = try KeyWork.organization(organization)
-    let version = try await work.run { try await $0.rotate(id) }
-    print("version \(version) encrypts from now on; `clientele keys list` says what is left to do")
+    let indexes = indexes
+    let version = try await work.run {
+      indexes ? try await $0.rotateIndexes(id) : try await $0.rotate(id)
+    }
+    print(
+      "version \(version) \(indexes ? "takes the indexes over" : "encrypts from now on"); "
+        + "`clientele keys list` says what is left to do")
   }
 }
 

@@ -40,6 +40,8 @@ public struct Idempotency: Table, Sendable {
     public let requestID: UUID
     /// SHA-256 of the request, to tell other parameters under the same id.
     public let requestHash: [UInt8]
+    /// Hashes of the same request in other words.
+    let alike: [[UInt8]]
   }
 
   private static let insert = Statement<NoRow>(
@@ -71,9 +73,11 @@ public struct Idempotency: Table, Sendable {
   ///   - requestID: the request's field; empty means that a repeat counts as a new call.
   ///   - scope: the organisation or the account whose rows the call changes; nil before one is known.
   ///   - request: what is hashed; hand in a copy without its secrets where there are some.
+  ///   - alike: what the same request may have been hashed as before, where such a copy changes.
   /// - Throws: INVALID_ARGUMENT/REQUEST_ID_INVALID when the id is no UUID.
   public static func key<Request: Message>(
-    _ requestID: String, scope: UUID?, in call: CallContext, for request: Request
+    _ requestID: String, scope: UUID?, in call: CallContext, for request: Request,
+    or alike: [Request] = []
   ) throws -> Key? {
     guard !requestID.isEmpty else { return nil }
     guard let id = UUID(text: requestID) else {
@@ -84,7 +88,11 @@ public struct Idempotency: Table, Sendable {
     let caller = call.verifiedCaller?.accountID.text ?? call.peer.serviceName ?? ""
     return Key(
       scope: scope ?? noScope, caller: caller, method: call.method.path, requestID: id,
-      requestHash: [UInt8](SHA256.hash(data: request.serialized())))
+      requestHash: hash(request), alike: alike.map(hash))
+  }
+
+  private static func hash(_ request: some Message) -> [UInt8] {
+    [UInt8](SHA256.hash(data: request.serialized()))
   }
 
   /// The stored answer of an earlier call, for rpcs that do expensive work before they write; nil
@@ -97,7 +105,7 @@ public struct Idempotency: Table, Sendable {
       scope, deadline: deadline.instant,
       Self.touch(key.scope, key.caller, key.method, key.requestID))
     guard let stored = rows.first else { return nil }
-    guard stored.requestHash == key.requestHash else {
+    guard stored.requestHash == key.requestHash || key.alike.contains(stored.requestHash) else {
       throw RPCError(
         .invalidArgument, reason: "REQUEST_ID_REUSED",
         "this request_id was used for a request with other parameters",

@@ -30,7 +30,7 @@ import Testing
         == "0100000003000102030405060708090a0be11485ffa38f7c2bd54366cbdc2da56a5027cd0e46e6fba12e66b8"
     )
     #expect(
-      keys.blindIndex("85073003328", of: field).hex
+      keys.blindIndex("85073003328", of: field).bytes.hex
         == "ff8e563a60d71e97594163e3d0b1d017bc6494a402d73f61adda6bec182e9f25")
   }
 
@@ -106,7 +106,8 @@ import Testing
   func indexes() throws {
     let keys = try keys()
     let index = keys.blindIndex("85073003328", of: field)
-    #expect(index.count == 32)
+    #expect(index.bytes.count == 32)
+    #expect(index.next == nil)
     #expect(index == keys.blindIndex("85073003328", of: field))
     let others = [
       try self.keys(of: .known("9")).blindIndex("85073003328", of: field),
@@ -115,6 +116,33 @@ import Testing
       keys.blindIndex("85073003329", of: field),
     ]
     #expect(Set(others + [index]).count == 4)
+  }
+
+  @Test("while a key takes another's place, a value has an index by both, step by step")
+  func rotation() throws {
+    let (first, second) = (DataKey(.index, version: 1), DataKey(.nextIndex, version: 2))
+    let data = DataKey(.encryption, version: 1)
+    let steps = try [
+      [first], [first, second], [first, second.serving(.index), second],
+      [first, second.serving(.index)],
+    ].map { try #require(OrganizationKeys(of: organization, [data] + $0)) }
+    #expect(steps.map(\.indexVersion) == [1, 1, 2, 2])
+    #expect(steps.map(\.nextIndexVersion) == [nil, 2, 2, nil])
+    let indexes = steps.map { $0.blindIndex("85073003328", of: field) }
+    let (old, new) = (indexes[0].bytes, indexes[3].bytes)
+    #expect(old != new)
+    #expect(indexes.map(\.bytes) == [old, old, new, new])
+    #expect(indexes.map(\.next) == [nil, new, new, nil])
+    for (step, keys) in steps.enumerated() {
+      // Of two steps in a row, either knows the other's; of steps further apart nobody does.
+      for other in steps.indices {
+        #expect(indexes[step].matches(indexes[other]) == (abs(step - other) <= 1))
+        let other = steps[other].blindIndex("85073003329", of: field)
+        #expect(!indexes[step].matches(other))
+      }
+      let all = [indexes[step].bytes] + keys.otherIndexes("85073003328", of: field)
+      #expect(Set(all) == (step == 0 ? [old] : [old, new]))
+    }
   }
 
   @Test("an organisation without one of its keys has none")

@@ -403,7 +403,7 @@ CREATE TABLE client_directory.data_keys (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     destroyed_at timestamp with time zone,
     CONSTRAINT data_keys_master_key_id_check CHECK (((char_length(master_key_id) >= 1) AND (char_length(master_key_id) <= 255))),
-    CONSTRAINT data_keys_purpose_check CHECK (((purpose >= 1) AND (purpose <= 2))),
+    CONSTRAINT data_keys_purpose_check CHECK (((purpose >= 1) AND (purpose <= 3))),
     CONSTRAINT data_keys_version_check CHECK (((version >= 1) AND (version <= 2147483647))),
     CONSTRAINT data_keys_wrapped_check CHECK (((wrapped IS NULL) = (destroyed_at IS NOT NULL)))
 );
@@ -424,7 +424,7 @@ COMMENT ON TABLE client_directory.data_keys IS 'keys of organisations; each open
 -- Name: COLUMN data_keys.purpose; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
 --
 
-COMMENT ON COLUMN client_directory.data_keys.purpose IS '1 encrypts, 2 makes blind indexes';
+COMMENT ON COLUMN client_directory.data_keys.purpose IS '1 encrypts, 2 makes blind indexes, 3 makes second ones and is about to become 2';
 
 
 --
@@ -643,9 +643,11 @@ CREATE TABLE client_directory.identifiers (
     version bigint NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    next_index bytea,
     CONSTRAINT identifiers_blind_index_check CHECK ((octet_length(blind_index) = 32)),
     CONSTRAINT identifiers_kind_check CHECK (((kind >= 1) AND (kind <= 3))),
     CONSTRAINT identifiers_masked_check CHECK ((masked ~~ '%***%'::text)),
+    CONSTRAINT identifiers_next_index_check CHECK ((octet_length(next_index) = 32)),
     CONSTRAINT identifiers_version_check CHECK ((version > 0))
 );
 
@@ -694,6 +696,13 @@ COMMENT ON COLUMN client_directory.identifiers.masked IS 'what is shown: all but
 --
 
 COMMENT ON COLUMN client_directory.identifiers.version IS 'the etag';
+
+
+--
+-- Name: COLUMN identifiers.next_index; Type: COMMENT; Schema: client_directory; Owner: client_directory_owner
+--
+
+COMMENT ON COLUMN client_directory.identifiers.next_index IS 'the same by the key that is about to take the place of the one of blind_index';
 
 
 --
@@ -1144,6 +1153,13 @@ CREATE INDEX identifiers_key_version_idx ON client_directory.identifiers USING b
 
 
 --
+-- Name: identifiers_next_index_key; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE UNIQUE INDEX identifiers_next_index_key ON client_directory.identifiers USING btree (organization_id, kind, next_index) WHERE (next_index IS NOT NULL);
+
+
+--
 -- Name: jobs_dedupe_key; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1290,10 +1306,24 @@ CREATE POLICY contact_points_tenant ON client_directory.contact_points USING ((o
 ALTER TABLE client_directory.data_keys ENABLE ROW LEVEL SECURITY;
 
 --
+-- Name: data_keys data_keys_new; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY data_keys_new ON client_directory.data_keys FOR INSERT WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
+-- Name: data_keys data_keys_next_index; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY data_keys_next_index ON client_directory.data_keys FOR DELETE USING (((purpose = 3) AND (organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)));
+
+
+--
 -- Name: data_keys data_keys_tenant; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
 --
 
-CREATE POLICY data_keys_tenant ON client_directory.data_keys USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid)) WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+CREATE POLICY data_keys_tenant ON client_directory.data_keys FOR SELECT USING ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
 
 
 --
@@ -1508,7 +1538,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.contact_points TO cl
 -- Name: TABLE data_keys; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
-GRANT SELECT,INSERT ON TABLE client_directory.data_keys TO client_directory;
+GRANT SELECT,INSERT,DELETE ON TABLE client_directory.data_keys TO client_directory;
 
 
 --

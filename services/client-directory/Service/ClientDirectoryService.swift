@@ -7,7 +7,7 @@ public struct ClientDirectoryService: ClientDirectoryServiceProtocol {
   let storage: ClientDirectoryStorage
   let identity: IdentityPeer
   let organization: OrganizationPeer
-  let fieldKeys: FieldKeyring
+  var fieldKeys: FieldKeyring
   let clock: ServiceClock
 
   /// - Parameters:

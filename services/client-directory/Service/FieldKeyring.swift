@@ -63,11 +63,12 @@ struct FieldKeyring: Sendable {
 
   let files: FieldProtectionFiles?
   let table: DataKeys
-  private let opened = RecentValues<OrganizationKeys>(life: life)
+  private let opened: RecentValues<OrganizationKeys>
 
-  init(files: FieldProtectionFiles?, table: DataKeys) {
+  init(files: FieldProtectionFiles?, table: DataKeys, life: Duration = FieldKeyring.life) {
     self.files = files
     self.table = table
+    opened = RecentValues(life: life)
   }
 
   /// The keys of an organisation, made now when it has none. Throws
@@ -79,10 +80,7 @@ struct FieldKeyring: Sendable {
     of organization: UUID, deadline: Deadline, version: Int32 = 1, makes: Bool = true
   ) async throws -> OrganizationKeys {
     if let keys = opened.value(of: organization), keys.currentVersion >= version { return keys }
-    guard let files else {
-      throw ClientDirectoryError.identifierKeysMissing("this service has no field keys")
-    }
-    do {
+    return try await naming { files in
       var rows = try await table.all(of: organization, deadline: deadline)
       if rows.isEmpty, makes {
         try await make(for: organization, files, deadline)
@@ -91,6 +89,22 @@ struct FieldKeyring: Sendable {
       let keys = try Self.open(rows, of: organization, files)
       opened.remember(keys, of: organization)
       return keys
+    }
+  }
+
+  /// The keys that rows just read hold; they are not kept.
+  func keys(in rows: [DataKeyRow], of organization: UUID) async throws -> OrganizationKeys {
+    try await naming { try Self.open(rows, of: organization, $0) }
+  }
+
+  private func naming<Answer>(
+    _ body: (FieldProtectionFiles) async throws -> Answer
+  ) async throws -> Answer {
+    guard let files else {
+      throw ClientDirectoryError.identifierKeysMissing("this service has no field keys")
+    }
+    do {
+      return try await body(files)
     } catch let failure as ProtectionFailure {
       throw ClientDirectoryError.identifierKeysMissing(failure.words)
     }
@@ -111,13 +125,24 @@ struct FieldKeyring: Sendable {
     }
   }
 
+  /// Stores the next key of indexes as the one of indexes. Who does so twice does it once.
+  func promote(_ next: WrappedKey, of organization: UUID, deadline: Deadline) async throws {
+    try await naming { files in
+      let secret = try Self.secret(of: organization, files)
+      let key = try files.masterKeys.unwrap(next, of: organization, secret: secret)
+      let wrapped = try files.masterKeys.wrap(
+        key.serving(.index), of: organization, secret: secret)
+      try await table.insert([wrapped], of: organization, deadline: deadline)
+    }
+  }
+
   /// Another process may do the same at this moment: the rows of the first count, and both wrap with
   /// one secret.
   private func make(
     for organization: UUID, _ files: FieldProtectionFiles, _ deadline: Deadline
   ) async throws {
     let secret = try await files.secrets.make(for: organization)
-    let keys = try KeyPurpose.allCases.map {
+    let keys = try [KeyPurpose.encryption, .index].map {
       try files.masterKeys.wrap(DataKey($0, version: 1), of: organization, secret: secret)
     }
     try await table.insert(keys, of: organization, deadline: deadline)
@@ -128,9 +153,7 @@ struct FieldKeyring: Sendable {
   ) throws -> OrganizationKeys {
     let wrapped = rows.compactMap(\.wrapped)
     guard wrapped.count == rows.count else { throw ClientDirectoryError.identifierKeysDestroyed }
-    guard let secret = try files.secrets.secret(of: organization) else {
-      throw ClientDirectoryError.identifierKeysMissing("the organisation's secret is not here")
-    }
+    let secret = try secret(of: organization, files)
     let keys = try wrapped.map {
       try files.masterKeys.unwrap($0, of: organization, secret: secret)
     }
@@ -138,6 +161,15 @@ struct FieldKeyring: Sendable {
       throw ClientDirectoryError.identifierKeysMissing("the organisation lacks a key")
     }
     return opened
+  }
+
+  private static func secret(
+    of organization: UUID, _ files: FieldProtectionFiles
+  ) throws -> [UInt8] {
+    guard let secret = try files.secrets.secret(of: organization) else {
+      throw ClientDirectoryError.identifierKeysMissing("the organisation's secret is not here")
+    }
+    return secret
   }
 }
 

@@ -7,14 +7,14 @@ struct SealedNumber: Sendable {
   let kind: IdentifierKind
   let keyVersion: Int32
   let ciphertext: [UInt8]
-  let blindIndex: [UInt8]
+  let index: BlindIndex
   let masked: String
 
   init(_ number: RegisterNumber, for client: UUID, with keys: OrganizationKeys) throws {
     kind = number.kind
     keyVersion = keys.currentVersion
     ciphertext = try keys.seal([UInt8](number.digits.utf8), in: number.kind.field, row: client)
-    blindIndex = keys.blindIndex(number.digits, of: number.kind.field)
+    index = keys.blindIndex(number.digits, of: number.kind.field)
     masked = number.masked
   }
 }
@@ -34,9 +34,16 @@ extension IdentifierKind {
 }
 
 extension OrganizationKeys {
-  /// What stands for a number where a request is compared with an earlier one.
-  func fingerprint(of number: RegisterNumber) -> String {
-    blindIndex(number.digits, of: ProtectedField(table: "idempotency", column: "request_hash"))
-      .map { String($0, radix: 16) }.joined(separator: " ")
+  /// What stands for a number where a request is compared with an earlier one: what new requests are
+  /// stored by, then what those of a process with other versions of the key may be.
+  func fingerprints(of number: RegisterNumber) -> (own: String, others: [String]) {
+    let field = ProtectedField(table: "idempotency", column: "request_hash")
+    func text(_ index: [UInt8]) -> String {
+      index.map { String($0, radix: 16) }.joined(separator: " ")
+    }
+    return (
+      text(blindIndex(number.digits, of: field).bytes),
+      otherIndexes(number.digits, of: field).map(text)
+    )
   }
 }

@@ -141,6 +141,7 @@ func withDirectory(
       handlers: [
         InvitationJobs.handler(Invitations(identity: service.identity)),
         Reencryption(database: pool, fieldKeys: service.fieldKeys, clock: .system).handler,
+        IndexRotation(database: pool, fieldKeys: service.fieldKeys).handler,
       ])
     let follower = IdentityFollower(
       clients: service.storage.clients, identity: service.identity, channel: channel,

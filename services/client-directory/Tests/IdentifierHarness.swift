@@ -41,6 +41,13 @@ let sampleNumber = "85.07.30-033.28"
 /// Another one.
 let anotherNumber = "98.47.28-997.65"
 
+/// Valid national numbers, another for each index from 0 to 899.
+func number(_ index: Int) -> String {
+  let nine = 850_730_001 + index
+  let check = 97 - nine % 97
+  return "\(nine)" + (check < 10 ? "0\(check)" : "\(check)")
+}
+
 extension SetIdentifierRequest {
   /// The national number of a client.
   static func sample(

@@ -227,10 +227,3 @@ private final class Load: Sendable {
   let isOver = Mutex(false)
   let reads = Mutex(0)
 }
-
-/// Valid national numbers, another for each index from 0 to 899.
-private func number(_ index: Int) -> String {
-  let nine = 850_730_001 + index
-  let check = 97 - nine % 97
-  return "\(nine)" + (check < 10 ? "0\(check)" : "\(check)")
-}

@@ -31,6 +31,7 @@ extension ClientDirectoryService {
       handlers: [
         InvitationJobs.handler(Invitations(identity: service.identity)),
         Reencryption(database: database, fieldKeys: service.fieldKeys, clock: clock).handler,
+        IndexRotation(database: database, fieldKeys: service.fieldKeys).handler,
         sweep.handler,
       ],
       schedules: [AnswerSweep.schedule])

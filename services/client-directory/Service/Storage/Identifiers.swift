@@ -1,5 +1,6 @@
 import ClientDirectoryAPI
 import Feed
+import FieldProtection
 import Foundation
 import GRPC
 import Postgres
@@ -13,7 +14,7 @@ struct IdentifierRow: PostgresRow {
   let kind: IdentifierKind
   let keyVersion: Int64
   let ciphertext: [UInt8]
-  let blindIndex: [UInt8]
+  let index: BlindIndex
   let masked: String
   /// The etag; 0 while it is not stored.
   let version: Int64
@@ -22,7 +23,8 @@ struct IdentifierRow: PostgresRow {
 
   /// As `init(from:)` reads them.
   static let columns = """
-    client_id, kind, key_version, ciphertext, blind_index, masked, version, created_at, updated_at
+    client_id, kind, key_version, ciphertext, blind_index, next_index, masked, version, created_at,
+    updated_at
     """
 
   init(from columns: inout ColumnReader) throws(PostgresError) {
@@ -30,7 +32,8 @@ struct IdentifierRow: PostgresRow {
     kind = IdentifierKind(rawValue: Int32(try columns.next(Int16.self)))
     keyVersion = try columns.next()
     ciphertext = try columns.next([UInt8].self)
-    blindIndex = try columns.next([UInt8].self)
+    index = BlindIndex(
+      bytes: try columns.next([UInt8].self), next: try columns.next([UInt8]?.self))
     masked = try columns.next()
     version = try columns.next()
     createdAt = try columns.next()
@@ -45,7 +48,7 @@ struct IdentifierRow: PostgresRow {
     kind = sealed.kind
     keyVersion = Int64(sealed.keyVersion)
     ciphertext = sealed.ciphertext
-    blindIndex = sealed.blindIndex
+    index = sealed.index
     masked = sealed.masked
     version = (former?.version ?? 0) + 1
     updatedAt = PostgresTimestamp(moment)
@@ -73,17 +76,17 @@ struct Identifiers: Table, Sendable {
   static let holder = Statement<UUID>(
     """
     select client_id from identifiers
-    where organization_id = $1 and kind = $2 and blind_index = $3
+    where organization_id = $1 and kind = $2 and (blind_index = $3 or next_index = $4)
     """)
   static let put = Statement<NoRow>(
     """
     with written as (
       insert into identifiers as i (organization_id, client_id, kind, key_version, ciphertext,
-        blind_index, masked, version, created_at, updated_at)
-      values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8)
+        blind_index, next_index, masked, version, created_at, updated_at)
+      values ($1, $2, $3, $4, $5, $6, $10, $7, 1, $8, $8)
       on conflict on constraint identifiers_pkey do update set key_version = excluded.key_version,
         ciphertext = excluded.ciphertext, blind_index = excluded.blind_index,
-        masked = excluded.masked, version = i.version + 1, updated_at = excluded.updated_at
+        next_index = excluded.next_index, masked = excluded.masked, version = i.version + 1, updated_at = excluded.updated_at
       where i.version = $9
       returning 1
     )
@@ -114,6 +117,7 @@ struct Identifiers: Table, Sendable {
   static let statements: [any DescribedStatement] = [select, holder, put, remove, count]
   static let faults: ConstraintFaults = [
     "identifiers_blind_index_key": ClientDirectoryError.identifierInThisOrganization,
+    "identifiers_next_index_key": ClientDirectoryError.identifierInThisOrganization,
     "identifiers_client_fkey": ClientDirectoryError.clientNotFound,
   ]
   /// Raised by `demand_quota`.
@@ -129,13 +133,13 @@ struct Identifiers: Table, Sendable {
 
   /// The client who has a number, or nil; on record either way.
   func holder(
-    _ kind: IdentifierKind, blindIndex: [UInt8], in call: CallContext
+    _ kind: IdentifierKind, _ index: BlindIndex, in call: CallContext
   ) async throws -> UUID? {
     let organization = try call.organization()
     let scope = Scope.organization(organization)
     let holder = try await database.run(
       scope, deadline: call.deadline.instant,
-      Self.holder(organization, Int16(kind.rawValue), blindIndex)
+      Self.holder(organization, Int16(kind.rawValue), index.bytes, index.next)
     ).first
     try await database.run(
       scope, deadline: call.deadline.instant,
@@ -155,7 +159,8 @@ struct Identifiers: Table, Sendable {
       row.kind, of: row.clientID, isSet: true, answer: Identifier(row), for: intent,
       Self.put(
         intent.organization, row.clientID, Int16(row.kind.rawValue), row.keyVersion,
-        row.ciphertext, row.blindIndex, row.masked, row.updatedAt, row.version - 1))
+        row.ciphertext, row.index.bytes, row.masked, row.updatedAt, row.version - 1,
+        row.index.next))
   }
 
   /// Removes a number. Throws ABORTED/STALE_ETAG when somebody was faster.

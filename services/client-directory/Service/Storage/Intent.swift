@@ -17,12 +17,13 @@ struct Intent: Sendable {
 
   /// - Throws: INVALID_ARGUMENT/REQUEST_ID_INVALID.
   init<Request: Message>(
-    _ requestID: String, organization: UUID, in call: CallContext, for request: Request
+    _ requestID: String, organization: UUID, in call: CallContext, for request: Request,
+    or alike: [Request] = []
   ) throws {
     self.organization = organization
     deadline = call.deadline
     actor = AuditActor(call)
-    key = try Idempotency.key(requestID, scope: organization, in: call, for: request)
+    key = try Idempotency.key(requestID, scope: organization, in: call, for: request, or: alike)
     seed = key.map { $0.requestID.derived("\(organization.text) \($0.caller)") } ?? UUIDv7.make()
   }
 

@@ -10,6 +10,8 @@ public struct KeyDesk: Table, Sendable {
   static let owners = Statement<KeyOwner>(
     """
     select organization_id, coalesce(max(version) filter (where purpose = 1), 0),
+      coalesce(max(version) filter (where purpose = 2), 0),
+      max(version) filter (where purpose = 3),
       array_agg(distinct master_key_id), max(destroyed_at)
     from data_keys group by organization_id order by organization_id
     """)
@@ -17,6 +19,8 @@ public struct KeyDesk: Table, Sendable {
     """
     select count(*) from identifiers where organization_id = $1 and key_version < $2
     """)
+  static let twice = Statement<Int>(
+    "select count(*) from identifiers where organization_id = $1 and next_index is not null")
   static let rewrap = Statement<NoRow>(
     """
     update data_keys set master_key_id = $4, wrapped = $5
@@ -30,13 +34,14 @@ public struct KeyDesk: Table, Sendable {
   /// Every number, page by page.
   static let walk = Statement<WalkedIdentifier>(
     """
-    select organization_id, client_id, kind, ciphertext, blind_index, masked from identifiers
+    select organization_id, client_id, kind, ciphertext, blind_index, masked, next_index
+    from identifiers
     where (organization_id, client_id, kind) > ($1, $2, $3)
     order by organization_id, client_id, kind limit $4
     """)
   /// For the test that describes each statement.
   public static let statements: [any DescribedStatement] = [
-    owners, behind, rewrap, destroy, walk,
+    owners, behind, twice, rewrap, destroy, walk,
   ]
 
   let database: Database
@@ -60,15 +65,15 @@ public struct KeyDesk: Table, Sendable {
 
   // MARK: Seeing
 
-  /// Every organisation that has keys, or had, with how many numbers an older version encrypted.
-  public func owners() async throws -> [(owner: KeyOwner, behind: Int)] {
-    var list: [(owner: KeyOwner, behind: Int)] = []
+  /// Every organisation that has keys, or had, with how many numbers an older version encrypted, and how
+  /// many have a second index.
+  public func owners() async throws -> [(owner: KeyOwner, behind: Int, twice: Int)] {
+    var list: [(owner: KeyOwner, behind: Int, twice: Int)] = []
     let rows: [KeyOwner] = try await database.run(.none, Self.owners())
     for owner in rows {
-      let behind = try await database.run(
-        .none, Self.behind(owner.organizationID, owner.version)
-      ).first
-      list.append((owner: owner, behind: behind ?? 0))
+      let (behind, twice) = try await database.run(
+        .none, Self.behind(owner.organizationID, owner.version), Self.twice(owner.organizationID))
+      list.append((owner: owner, behind: behind.first ?? 0, twice: twice.first ?? 0))
     }
     return list
   }
@@ -107,27 +112,61 @@ public struct KeyDesk: Table, Sendable {
   /// what an older one encrypted. Answers the version.
   public func rotate(_ organization: UUID) async throws -> Int32 {
     guard let files else { throw Self.filesMissing }
-    let keys = try await wrapped(of: organization).filter { $0.purpose == .encryption }
-    guard let latest = keys.map(\.version).max(), latest < .max else {
+    let version = try Self.version(after: .encryption, try await wrapped(of: organization))
+    let job = ReencryptionJob(version: version, since: Date())
+    try await add(
+      DataKey(.encryption, version: version), of: organization, files,
+      try Jobs.enqueue(
+        Reencryption.kind, id: UUID(), organization: organization, job, key: "\(version)"))
+    return version
+  }
+
+  /// Gives an organisation a new version of the key of indexes, and has the service put it in the
+  /// place of the one there is, step by step. Answers the version. Every process must know of such
+  /// rotations.
+  public func rotateIndexes(_ organization: UUID) async throws -> Int32 {
+    guard let files else { throw Self.filesMissing }
+    let keys = try await wrapped(of: organization)
+    func job(_ version: Int32) throws -> Query<NoRow> {
+      try Jobs.enqueue(
+        IndexRotation.kind, id: UUID(), organization: organization, NoPayload(), key: "\(version)")
+    }
+    if let next = keys.first(where: { $0.purpose == .nextIndex }) {
+      // Unless somebody dropped its job, this changes nothing.
+      try await database.run(.none, try job(next.version))
+      throw Refusal(description: "version \(next.version) is still taking the indexes over")
+    }
+    let version = try Self.version(after: .index, keys)
+    try await add(
+      DataKey(.nextIndex, version: version), of: organization, files, try job(version))
+    return version
+  }
+
+  private static func version(after purpose: KeyPurpose, _ keys: [WrappedKey]) throws -> Int32 {
+    let latest = keys.filter { $0.purpose == purpose }.map(\.version).max()
+    guard let latest, latest < .max else {
       throw Refusal(description: "the organisation has no keys")
     }
-    let secret = try secret(of: organization, files)
+    return latest + 1
+  }
+
+  /// Another rotation at this moment fails on the key of the table.
+  private func add(
+    _ key: DataKey, of organization: UUID, _ files: FieldProtectionFiles, _ job: Query<NoRow>
+  ) async throws {
     let key = try files.masterKeys.wrap(
-      DataKey(.encryption, version: latest + 1), of: organization, secret: secret)
-    // Another rotation at this moment fails on the key of the table.
+      key, of: organization, secret: try secret(of: organization, files))
     try await database.run(
       .none,
       all: [
         AnyQuery(
           DataKeys.add(
             organization, key.purpose.rawValue, Int64(key.version), key.masterKeyID, key.bytes)),
-        AnyQuery(
-          try Jobs.enqueue(
-            Reencryption.kind, id: UUID(), organization: organization,
-            ReencryptionJob(version: key.version, since: Date()), key: "\(key.version)")),
-        record("data_key.rotate", of: organization, ["version": "\(key.version)"]),
+        AnyQuery(job),
+        record(
+          key.purpose == .encryption ? "data_key.rotate" : "data_key.rotate_indexes",
+          of: organization, ["version": "\(key.version)"]),
       ])
-    return key.version
   }
 
   // MARK: Destroying
@@ -180,6 +219,10 @@ public struct KeyOwner: PostgresRow, Sendable {
   public let organizationID: UUID
   /// The version that encrypts.
   public let version: Int64
+  /// The version that makes indexes.
+  public let indexVersion: Int64
+  /// The version that is about to.
+  public let nextIndexVersion: Int64?
   /// Which master keys wrap.
   public let masterKeyIDs: [String]
   /// When they were destroyed.
@@ -188,6 +231,8 @@ public struct KeyOwner: PostgresRow, Sendable {
   public init(from columns: inout ColumnReader) throws(PostgresError) {
     organizationID = try columns.next()
     version = try columns.next()
+    indexVersion = try columns.next()
+    nextIndexVersion = try columns.next()
     masterKeyIDs = try columns.next()
     destroyedAt = try columns.next()
   }

@@ -16,13 +16,13 @@ struct ReencryptionJob: Codable, Sendable, Hashable {
 
 /// The jobs that encrypt numbers anew after a rotation, while the service reads and writes them.
 struct Reencryption: Table, Sendable {
-  static let kind = JobKind<ReencryptionJob>(
-    "reencrypt-identifiers",
-    in: JobQueue("field-keys") {
-      $0.concurrency = 1
-      $0.timeLimit = .seconds(120)
-      $0.firstPause = .seconds(5)
-    })
+  static let kind = JobKind<ReencryptionJob>("reencrypt-identifiers", in: queue)
+  /// What walks through all numbers of an organisation.
+  static let queue = JobQueue("field-keys") {
+    $0.concurrency = 1
+    $0.timeLimit = .seconds(120)
+    $0.firstPause = .seconds(5)
+  }
   /// Numbers of one transaction.
   static let batch: Int64 = 200
   /// How long one attempt goes on before it lets others have their turn.

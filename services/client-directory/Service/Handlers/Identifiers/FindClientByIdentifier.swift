@@ -17,7 +17,7 @@ extension ClientDirectoryService {
     let keys = try await fieldKeys.keys(
       of: try call.organization(), deadline: call.deadline)
     let holder = try await storage.identifiers.holder(
-      request.kind, blindIndex: keys.blindIndex(number.digits, of: request.kind.field), in: call)
+      request.kind, keys.blindIndex(number.digits, of: request.kind.field), in: call)
     guard let holder else { throw ClientDirectoryError.clientNotFound }
     return Client(try await file(holder, in: call))
   }

@@ -16,10 +16,15 @@ extension ClientDirectoryService {
     let keys = try await fieldKeys.keys(of: file.organizationID, deadline: call.deadline)
     let number = try registerNumber(request.number, request.kind)
     // What tells a repeat from another request is stored: it must not tell the number.
-    var fingerprinted = request
-    fingerprinted.number = keys.fingerprint(of: number)
+    func standIn(_ fingerprint: String) -> SetIdentifierRequest {
+      var copy = request
+      copy.number = fingerprint
+      return copy
+    }
+    let fingerprints = keys.fingerprints(of: number)
     let intent = try Intent(
-      request.requestID, organization: file.organizationID, in: call, for: fingerprinted)
+      request.requestID, organization: file.organizationID, in: call,
+      for: standIn(fingerprints.own), or: fingerprints.others.map(standIn))
     let sealed = try SealedNumber(number, for: client, with: keys)
     return try await storage.clients.once(intent) {
       try await insisting(etag: request.etag) {
@@ -45,7 +50,7 @@ extension ClientDirectoryService {
     default: return
     }
     let index = keys.blindIndex(number.digits, of: other.field)
-    if rows.contains(where: { $0.kind == other && $0.blindIndex == index }) {
+    if rows.contains(where: { $0.kind == other && $0.index.matches(index) }) {
       throw ClientDirectoryError.identifierInvalid
     }
   }
