@@ -106,6 +106,10 @@ import Testing
         "policy sifted has a sub-select"
       ),
       (
+        "create policy strict on houses as restrictive for delete using (false)",
+        "would take the restrictive policy strict for another"
+      ),
+      (
         """
         create table rooms (organization_id uuid, house_id uuid, room_id uuid,
           primary key (organization_id, room_id), constraint moves foreign key

@@ -69,7 +69,7 @@ struct CitusCatalogue {
     ).compactMap { $0.first ?? nil }
   }
 
-  /// What the manual and the sources of Citus 12.1 say it refuses.
+  /// What the manual and the sources of Citus 12.1 say it refuses, or does not keep.
   func problems(_ places: [String: CitusLayout.Place], _ keys: [ForeignKey]) throws -> [String] {
     var found = keys.compactMap { problem(of: $0, places) }
     for (table, index, columns) in try triples(Self.uniqueIndexes) {
@@ -83,6 +83,9 @@ struct CitusCatalogue {
     }
     for (table, policy, _) in try triples(Self.policies) where places[table] != nil {
       found.append("\(table): policy \(policy) has a sub-select")
+    }
+    for (table, policy, _) in try triples(Self.restrictions) where places[table]?.column != nil {
+      found.append("\(table): the nodes would take the restrictive policy \(policy) for another")
     }
     for (table, column, type) in try triples(Self.identities) where places[table] != nil {
       found.append("\(table): identity column \(column) is \(type), not bigint")
@@ -133,6 +136,12 @@ struct CitusCatalogue {
     join pg_namespace n on n.oid = c.relnamespace
     where concat(pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))
       ~* '\\mselect\\M'
+    """
+  private static let restrictions = """
+    select n.nspname || '.' || c.relname, p.polname, ''
+    from pg_policy p join pg_class c on c.oid = p.polrelid
+    join pg_namespace n on n.oid = c.relnamespace
+    where not p.polpermissive
     """
   private static let identities = """
     select n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, null)
