@@ -122,7 +122,9 @@ import Testing
       let files = ["0001_a.sql": "create table a (id bigint);"]
       try await Self.withFolder(files) { folder in
         try await Self.migrator(database, folder).migrate()
-        try Data("alter table a add b text;".utf8).write(to: folder.appending(path: "0002_b.sql"))
+        // A file's own patience does not count.
+        let next = "SET LOCAL lock_timeout = '1h';\nalter table a add b text;"
+        try Data(next.utf8).write(to: folder.appending(path: "0002_b.sql"))
         let holder = try database.database(role: "postgres")
         let lock = Statement<NoRow>("lock table sample.a in access share mode")
         let migration = Task { try await Self.migrator(database, folder).migrate() }
@@ -135,6 +137,47 @@ import Testing
           try await eventually {
             try await database.sql("select 1 from pg_locks where not granted").isEmpty
           }
+        }
+        #expect(try await migration.value == ["0002_b.sql"])
+      }
+    }
+  }
+
+  @Test(
+    "autovacuum gives way before a file gives up waiting",
+    arguments: ["sample_migrate", "postgres"])
+  func autovacuum(role: String) async throws {
+    try await withDatabase(schemas: [Self.first()]) { database in
+      let files = ["0001_a.sql": "create table a as select current_setting('deadlock_timeout');"]
+      try await Self.withFolder(files) { folder in
+        try await Migrator(
+          connection: database.connection(role: role), directory: folder.path, schema: "sample"
+        ).migrate()
+        #expect(try await database.sql("select * from sample.a") == [["10ms"]])
+      }
+    }
+  }
+
+  @Test("in a deadlock the migration gives up, and tries again")
+  func deadlock() async throws {
+    try await withDatabase(schemas: [Self.first()]) { database in
+      let files = ["0001_a.sql": "create table a as select id from generate_series(1, 2) as id;"]
+      try await Self.withFolder(files) { folder in
+        try await Self.migrator(database, folder).migrate()
+        let next = """
+          update a set id = 10 where id = 1; select pg_sleep(0.5); update a set id = 20 where id = 2;
+          """
+        try Data(next.utf8).write(to: folder.appending(path: "0002_b.sql"))
+        let caller = try database.database(role: "postgres")
+        let change = Statement<NoRow>("update sample.a set id = id where id = $1")
+        let migration = Task { try await Self.migrator(database, folder).migrate() }
+        try await caller.transaction(.none) { transaction in
+          try await transaction.run(change(2))
+          try await eventually {
+            try await !database.sql("select 1 from pg_stat_activity where wait_event = 'PgSleep'")
+              .isEmpty
+          }
+          try await transaction.run(change(1))
         }
         #expect(try await migration.value == ["0002_b.sql"])
       }
@@ -183,14 +226,14 @@ import Testing
       let files = [
         "0001_a.sql": """
         create table a (id bigint, twice bigint, batch xid8 default pg_current_xact_id(),
-          constraint a_small check (twice <= 400));
-        insert into a select n from generate_series(1, 250) as n;
+          constraint a_small check (twice <= 80));
+        insert into a select n from generate_series(1, 50) as n;
         """,
         "0002_b.sql": """
         -- clientele: in batches
         with done as (
           update a set twice = id * 2, batch = pg_current_xact_id()
-          where id in (select id from a where twice is null order by id limit 100) returning 1
+          where id in (select id from a where twice is null order by id limit 20) returning 1
         ) select count(*) from done
         """,
       ]
@@ -198,13 +241,30 @@ import Testing
         let migrator = Self.migrator(database, folder)
         await #expect(throws: MigrationError.self) { try await migrator.migrate() }
         let half = try await database.sql("select count(twice) from sample.a")
-        #expect(half == [["200"]])
+        #expect(half == [["40"]])
         try await database.sql("alter table sample.a drop constraint a_small")
         #expect(try await migrator.migrate() == ["0002_b.sql"])
         let whole = try await database.sql(
           "select count(twice), count(distinct batch) from sample.a")
-        #expect(whole == [["250", "3"]])
+        #expect(whole == [["50", "3"]])
         #expect(try await migrator.migrate().isEmpty)
+      }
+    }
+  }
+
+  @Test("a batch without one LIMIT is refused before anything is applied")
+  func unlimited() async throws {
+    for text in ["", "limit many", "limit 10 limit 20"] {
+      let files = [
+        "0001_a.sql": "create table a (id bigint);",
+        "0002_b.sql": "-- clientele: in batches\nselect 0 \(text);",
+      ]
+      try await Self.withFolder(files) { folder in
+        let migrator = Migrator(
+          connection: "host=/nonexistent", directory: folder.path, schema: "sample")
+        await #expect(throws: MigrationError.unlimited("0002_b.sql")) {
+          try await migrator.migrate()
+        }
       }
     }
   }

@@ -74,6 +74,7 @@ public struct Bootstrap: Sendable {
       script += "alter role \(login) set lock_timeout = '1s';\n"
       script += "alter role \(login) set jit = off;\n"
     }
+    script += "alter role \(schema)_migrate set deadlock_timeout = '\(Migrator.deadlockTimeout)';\n"
     // Statements are written to have one good plan, whatever the values, and tests look at that one.
     // Left to itself PostgreSQL plans a list anew each time: it takes `limit $n` for a tenth of all.
     let plans = citus ? "reset plan_cache_mode" : "set plan_cache_mode = force_generic_plan"

@@ -15,17 +15,28 @@ struct MigrationFile: Sendable, Hashable {
   static let outsideMark = "-- clientele: no transaction"
 
   /// A first line that says the file's one statement changes a batch of rows and answers how many
-  /// they were: it runs again, each time in a transaction of its own, until there are none.
+  /// they were: it runs again, each time in a transaction of its own, until there are none. Its one
+  /// `LIMIT` says how many rows a batch has at most.
   static let batchMark = "-- clientele: in batches"
 
-  var runsInBatches: Bool { sql.hasPrefix(Self.batchMark) }
+  /// What a file in batches runs; nil for any other file.
+  let batch: MigrationBatch?
 
   var runsOutsideTransaction: Bool { sql.hasPrefix(Self.outsideMark) }
+
+  /// What runs in a transaction: the text without a lock_timeout of its own, which is the runner's
+  /// to choose. Files of before say two seconds.
+  var script: String {
+    sql.split(separator: "\n", omittingEmptySubsequences: false)
+      .filter { !$0.lowercased().hasPrefix("set local lock_timeout") }
+      .joined(separator: "\n")
+  }
 
   init(version: Int, name: String, sql: String) {
     self.version = version
     self.name = name
     self.sql = sql
+    batch = sql.hasPrefix(Self.batchMark) ? MigrationBatch(sql) : nil
     checksum = Self.hexadecimal(SHA256.hash(data: [UInt8](sql.utf8)))
   }
 
@@ -55,8 +66,12 @@ struct MigrationFile: Sendable, Hashable {
       guard let data = FileManager.default.contents(atPath: path) else {
         throw MigrationError.unreadable(path: path)
       }
-      files.append(
-        MigrationFile(version: version, name: name, sql: String(decoding: data, as: UTF8.self)))
+      let file = MigrationFile(
+        version: version, name: name, sql: String(decoding: data, as: UTF8.self))
+      guard file.batch != nil || !file.sql.hasPrefix(batchMark) else {
+        throw MigrationError.unlimited(name)
+      }
+      files.append(file)
     }
     return files
   }
@@ -86,6 +101,8 @@ public enum MigrationError: Error, Sendable, Hashable, CustomStringConvertible {
   case gap(expected: Int, found: String)
   /// A file that was edited after it had been applied.
   case edited(String)
+  /// A file in batches without the one `LIMIT` that says how many rows a batch has at most.
+  case unlimited(String)
   /// A schema whose name is not lower snake case.
   case malformedSchema(String)
   /// PostgreSQL refused a file; nothing of it was kept.
@@ -98,6 +115,7 @@ public enum MigrationError: Error, Sendable, Hashable, CustomStringConvertible {
     case .malformedName(let name): "\(name) is not called NNNN_lower_snake.sql"
     case .gap(let expected, let found): "migration \(expected) is missing before \(found)"
     case .edited(let name): "\(name) was edited after it was applied; add a new file instead"
+    case .unlimited(let name): "\(name) runs in batches and needs one LIMIT with a number"
     case .malformedSchema(let schema): "\(schema) is no schema's name"
     case .failed(let name, let error): "\(name) failed: \(error)"
     }

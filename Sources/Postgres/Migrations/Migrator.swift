@@ -23,13 +23,15 @@ public struct Migrator: Sendable {
   private let directory: String
   private let schema: String
 
-  /// How long a file waits for a lock, unless it says otherwise: whoever comes after it waits too.
-  static let lockTimeout = "200ms"
-  /// The same for a statement that runs outside of a transaction: nobody waits behind its lock, and
-  /// autovacuum, which may hold the table for long, gives way after a second of waiting.
+  /// How long a file waits for a lock, whatever it says itself: whoever comes after it waits too.
+  static let lockTimeout = "50ms"
+  /// The same for a statement that runs outside of a transaction: nobody waits behind its lock.
   static let outsideLockTimeout = "10s"
-  /// How often a file is tried again when a lock was not to be had in that time.
-  static let lockAttemptsMax = 50
+  /// How often a file, or a batch, is tried again when a lock was not to be had in that time.
+  static let lockAttemptsMax = 100
+  /// After how long autovacuum, which may hold a table for minutes, gives way to who waits for it.
+  /// By itself it does after a second, which is longer than a file waits.
+  static let deadlockTimeout = "10ms"
 
   /// - Parameters:
   ///   - connection: a libpq connection string as `<schema>_migrate` or a superuser.
@@ -72,6 +74,10 @@ public struct Migrator: Sendable {
 
   private func prepare(_ session: PlainConnection) throws {
     try Bootstrap.check(schema: schema)
+    // The role that migrates has it by `Bootstrap`; nobody else but a superuser may set it.
+    if try session.run("show is_superuser") == [["on"]] {
+      try session.run("set deadlock_timeout = '\(Self.deadlockTimeout)'")
+    }
     try session.run("set role \(schema)_owner; set search_path = \(schema)")
     // Another runner may be at work for long; the lock ends with the session.
     try session.run("set statement_timeout = 0; set lock_timeout = 0")
@@ -108,63 +114,83 @@ public struct Migrator: Sendable {
   }
 
   private func apply(_ file: MigrationFile, _ session: PlainConnection) throws {
+    do throws(PostgresError) {
+      if let batch = file.batch {
+        try run(batch, session)
+        try record(file, session)
+      } else if file.runsOutsideTransaction {
+        try session.run("set lock_timeout = '\(Self.outsideLockTimeout)'")
+        try patiently(session) { () throws(PostgresError) in
+          try dropInvalidIndexes(session)
+          try session.run(file.sql)
+        }
+        try record(file, session)
+      } else {
+        try patiently(session) { () throws(PostgresError) in
+          try session.run(
+            """
+            begin; set local lock_timeout = '\(Self.lockTimeout)';
+            set local statement_timeout = '60s'
+            """)
+          try session.run(file.script)
+          try session.run("set local role \(schema)_owner; set local search_path = \(schema)")
+          try record(file, session)
+          try session.run("commit")
+        }
+      }
+    } catch {
+      _ = try? session.run("rollback")
+      throw MigrationError.failed(file.name, error)
+    }
+  }
+
+  private func record(_ file: MigrationFile, _ session: PlainConnection) throws(PostgresError) {
+    try session.run(
+      "insert into schema_migrations (version, name, checksum) values ($1::integer, $2, $3)",
+      ["\(file.version)", file.name, file.checksum])
+  }
+
+  /// What was done stays done when a later batch fails, so the statement must pick what is left.
+  private func run(
+    _ batch: MigrationBatch, _ session: PlainConnection
+  ) throws(PostgresError) {
+    try session.run("set lock_timeout = '\(Self.lockTimeout)'")
+    try session.run("set statement_timeout = '60s'")
+    var size = BatchSize(rowsMax: batch.rowsMax)
+    var isLeft = true
+    while isLeft {
+      try patiently(session) { () throws(PostgresError) in
+        let clock = ContinuousClock()
+        let from = clock.now
+        let answer = try session.run(batch.sql(rows: size.rows))
+        guard answer.count == 1, let cell = answer[0].first ?? nil, let changed = Int(cell) else {
+          throw .decoding("a file in batches answers one number, how many rows it changed")
+        }
+        size.adapt(changed: changed, took: clock.now - from)
+        isLeft = changed > 0
+      }
+    }
+    try session.run("set statement_timeout = 0")
+  }
+
+  /// Does something again, a few times a second, for as long as a lock was not to be had. In a
+  /// deadlock with a call it is we who give up, since we look for one sooner.
+  private func patiently(
+    _ session: PlainConnection, _ body: () throws(PostgresError) -> Void
+  ) throws(PostgresError) {
     var attempt = 1
     while true {
       do throws(PostgresError) {
-        try applyOnce(file, session)
-        return
+        return try body()
       } catch {
+        let isBlocked = error.sqlState == "55P03" || error.sqlState == "40P01"
+        guard isBlocked, attempt < Self.lockAttemptsMax else { throw error }
         _ = try? session.run("rollback")
-        guard error.sqlState == "55P03", attempt < Self.lockAttemptsMax else {
-          throw MigrationError.failed(file.name, error)
-        }
         // Whoever held the lock goes first; a queue behind us would stop the service.
         attempt += 1
         usleep(UInt32.random(in: 50_000...250_000))
       }
     }
-  }
-
-  private func applyOnce(_ file: MigrationFile, _ session: PlainConnection) throws(PostgresError) {
-    let record =
-      "insert into schema_migrations (version, name, checksum) values ($1::integer, $2, $3)"
-    let parameters = ["\(file.version)", file.name, file.checksum]
-    if file.runsOutsideTransaction || file.runsInBatches {
-      if file.runsInBatches {
-        try session.run("set lock_timeout = '\(Self.lockTimeout)'")
-        try session.run("set statement_timeout = '60s'")
-        while try batch(file, session) > 0 {}
-        try session.run("set statement_timeout = 0")
-      } else {
-        try session.run("set lock_timeout = '\(Self.outsideLockTimeout)'")
-        try dropInvalidIndexes(session)
-        try session.run(file.sql)
-      }
-      try session.run(record, parameters)
-      return
-    }
-    try session.run(
-      """
-      begin; set local lock_timeout = '\(Self.lockTimeout)'; set local statement_timeout = '60s'
-      """)
-    try session.run(file.sql)
-    try session.run("set local role \(schema)_owner; set local search_path = \(schema)")
-    try session.run(record, parameters)
-    try session.run("commit")
-  }
-}
-
-extension Migrator {
-  /// How many rows one run of a file's statement changed. What was done stays done when a later
-  /// batch fails, so the statement must pick what is left.
-  private func batch(
-    _ file: MigrationFile, _ session: PlainConnection
-  ) throws(PostgresError) -> Int {
-    let answer = try session.run(file.sql)
-    guard answer.count == 1, let cell = answer[0].first ?? nil, let rows = Int(cell) else {
-      throw .decoding("a file in batches answers one number, how many rows it changed")
-    }
-    return rows
   }
 
   /// Building an index concurrently leaves it behind, invalid, when it fails; IF NOT EXISTS would
