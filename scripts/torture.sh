@@ -2,8 +2,8 @@
 # The tests of docs/reliability-testing.md at their full counts, and what they came to, added up.
 #
 #   torture.sh [PART…]     all parts, or some:
-#                          rolls kills registers network jobs mails sms probes migrations restore
-#                          failover
+#                          rolls kills registers network jobs mails sms probes canary migrations
+#                          restore failover
 #
 # Counts are settings: `CLIENTELE_KILLS=5 scripts/torture.sh kills`. Ends with 0 when every part did,
 # and nothing was lost or doubled.
@@ -22,6 +22,7 @@ cd "$(dirname "$0")/.." || exit 1
 : "${CLIENTELE_MAILS:=10000}" "${CLIENTELE_MAIL_KILLS:=50}"
 : "${CLIENTELE_SMS:=10000}" "${CLIENTELE_SMS_KILLS:=50}"
 : "${CLIENTELE_PROBES:=5000}"               # at least
+: "${CLIENTELE_CANARY_ANSWERS:=1000000}"  # looked at for another organisation's data
 : "${CLIENTELE_MIGRATION_ROWS:=1000000}"    # clients over which migrations run
 : "${CLIENTELE_RESTORES:=10}"
 : "${CLIENTELE_FAILOVERS:=20}"              # a primary killed, stopped, or cut off; needs root
@@ -29,7 +30,7 @@ cd "$(dirname "$0")/.." || exit 1
 for name in $(compgen -v CLIENTELE_); do export "${name?}"; done
 
 logs=.build/torture
-parts=${*:-rolls kills registers network jobs mails sms probes migrations restore failover}
+parts=${*:-rolls kills registers network jobs mails sms probes canary migrations restore failover}
 failed=""
 mkdir -p "$logs"
 
@@ -43,6 +44,7 @@ run() {
     mails) scripts/test.sh '^MessagingTests\.MailFaultTests/faults' ;;
     sms) scripts/test.sh '^MessagingTests\.SMSFaultTests/faults' ;;
     probes) scripts/test.sh '^SystemTests\.ProbeTests/' ;;
+    canary) scripts/test.sh '^SystemTests\.CanaryTests/' ;;
     migrations) scripts/test.sh '^ClientDirectoryTests\.MigrationLockTests/' ;;
     restore) scripts/torture/restore.sh "$CLIENTELE_RESTORES" ;;
     failover) scripts/torture/failover.sh "$CLIENTELE_FAILOVERS" ;;

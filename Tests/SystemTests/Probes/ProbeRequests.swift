@@ -1,6 +1,10 @@
+import ClientDirectoryAPI
 import CommonAPI
 import Foundation
 import GRPC
+import IdentityAPI
+import MessagingAPI
+import OrganizationAPI
 
 @testable import Protobuf
 
@@ -24,6 +28,16 @@ struct ProbedMethod: Sendable {
       let last = keys.last ?? ""
       return last.hasSuffix("Ids") ? String(last.dropLast()) : last
     }
+  }
+
+  /// All that the services offer on behalf of somebody.
+  static func ofAllServices() throws -> [ProbedMethod] {
+    try [
+      ("identity", IdentityServiceMethods.service),
+      ("organization", OrganizationServiceMethods.service),
+      ("client-directory", ClientDirectoryServiceMethods.service),
+      ("messaging", MessagingServiceMethods.service),
+    ].flatMap { try all(of: $1, in: $0) }
   }
 
   /// All that a service offers on behalf of somebody.
