@@ -74,6 +74,12 @@ import Testing
       try await office.enqueueDue()
       #expect(try await rig.database.count("jobs") == 1)
       #expect(try await rig.database.count("schedules where slot <= now()") == 1)
+      // One that a migration ended stays so.
+      try await rig.database.sql(
+        "delete from organization.jobs; update organization.schedules set slot = 'infinity'")
+      shift.withLock { $0 = .seconds(-7_200) }
+      try await office.enqueueDue()
+      #expect(try await rig.database.count("jobs") == 0)
     }
   }
 

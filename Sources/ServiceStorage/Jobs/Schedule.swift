@@ -68,14 +68,15 @@ struct Scheduler: Table, Sendable {
 
   /// Only who moves the schedule on to a run enqueues it. The database's clock has the last word: a
   /// process whose own is ahead moves no schedule past what is due, and what one did is undone. A run
-  /// that waits or is under way stands for the next.
+  /// that waits or is under way stands for the next. Migrations end a schedule with `infinity`.
   private static let enqueue = Statement<NoRow>(
     """
     with moved as (
       insert into schedules as s (name, slot)
       select $1, $2 where $2 <= now() + interval '1 minute'
       on conflict on constraint schedules_pkey do update set slot = excluded.slot
-      where s.slot < excluded.slot or s.slot > now() + interval '1 minute'
+      where s.slot < excluded.slot
+        or s.slot > now() + interval '1 minute' and s.slot < 'infinity'
       returning 1
     )
     insert into jobs (organization_id, job_id, queue, kind, dedupe_key, payload, attempts_max)
