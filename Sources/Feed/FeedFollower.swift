@@ -49,7 +49,7 @@ public struct FeedFollower: Sendable {
   /// - Parameters:
   ///   - source: the name the position is kept under, usually the producing service's.
   ///   - channel: the way to the producing service.
-  ///   - database: where effects and position go, as the service's own role.
+  ///   - database: where effects and position go, as the service's worker role.
   ///   - kinds: the kinds of events wanted; all when empty.
   ///   - scope: whose rows an event's queries may see and write; by default its organisation's.
   public init(

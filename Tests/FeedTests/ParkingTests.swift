@@ -31,7 +31,7 @@ import Testing
   func order() async throws {
     try await Rig.with { rig in
       let fault = Fault()
-      let parked = ParkedEvents(database: rig.pool)
+      let parked = rig.parked
       let (ill, well) = (UUID(), UUID())
       for kind in ["first", "poison.1", "third", "poison.2", "fifth"] {
         try await rig.announce(kind, of: ill)
@@ -74,7 +74,7 @@ import Testing
   func succeedsLater() async throws {
     try await Rig.with { rig in
       let attempts = Counter()
-      let parked = ParkedEvents(database: rig.pool)
+      let parked = rig.parked
       let aggregate = try await rig.announce("poison")
       let refused = try await rig.announce("refused")
       try await rig.following(
@@ -103,7 +103,7 @@ import Testing
   func killedBetween() async throws {
     try await Rig.with { rig in
       let fault = Fault()
-      let parked = ParkedEvents(database: rig.pool)
+      let parked = rig.parked
       let aggregate = UUID()
       for number in 1...6 { try await rig.announce("poison.\(number)", of: aggregate) }
       try await rig.following(rig.follower(), apply: fault.apply) {
@@ -145,7 +145,7 @@ import Testing
   func dropped() async throws {
     try await Rig.with { rig in
       let fault = Fault()
-      let parked = ParkedEvents(database: rig.pool)
+      let parked = rig.parked
       let aggregate = UUID()
       for kind in ["poison", "next", "last"] { try await rig.announce(kind, of: aggregate) }
       try await rig.following(rig.follower(), apply: fault.apply) {

@@ -30,8 +30,7 @@ import Testing
       // Old, but behind one that is kept.
       try await Self.age(announced[5], days: "40 days", in: rig)
 
-      let worker = try rig.database.database(role: "sample_worker")
-      let sweep = EventSweep(worker: worker, days: 30)
+      let sweep = EventSweep(worker: rig.worker, days: 30)
       #expect(try await sweep.sweep() == 4)
       #expect(try await sweep.sweep() == 0)
       #expect(try await rig.database.count("events") == 4)
@@ -55,7 +54,7 @@ import Testing
   @Test("a follower that was away too long waits with an alert, and goes on when it is told to")
   func lateFollower() async throws {
     try await Rig.with { rig in
-      let parked = ParkedEvents(database: rig.pool)
+      let parked = rig.parked
       let first = try await rig.announce()
       try await rig.following(rig.follower()) {
         try await eventually { try await rig.database.count("effects") == 1 }
@@ -70,8 +69,7 @@ import Testing
         set transaction_id = '\(place.transactionID)', event_id = \(place.eventID)
         """)
       let kept = try await rig.announce()
-      let worker = try rig.database.database(role: "sample_worker")
-      #expect(try await EventSweep(worker: worker, days: 30).sweep() == 2)
+      #expect(try await EventSweep(worker: rig.worker, days: 30).sweep() == 2)
       // Only who was told may skip.
       #expect(try await !parked.skip("sample"))
       try await rig.following(rig.follower()) {
@@ -136,8 +134,7 @@ import Testing
         try await rig.pool.run(.none, delete())
       }
       #expect(refused?.sqlState == "42501")
-      let worker = try rig.database.database(role: "sample_worker")
-      try await worker.run(.none, delete())
+      try await rig.worker.run(.none, delete())
       #expect(try await rig.database.count("events") == 1)
     }
   }

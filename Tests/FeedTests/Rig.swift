@@ -12,7 +12,12 @@ import TestKit
 /// open anywhere in a cluster holds every feed in it back.
 struct Rig: Sendable {
   let database: TestDatabase
+  /// As the service's role, which announces.
   let pool: Database
+  /// As the worker's role, which follows.
+  let worker: Database
+  /// As an operator's command sees what is parked.
+  let parked: ParkedEvents
   let server: FeedServer
   let channel: any RPCChannel
 
@@ -30,24 +35,29 @@ struct Rig: Sendable {
         event_kind text not null, aggregate_id uuid not null,
         place bigint generated always as identity
       );
+      grant select, insert on effects to sample_worker;
       """
     try await withCluster { cluster in
       try await withDatabase(
         schemas: [.sample(shared + [effects])], cluster: cluster.connection
       ) { database in
-        let server = FeedServer(
-          database: try database.database(role: "sample_worker"), settings: settings)
+        let worker = try database.database(role: "sample_worker")
+        let superuser = try database.database(role: "postgres") {
+          $0.connection += " options='-csearch_path=sample'"
+        }
+        let server = FeedServer(database: worker, settings: settings)
         let channel = InProcessChannel(services: [.feedService(server)])
         try await body(
           Rig(
-            database: database, pool: try database.database(), server: server, channel: channel))
+            database: database, pool: try database.database(), worker: worker,
+            parked: ParkedEvents(database: superuser), server: server, channel: channel))
       }
     }
   }
 
   /// The statements every service copies into its migrations, from a service that did.
   private static let sharedMigrations = [
-    "0001_news_and_retries", "0007_alerts", "0008_feeds",
+    "0001_news_and_retries", "0007_alerts", "0008_feeds", "0014_feed_closed",
   ]
 
   private static func migration(_ name: String) throws -> String {
@@ -96,7 +106,7 @@ struct Rig: Sendable {
     settings.lagPause = .milliseconds(20)
     change(&settings)
     return FeedFollower(
-      source: "sample", channel: channel ?? self.channel, database: pool, kinds: kinds,
+      source: "sample", channel: channel ?? self.channel, database: worker, kinds: kinds,
       logger: Logger(label: "follower") { _ in SwiftLogNoOpLogHandler() }, settings: settings)
   }
 
@@ -121,7 +131,7 @@ struct Rig: Sendable {
 
   /// The kinds of the alerts that are open, as the worker sees them.
   func alerts() async throws -> [String] {
-    try await Alerts(database: pool).open().map(\.kind)
+    try await Alerts(database: worker).open().map(\.kind)
   }
 
   /// Follows in a task of its own for as long as `body` runs.

@@ -19,10 +19,12 @@ struct AuditStage: Sendable {
   let path: String
   let organizations: [UUID]
 
-  func sealer(_ signer: AuditSigner? = nil) -> AuditSealer {
+  func sealer(
+    _ signer: AuditSigner? = nil, patience: Duration = AuditSealer.patience
+  ) -> AuditSealer {
     AuditSealer(
       service: Self.schema, worker: worker, signer: signer ?? self.signer, copy: file,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, patience: patience)
   }
 
   /// Appends rows as the service does, and has some transactions fail, whose ids no row gets.
@@ -83,8 +85,11 @@ struct AuditStage: Sendable {
   }
 }
 
-func withAudit(_ body: (AuditStage) async throws -> Void) async throws {
-  try await withDatabase("organization") { database in
+/// - Parameter cluster: nil for the one that all tests share.
+func withAudit(
+  cluster: String? = nil, _ body: (AuditStage) async throws -> Void
+) async throws {
+  try await withDatabase("organization", cluster: cluster) { database in
     let folder = FileManager.default.temporaryDirectory.appending(path: "audit-\(UUID())")
     defer { try? FileManager.default.removeItem(at: folder) }
     let path = folder.appending(path: "organization.seals").path

@@ -1360,6 +1360,13 @@ CREATE POLICY events_append ON client_directory.events FOR INSERT TO client_dire
 
 
 --
+-- Name: events events_append_worker; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE POLICY events_append_worker ON client_directory.events FOR INSERT TO client_directory_worker WITH CHECK ((organization_id = (NULLIF(current_setting('clientele.organization_id'::text, true), ''::text))::uuid));
+
+
+--
 -- Name: events events_feed; Type: POLICY; Schema: client_directory; Owner: client_directory_owner
 --
 
@@ -1466,6 +1473,7 @@ GRANT USAGE ON SCHEMA client_directory TO client_directory_worker;
 
 REVOKE ALL ON FUNCTION client_directory.demand_change(changed bigint) FROM PUBLIC;
 GRANT ALL ON FUNCTION client_directory.demand_change(changed bigint) TO client_directory;
+GRANT ALL ON FUNCTION client_directory.demand_change(changed bigint) TO client_directory_worker;
 
 
 --
@@ -1495,15 +1503,86 @@ GRANT SELECT,INSERT,UPDATE ON TABLE client_directory.alerts TO client_directory_
 -- Name: TABLE audit_log; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
-GRANT INSERT ON TABLE client_directory.audit_log TO client_directory;
-GRANT SELECT,INSERT ON TABLE client_directory.audit_log TO client_directory_worker;
+GRANT SELECT ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(organization_id) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(organization_id) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(actor_account) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(actor_account) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_service; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(actor_service) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(actor_service) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(acting_as) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(acting_as) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(action) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(action) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_kind; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(object_kind) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(object_kind) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_id; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(object_id) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(object_id) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(request_id) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(request_id) ON TABLE client_directory.audit_log TO client_directory_worker;
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(detail) ON TABLE client_directory.audit_log TO client_directory;
+GRANT INSERT(detail) ON TABLE client_directory.audit_log TO client_directory_worker;
 
 
 --
 -- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
-GRANT USAGE ON SEQUENCE client_directory.audit_log_audit_id_seq TO client_directory;
+GRANT SELECT ON SEQUENCE client_directory.audit_log_audit_id_seq TO client_directory_worker;
 
 
 --
@@ -1518,6 +1597,7 @@ GRANT SELECT,INSERT ON TABLE client_directory.audit_seals TO client_directory_wo
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.client_labels TO client_directory;
+GRANT SELECT,UPDATE ON TABLE client_directory.client_labels TO client_directory_worker;
 
 
 --
@@ -1525,6 +1605,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.client_labels TO cli
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.clients TO client_directory;
+GRANT SELECT,UPDATE ON TABLE client_directory.clients TO client_directory_worker;
 
 
 --
@@ -1546,22 +1627,46 @@ GRANT SELECT,INSERT,DELETE ON TABLE client_directory.data_keys TO client_directo
 --
 
 GRANT SELECT,DELETE ON TABLE client_directory.dead_jobs TO client_directory;
-GRANT SELECT,INSERT ON TABLE client_directory.dead_jobs TO client_directory_worker;
+GRANT SELECT,INSERT,DELETE ON TABLE client_directory.dead_jobs TO client_directory_worker;
 
 
 --
 -- Name: TABLE events; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
-GRANT INSERT ON TABLE client_directory.events TO client_directory;
 GRANT SELECT,DELETE ON TABLE client_directory.events TO client_directory_worker;
 
 
 --
--- Name: SEQUENCE events_event_id_seq; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+-- Name: COLUMN events.organization_id; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
-GRANT USAGE ON SEQUENCE client_directory.events_event_id_seq TO client_directory;
+GRANT INSERT(organization_id) ON TABLE client_directory.events TO client_directory_worker;
+GRANT INSERT(organization_id) ON TABLE client_directory.events TO client_directory;
+
+
+--
+-- Name: COLUMN events.kind; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(kind) ON TABLE client_directory.events TO client_directory_worker;
+GRANT INSERT(kind) ON TABLE client_directory.events TO client_directory;
+
+
+--
+-- Name: COLUMN events.aggregate_id; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(aggregate_id) ON TABLE client_directory.events TO client_directory_worker;
+GRANT INSERT(aggregate_id) ON TABLE client_directory.events TO client_directory;
+
+
+--
+-- Name: COLUMN events.payload; Type: ACL; Schema: client_directory; Owner: client_directory_owner
+--
+
+GRANT INSERT(payload) ON TABLE client_directory.events TO client_directory_worker;
+GRANT INSERT(payload) ON TABLE client_directory.events TO client_directory;
 
 
 --
@@ -1575,14 +1680,14 @@ GRANT SELECT,UPDATE ON TABLE client_directory.feed_low_water TO client_directory
 -- Name: TABLE feed_parked; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.feed_parked TO client_directory;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.feed_parked TO client_directory_worker;
 
 
 --
 -- Name: TABLE feed_positions; Type: ACL; Schema: client_directory; Owner: client_directory_owner
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.feed_positions TO client_directory;
+GRANT SELECT,INSERT,UPDATE ON TABLE client_directory.feed_positions TO client_directory_worker;
 
 
 --
@@ -1698,6 +1803,7 @@ GRANT SELECT ON TABLE client_directory.schema_migrations TO client_directory_wor
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE client_directory.stakeholders TO client_directory;
+GRANT SELECT,UPDATE ON TABLE client_directory.stakeholders TO client_directory_worker;
 
 
 --

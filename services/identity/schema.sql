@@ -1685,15 +1685,86 @@ GRANT SELECT,INSERT,UPDATE ON TABLE identity.alerts TO identity_worker;
 -- Name: TABLE audit_log; Type: ACL; Schema: identity; Owner: identity_owner
 --
 
-GRANT INSERT ON TABLE identity.audit_log TO identity;
-GRANT SELECT,INSERT ON TABLE identity.audit_log TO identity_worker;
+GRANT SELECT ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(organization_id) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(organization_id) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(actor_account) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(actor_account) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_service; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(actor_service) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(actor_service) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(acting_as) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(acting_as) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(action) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(action) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_kind; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(object_kind) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(object_kind) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_id; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(object_id) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(object_id) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(request_id) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(request_id) ON TABLE identity.audit_log TO identity_worker;
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(detail) ON TABLE identity.audit_log TO identity;
+GRANT INSERT(detail) ON TABLE identity.audit_log TO identity_worker;
 
 
 --
 -- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: identity; Owner: identity_owner
 --
 
-GRANT USAGE ON SEQUENCE identity.audit_log_audit_id_seq TO identity;
+GRANT SELECT ON SEQUENCE identity.audit_log_audit_id_seq TO identity_worker;
 
 
 --
@@ -1729,15 +1800,35 @@ GRANT SELECT,INSERT ON TABLE identity.email_probes TO identity;
 -- Name: TABLE events; Type: ACL; Schema: identity; Owner: identity_owner
 --
 
-GRANT INSERT ON TABLE identity.events TO identity;
 GRANT SELECT,DELETE ON TABLE identity.events TO identity_worker;
 
 
 --
--- Name: SEQUENCE events_event_id_seq; Type: ACL; Schema: identity; Owner: identity_owner
+-- Name: COLUMN events.organization_id; Type: ACL; Schema: identity; Owner: identity_owner
 --
 
-GRANT USAGE ON SEQUENCE identity.events_event_id_seq TO identity;
+GRANT INSERT(organization_id) ON TABLE identity.events TO identity;
+
+
+--
+-- Name: COLUMN events.kind; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(kind) ON TABLE identity.events TO identity;
+
+
+--
+-- Name: COLUMN events.aggregate_id; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(aggregate_id) ON TABLE identity.events TO identity;
+
+
+--
+-- Name: COLUMN events.payload; Type: ACL; Schema: identity; Owner: identity_owner
+--
+
+GRANT INSERT(payload) ON TABLE identity.events TO identity;
 
 
 --
@@ -1745,20 +1836,6 @@ GRANT USAGE ON SEQUENCE identity.events_event_id_seq TO identity;
 --
 
 GRANT SELECT,UPDATE ON TABLE identity.feed_low_water TO identity_worker;
-
-
---
--- Name: TABLE feed_parked; Type: ACL; Schema: identity; Owner: identity_owner
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.feed_parked TO identity;
-
-
---
--- Name: TABLE feed_positions; Type: ACL; Schema: identity; Owner: identity_owner
---
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE identity.feed_positions TO identity;
 
 
 --

@@ -1057,15 +1057,86 @@ GRANT SELECT,INSERT,UPDATE ON TABLE messaging.alerts TO messaging_worker;
 -- Name: TABLE audit_log; Type: ACL; Schema: messaging; Owner: messaging_owner
 --
 
-GRANT INSERT ON TABLE messaging.audit_log TO messaging;
-GRANT SELECT,INSERT ON TABLE messaging.audit_log TO messaging_worker;
+GRANT SELECT ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(organization_id) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(organization_id) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(actor_account) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(actor_account) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_service; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(actor_service) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(actor_service) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(acting_as) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(acting_as) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(action) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(action) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_kind; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(object_kind) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(object_kind) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_id; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(object_id) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(object_id) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(request_id) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(request_id) ON TABLE messaging.audit_log TO messaging_worker;
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(detail) ON TABLE messaging.audit_log TO messaging;
+GRANT INSERT(detail) ON TABLE messaging.audit_log TO messaging_worker;
 
 
 --
 -- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: messaging; Owner: messaging_owner
 --
 
-GRANT USAGE ON SEQUENCE messaging.audit_log_audit_id_seq TO messaging;
+GRANT SELECT ON SEQUENCE messaging.audit_log_audit_id_seq TO messaging_worker;
 
 
 --
@@ -1116,15 +1187,35 @@ GRANT UPDATE(ended_at) ON TABLE messaging.delivery_attempts TO messaging_worker;
 -- Name: TABLE events; Type: ACL; Schema: messaging; Owner: messaging_owner
 --
 
-GRANT INSERT ON TABLE messaging.events TO messaging;
 GRANT SELECT,DELETE ON TABLE messaging.events TO messaging_worker;
 
 
 --
--- Name: SEQUENCE events_event_id_seq; Type: ACL; Schema: messaging; Owner: messaging_owner
+-- Name: COLUMN events.organization_id; Type: ACL; Schema: messaging; Owner: messaging_owner
 --
 
-GRANT USAGE ON SEQUENCE messaging.events_event_id_seq TO messaging;
+GRANT INSERT(organization_id) ON TABLE messaging.events TO messaging;
+
+
+--
+-- Name: COLUMN events.kind; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(kind) ON TABLE messaging.events TO messaging;
+
+
+--
+-- Name: COLUMN events.aggregate_id; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(aggregate_id) ON TABLE messaging.events TO messaging;
+
+
+--
+-- Name: COLUMN events.payload; Type: ACL; Schema: messaging; Owner: messaging_owner
+--
+
+GRANT INSERT(payload) ON TABLE messaging.events TO messaging;
 
 
 --

@@ -1117,15 +1117,86 @@ GRANT SELECT,INSERT,UPDATE ON TABLE organization.alerts TO organization_worker;
 -- Name: TABLE audit_log; Type: ACL; Schema: organization; Owner: organization_owner
 --
 
-GRANT INSERT ON TABLE organization.audit_log TO organization;
-GRANT SELECT,INSERT ON TABLE organization.audit_log TO organization_worker;
+GRANT SELECT ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.organization_id; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(organization_id) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(organization_id) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_account; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(actor_account) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(actor_account) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.actor_service; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(actor_service) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(actor_service) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.acting_as; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(acting_as) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(acting_as) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.action; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(action) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(action) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_kind; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(object_kind) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(object_kind) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.object_id; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(object_id) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(object_id) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.request_id; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(request_id) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(request_id) ON TABLE organization.audit_log TO organization_worker;
+
+
+--
+-- Name: COLUMN audit_log.detail; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(detail) ON TABLE organization.audit_log TO organization;
+GRANT INSERT(detail) ON TABLE organization.audit_log TO organization_worker;
 
 
 --
 -- Name: SEQUENCE audit_log_audit_id_seq; Type: ACL; Schema: organization; Owner: organization_owner
 --
 
-GRANT USAGE ON SEQUENCE organization.audit_log_audit_id_seq TO organization;
+GRANT SELECT ON SEQUENCE organization.audit_log_audit_id_seq TO organization_worker;
 
 
 --
@@ -1162,21 +1233,42 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employee_branches TO org
 --
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.employees TO organization;
+GRANT SELECT,UPDATE ON TABLE organization.employees TO organization_worker;
 
 
 --
 -- Name: TABLE events; Type: ACL; Schema: organization; Owner: organization_owner
 --
 
-GRANT INSERT ON TABLE organization.events TO organization;
 GRANT SELECT,DELETE ON TABLE organization.events TO organization_worker;
 
 
 --
--- Name: SEQUENCE events_event_id_seq; Type: ACL; Schema: organization; Owner: organization_owner
+-- Name: COLUMN events.organization_id; Type: ACL; Schema: organization; Owner: organization_owner
 --
 
-GRANT USAGE ON SEQUENCE organization.events_event_id_seq TO organization;
+GRANT INSERT(organization_id) ON TABLE organization.events TO organization;
+
+
+--
+-- Name: COLUMN events.kind; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(kind) ON TABLE organization.events TO organization;
+
+
+--
+-- Name: COLUMN events.aggregate_id; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(aggregate_id) ON TABLE organization.events TO organization;
+
+
+--
+-- Name: COLUMN events.payload; Type: ACL; Schema: organization; Owner: organization_owner
+--
+
+GRANT INSERT(payload) ON TABLE organization.events TO organization;
 
 
 --
@@ -1190,14 +1282,14 @@ GRANT SELECT,UPDATE ON TABLE organization.feed_low_water TO organization_worker;
 -- Name: TABLE feed_parked; Type: ACL; Schema: organization; Owner: organization_owner
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.feed_parked TO organization;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.feed_parked TO organization_worker;
 
 
 --
 -- Name: TABLE feed_positions; Type: ACL; Schema: organization; Owner: organization_owner
 --
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE organization.feed_positions TO organization;
+GRANT SELECT,INSERT,UPDATE ON TABLE organization.feed_positions TO organization_worker;
 
 
 --

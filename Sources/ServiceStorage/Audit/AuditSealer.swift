@@ -13,12 +13,16 @@ public struct AuditSealer: Sendable, Table {
   public static let rowsMax = 1_000
   /// The pause between two glances.
   public static let pause = Duration.seconds(20)
+  /// How long rows may wait for transactions to end before an operator is told: a minute, of which
+  /// they may have waited a pause for the first glance.
+  static let patience = Duration.seconds(60) - pause
 
   private let service: String
   private let worker: Database
   private let signer: AuditSigner
   private let copy: SealFile?
   private let logger: Logger
+  private let patience: Duration
 
   /// - Parameters:
   ///   - service: whose log it is; signed with each seal.
@@ -27,6 +31,16 @@ public struct AuditSealer: Sendable, Table {
   public init(
     service: String, worker: Database, signer: AuditSigner, copy: SealFile?, logger: Logger
   ) {
+    self.init(
+      service: service, worker: worker, signer: signer, copy: copy, logger: logger,
+      patience: Self.patience)
+  }
+
+  init(
+    service: String, worker: Database, signer: AuditSigner, copy: SealFile?, logger: Logger,
+    patience: Duration
+  ) {
+    self.patience = patience
     self.service = service
     self.worker = worker
     self.signer = signer
@@ -46,12 +60,19 @@ public struct AuditSealer: Sendable, Table {
 
   /// What an operator sees while seals do not reach the file outside the database.
   static let alert = "audit.copy"
+  /// While rows wait for longer than a minute.
+  static let unsealedAlert = "audit.unsealed"
+  /// And while rows or seals have ids that the database has not given.
+  static let forgedAlert = "audit.forged"
 
   /// Seals what is new, and says so in an alert when the file cannot have it.
   func turn() async throws {
+    try await lookForForged()
     do {
       try await sealAll(lookingEvery: .milliseconds(500))
-      try await worker.run(.none, all: [Alerts.clear(kind: Self.alert, subject: service)])
+      try await worker.run(
+        .none,
+        all: [Self.alert, Self.unsealedAlert].map { Alerts.clear(kind: $0, subject: service) })
     } catch let error where !(error is PostgresError || error is CancellationError) {
       let detail = "seals do not reach CLIENTELE_AUDIT_COPY: \(error)"
       try await worker.run(
@@ -77,10 +98,39 @@ public struct AuditSealer: Sendable, Table {
       where audit_id > coalesce(
         (select last_id from audit_seals order by seal_number desc limit 1), 0))
     """)
+  /// No id above the last that was given is sealed: rows that come later have lower ones.
   private static let look = Statement<Glance>(
-    "select pg_current_xact_id(), coalesce((select max(audit_id) from audit_log), 0)", writes: true)
+    """
+    select pg_current_xact_id(), coalesce((select max(audit_id) from audit_log
+      where audit_id <= (select last_value from audit_log_audit_id_seq)), 0)
+    """, writes: true)
+  /// Read together, ids before the sequence: what is committed was given before.
+  private static let strange = Statement<Strange>(
+    """
+    with ids as materialized (
+      select (select min(audit_id) from audit_log) as first,
+        (select max(audit_id) from audit_log) as last,
+        (select last_id from audit_seals order by seal_number desc limit 1) as sealed
+    )
+    select case when first < 1 then first end, case when last > given.last_value then last end,
+      case when sealed > given.last_value then sealed end
+    from ids, audit_log_audit_id_seq as given
+    """)
   private static let ended = Statement<Bool>(
     "select pg_snapshot_xmin(pg_current_snapshot()) >= $1")
+  /// Who holds it back, as far as every role may see.
+  private static let holder = Statement<String>(
+    """
+    select coalesce(
+      (select 'process ' || l.pid || coalesce(' of ' || a.usename, '')
+        from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+        where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock'
+          and l.transactionid = x.oldest and l.pid is not null limit 1),
+      (select 'prepared transaction ' || gid || ' of ' || owner from pg_prepared_xacts
+        where transaction = x.oldest limit 1),
+      'transaction ' || x.oldest::text)
+    from (select pg_snapshot_xmin(pg_current_snapshot())::xid as oldest) x
+    """)
   private static let lock = Statement<Bool>(
     "select pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' audit seals', 0))",
     writes: true)
@@ -104,13 +154,26 @@ public struct AuditSealer: Sendable, Table {
     where seal_number > $1 order by seal_number limit 500
     """)
   public static let statements: [any DescribedStatement] = [
-    unsealed, look, ended, lock, latest, now, insert, rows, seals,
+    unsealed, look, strange, ended, holder, lock, latest, now, insert, rows, seals,
   ]
 
   /// Where the log stands; nil when every row is sealed.
   func glance() async throws -> Glance? {
     guard try await worker.run(.none, Self.unsealed()).first == true else { return nil }
     return try await worker.run(.none, Self.look()).first
+  }
+
+  /// Says so when somebody has put in ids of their own: the schema's owner or a superuser, since
+  /// nobody else may name one.
+  private func lookForForged() async throws {
+    let forged = try await worker.run(.none, Self.strange()).first?.text
+    let change =
+      if let forged {
+        Alerts.raise(kind: Self.forgedAlert, subject: service, detail: forged)
+      } else {
+        Alerts.clear(kind: Self.forgedAlert, subject: service)
+      }
+    try await worker.run(.none, all: [change])
   }
 
   /// Whether every transaction that may hold an id up to the glance's has ended.
@@ -137,8 +200,19 @@ public struct AuditSealer: Sendable, Table {
       try await copySeals()
       return 0
     }
-    while try await !isFinal(glance) { try await Task.sleep(for: pause) }
+    let end = ContinuousClock.now + patience
+    while try await !isFinal(glance) {
+      if .now >= end { try await tellWhoHolds() }
+      try await Task.sleep(for: pause)
+    }
     return try await seal(upTo: glance)
+  }
+
+  private func tellWhoHolds() async throws {
+    guard let holder = try await worker.run(.none, Self.holder()).first else { return }
+    let detail = "acts wait for their seal for more than a minute: \(holder) is still open"
+    try await worker.run(
+      .none, all: [Alerts.raise(kind: Self.unsealedAlert, subject: service, detail: detail)])
   }
 
   /// One seal in a transaction of its own.
@@ -167,5 +241,25 @@ public struct AuditSealer: Sendable, Table {
       guard !missing.isEmpty else { return }
       try copy.append(missing)
     }
+  }
+}
+
+/// Ids that no row is given; nil where there are none.
+private struct Strange: PostgresRow {
+  /// What is to be said of them; nil when all is well.
+  let text: String?
+
+  init(from columns: inout ColumnReader) throws(PostgresError) {
+    let first = try columns.next(Int64?.self)
+    let last = try columns.next(Int64?.self)
+    let sealed = try columns.next(Int64?.self)
+    let rows = [first, last].compactMap { $0 }.map {
+      "row \($0) of audit_log has an id that was never given, and is not sealed"
+    }
+    let seals = sealed.map {
+      ["the last seal ends at \($0), an id that was never given: rows below stay unsealed"]
+    }
+    let lines = rows + (seals ?? [])
+    text = lines.isEmpty ? nil : lines.joined(separator: "; ")
   }
 }

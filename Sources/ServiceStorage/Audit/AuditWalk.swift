@@ -22,7 +22,12 @@ public struct AuditWalk: Sendable, Table {
     where audit_id > $1
     """)
   private static let early = Statement<Int>("select count(*) from audit_log where audit_id < 1")
-  public static let statements: [any DescribedStatement] = [sealsCount, unsealed, early]
+  private static let late = Statement<Int>(
+    """
+    select count(*) from audit_log
+    where audit_id > (select last_value from audit_log_audit_id_seq)
+    """)
+  public static let statements: [any DescribedStatement] = [sealsCount, unsealed, early, late]
 
   private let database: Database
 
@@ -54,6 +59,9 @@ public struct AuditWalk: Sendable, Table {
     verifier.finish()
     if let early = try await database.run(.none, Self.early()).first, early > 0 {
       verifier.note("rows before the first", "\(early) rows have an id that no row is given")
+    }
+    if let late = try await database.run(.none, Self.late()).first, late > 0 {
+      verifier.note("rows after the last", "\(late) rows have an id that was never given")
     }
     let unsealed = try await database.run(.none, Self.unsealed(last.id)).first
     return (unsealed, counts.rows, counts.seals)

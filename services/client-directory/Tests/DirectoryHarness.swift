@@ -91,7 +91,7 @@ struct DirectoryHarness: Sendable {
     let queries = try await follower.apply(
       FeedEvent(kind: "invitation.accepted", payload: accepted.serialized()))
     let organization = UUID(uuidString: client.organizationID) ?? UUID()
-    try await service.run(.organization(organization), all: queries)
+    try await follower.worker.run(.organization(organization), all: queries)
   }
 }
 
@@ -144,9 +144,8 @@ func withDirectory(
         IndexRotation(database: pool, fieldKeys: service.fieldKeys).handler,
       ])
     let follower = IdentityFollower(
-      clients: service.storage.clients, identity: service.identity, channel: channel,
-      logger: logger,
-      clock: .system)
+      clients: service.storage.clients, worker: worker, identity: service.identity,
+      channel: channel, logger: logger, clock: .system)
     try await withService(
       depth, bindings: [.clientDirectoryService(service)], interceptors: [TestIssuer.access()],
       as: peer

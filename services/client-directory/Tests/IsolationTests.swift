@@ -79,7 +79,7 @@ import Testing
     }
   }
 
-  @Test("the worker sees the queue and nothing of the files")
+  @Test("the worker sees the queue, and of files what an event of their organisation changes")
   func worker() async throws {
     try await withDirectory { harness in
       let admin = harness.staff(.superAdmin, of: harness.organization())
@@ -87,9 +87,17 @@ import Testing
       let worker = try harness.database.database(role: "client_directory_worker")
       let jobs = Statement<UUID>("select job_id from jobs")
       #expect(try await worker.run(.none, jobs()).count == 1)
-      for table in ["clients", "contact_points", "stakeholders", "identifiers", "data_keys"] {
+      for table in ["contact_points", "identifiers", "data_keys", "identifier_reveals"] {
         let all = Statement<Bool>("select true from \(table)")
         await #expect(throws: PostgresError.self) { try await worker.run(.none, all()) }
+      }
+      for table in ["clients", "stakeholders", "client_labels"] {
+        let all = Statement<Bool>("select true from \(table)")
+        for scope in [Scope.none, .organization(UUID())] {
+          #expect(try await worker.run(scope, all()).isEmpty)
+        }
+        let gone = Statement<NoRow>("delete from \(table)")
+        await #expect(throws: PostgresError.self) { try await worker.run(.none, gone()) }
       }
       let answers = Statement<[UInt8]>("select response from idempotency")
       await #expect(throws: PostgresError.self) { try await worker.run(.none, answers()) }

@@ -159,7 +159,8 @@ import Testing
       let queries = try await IdentityFollower.apply(
         FeedEvent(kind: "invitation.accepted", payload: accepted.serialized()))
       let id = try #require(UUID(uuidString: organization.organizationID))
-      try await harness.service.run(.organization(id), all: queries)
+      let worker = try harness.database.database(role: "organization_worker")
+      try await worker.run(.organization(id), all: queries)
       let read = try await harness.api.getEmployee(
         GetEmployeeRequest(
           organizationID: organization.organizationID, employeeID: employee.employeeID),

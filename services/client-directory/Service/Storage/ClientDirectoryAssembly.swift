@@ -36,8 +36,8 @@ extension ClientDirectoryService {
       ],
       schedules: [AnswerSweep.schedule])
     let follower = IdentityFollower(
-      clients: service.storage.clients, identity: service.identity, channel: identity,
-      logger: logger, clock: clock)
+      clients: service.storage.clients, worker: worker, identity: service.identity,
+      channel: identity, logger: logger, clock: clock)
     let following = follower.feed()
     return Assembly(
       services: [

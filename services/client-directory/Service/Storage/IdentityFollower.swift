@@ -12,7 +12,10 @@ import ServiceStorage
 
 /// Follows identity's feed: a client who accepted the invitation is ACTIVE.
 struct IdentityFollower: Sendable {
+  /// What files are read with, as the service's role.
   let clients: Clients
+  /// What writes an event's effect with the position, as the worker's role.
+  let worker: Database
   let identity: IdentityPeer
   let channel: any RPCChannel
   let logger: Logger
@@ -21,7 +24,7 @@ struct IdentityFollower: Sendable {
   /// The way to the feed.
   func feed() -> FeedFollower {
     FeedFollower(
-      source: "identity", channel: channel, database: clients.database,
+      source: "identity", channel: channel, database: worker,
       kinds: ["invitation.accepted"], logger: logger)
   }
 

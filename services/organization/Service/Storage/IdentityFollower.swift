@@ -11,6 +11,7 @@ import ServiceStorage
 
 /// Follows identity's feed: who accepted the invitation to join the staff is ACTIVE.
 struct IdentityFollower: Sendable {
+  /// As the worker's role.
   let database: Database
   let channel: any RPCChannel
   let logger: Logger

@@ -28,7 +28,7 @@ extension OrganizationService {
       worker: worker, schema: "organization", logger: logger, clock: clock,
       handlers: [EmployeeJobs.handler(onboarding), sweep.handler],
       schedules: [AnswerSweep.schedule])
-    let follower = IdentityFollower(database: database, channel: identity, logger: logger)
+    let follower = IdentityFollower(database: worker, channel: identity, logger: logger)
     let following = follower.feed()
     return Assembly(
       services: [
