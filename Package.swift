@@ -305,7 +305,7 @@ let package = Package(
       "OperatorTests",
       [
         "Operator", "IdentityCore", "OrganizationCore", "ClientDirectoryCore", "MessagingCore",
-        "TestKit", "GRPC", "CommonAPI", "ServiceKit", "Postgres", logging,
+        "TestKit", "GRPC", "CommonAPI", "ServiceKit", "ServiceStorage", "Postgres", logging,
       ] + everyAPI),
     tests("TidyTests", []),
   ] + services.flatMap(\.targets)

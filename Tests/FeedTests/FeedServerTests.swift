@@ -142,7 +142,8 @@ import Testing
           Events.append(kind: "a", organization: UUID(), aggregate: UUID(), payload: []))
       }
       #expect(foreign?.sqlState == "42501")
-      try await assertTenantTablesAreGuarded(schema: "sample", in: rig.database)
+      try await assertTenantTablesAreGuarded(
+        schema: "sample", in: rig.database, open: ["effects"])
     }
   }
 }

@@ -308,10 +308,12 @@ import Testing
     ])
   func catalogue(hole: String) async throws {
     try await Sample.withDatabase { database in
-      try await assertTenantTablesAreGuarded(schema: "sample", in: database)
+      try await assertTenantTablesAreGuarded(
+        schema: "sample", in: database, open: Sample.open)
       try await database.sql("set role sample_owner; set search_path = sample; \(hole)")
       await #expect(throws: CatalogProblems.self) {
-        try await assertTenantTablesAreGuarded(schema: "sample", in: database)
+        try await assertTenantTablesAreGuarded(
+          schema: "sample", in: database, open: Sample.open)
       }
     }
   }

@@ -4,6 +4,9 @@ import TestKit
 
 /// The schema of these tests.
 enum Sample {
+  /// Tables that belong to no organisation.
+  static let open: Set<String> = ["parents", "children", "counters", "slow_commits"]
+
   static let tables = """
     create table notes (
       organization_id uuid not null,

@@ -12,7 +12,8 @@ struct ServiceCheck {
   let service: String
   let database: ServiceDatabase
   let keys: URL
-  let copies: URL
+  /// Where seals have their copies; nil when they have none.
+  let copies: URL?
 
   private var schema: String { Migrations.schema(service) }
 
@@ -28,14 +29,17 @@ struct ServiceCheck {
   private func checkAudit(
     _ report: inout VerifyReport, _ progress: (String) -> Void
   ) async throws {
-    let file = copies.appending(path: "\(service).seals").path
-    let hasCopy = FileManager.default.fileExists(atPath: file)
+    let file = copies?.appending(path: "\(service).seals").path
+    let copy = file.flatMap { path in
+      FileManager.default.fileExists(atPath: path) ? SealFile(path: path) : nil
+    }
     let verifier = AuditVerifier(
-      service: service, keys: try publicKeys(),
-      copies: hasCopy ? SealFile(path: file).seals() : nil,
+      service: service, keys: try publicKeys(), copies: copy?.seals(),
       horizon: AuditRetention.horizon(at: Date()))
-    if !hasCopy {
-      report.warnings.append("no copy of the seals at \(file): a log cut short would pass")
+    if file == nil {
+      report.warnings.append(
+        "no copies of the seals: a log cut short would pass. Set CLIENTELE_AUDIT_COPY for the "
+          + "service, and give --copies here")
     }
     let (checked, found) = try await database.within(service) { database in
       var verifier = verifier
@@ -50,6 +54,10 @@ struct ServiceCheck {
     report.oldestUnsealedSeconds = found.unsealed?.oldestSeconds
     progress("")
     report.violations += checked.findings
+    if let file, copy == nil, found.seals > 0 {
+      report.violations.append(
+        AuditFinding(place: "copies of the seals", what: "there are none at \(file)"))
+    }
     if let age = report.oldestUnsealedSeconds, age > Self.unsealedSecondsMax {
       report.warnings.append(
         "rows have waited \(Int(age)) s for their seal: is the service running?")

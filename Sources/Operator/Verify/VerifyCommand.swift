@@ -18,7 +18,7 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: "Folder with the public keys audit-<service>-*.pub. Default: keys/ of the run.")
   var keys: String?
 
-  @Option(help: "Folder with the copies <service>.seals. Default: audit/ of the run.")
+  @Option(help: "Folder with the copies <service>.seals. Default: audit/ of the run, if there.")
   var copies: String?
 
   @OptionGroup var fields: FieldKeyFiles
@@ -33,7 +33,7 @@ struct VerifyCommand: AsyncParsableCommand {
       let check = ServiceCheck(
         service: service, database: database,
         keys: keys.map { URL(fileURLWithPath: $0) } ?? run.appending(path: "keys"),
-        copies: copies.map { URL(fileURLWithPath: $0) } ?? run.appending(path: "audit"))
+        copies: copies.map { URL(fileURLWithPath: $0) } ?? Self.copies(of: run))
       var report = try await check.report(progress: Self.tell)
       if service == "client-directory" {
         try await report.checkFields(
@@ -48,6 +48,12 @@ struct VerifyCommand: AsyncParsableCommand {
       print(String(decoding: try encoder.encode(reports), as: UTF8.self))
     }
     if reports.contains(where: { !$0.violations.isEmpty }) { throw ExitCode(1) }
+  }
+
+  /// Where `make run` has services put their copies; nil where nothing was.
+  private static func copies(of run: URL) -> URL? {
+    let folder = run.appending(path: "audit")
+    return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
   }
 
   private static func tell(_ line: String) {
