@@ -101,7 +101,7 @@ import Testing
       _ = try await rig.announce()
       try await rig.following(rig.follower()) {
         try await eventually { try await rig.alerts().contains("feed.expired") }
-        #expect(try await ParkedEvents(database: rig.pool).skip("sample"))
+        #expect(try await rig.parked.skip("sample"))
         // From the oldest that is kept: the first once more.
         try await eventually { try await rig.database.count("effects") == 3 }
       }
