@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 
 /// The jobs a runner has in hand, and the count of what became of those it had.
@@ -10,8 +11,21 @@ final class JobHands: Sendable {
     var dead = 0
   }
 
+  /// One claim of one job: jobs that were claimed together share the claim's number.
+  private struct Grip: Hashable {
+    let organizationID: UUID
+    let jobID: UUID
+    let fence: Int64
+
+    init(_ job: ClaimedJob) {
+      organizationID = job.organizationID
+      jobID = job.jobID
+      fence = job.fence
+    }
+  }
+
   private struct State {
-    var jobs: [Int64: ClaimedJob] = [:]
+    var jobs: [Grip: ClaimedJob] = [:]
     var tally = Tally()
   }
 
@@ -32,9 +46,11 @@ final class JobHands: Sendable {
     }
   }
 
-  func take(_ job: ClaimedJob) { state.withLock { $0.jobs[job.fence] = job } }
+  func take(_ job: ClaimedJob) { state.withLock { $0.jobs[Grip(job)] = job } }
 
-  func drop(_ job: ClaimedJob) { state.withLock { _ = $0.jobs.removeValue(forKey: job.fence) } }
+  func drop(_ job: ClaimedJob) {
+    state.withLock { _ = $0.jobs.removeValue(forKey: Grip(job)) }
+  }
 
   func count(_ verdict: JobVerdict) {
     state.withLock { state in

@@ -36,13 +36,15 @@ struct JobTable: Table, Sendable {
   let queue: JobQueue
 
   /// While a job is leased, `run_at` is when the lease ends, so that one index finds what is due.
-  /// Leases differ a little: jobs that were in hand when a process died are not all taken again at
-  /// once, with the one that killed it among them. Rows are found again by their place: the table's
-  /// size says nothing of what is in it, and misleads the planner into passing all of it.
+  /// Leases differ a little, by the job: jobs that were in hand when a process died are not taken
+  /// again all at once, with the one that killed it among them. Rows are found again by their place:
+  /// the table's size says nothing of what is in it, and misleads the planner into passing all of it.
+  /// The claim's number is its transaction's, which Citus takes where it refuses a sequence.
   private static let claim = Statement<ClaimedJob>(
     """
     with due as (
-      select ctid as place, now() + make_interval(secs => $4 * (1 + random() / 4)) as lease_until,
+      select ctid as place,
+        now() + make_interval(secs => $4 * (1 + (uuid_hash(job_id) & 1023) / 4096.0)) as lease_until,
         extract(epoch from now() - run_at)::float8 as overdue
       from jobs
       where queue = $1 and run_at <= now() and run_at >= now() - make_interval(secs => $5)
@@ -51,7 +53,8 @@ struct JobTable: Table, Sendable {
     )
     update jobs as j
     set attempt = j.attempt + 1, abandoned = j.abandoned + (j.lease_until is not null)::integer,
-      lease_until = due.lease_until, run_at = due.lease_until, fence = nextval('job_fences')
+      lease_until = due.lease_until, run_at = due.lease_until,
+      fence = pg_current_xact_id()::text::bigint
     from due
     where j.ctid = due.place
     returning j.organization_id, j.job_id, j.kind, j.payload, j.attempt, j.attempts_max,
@@ -59,9 +62,9 @@ struct JobTable: Table, Sendable {
     """)
   private static let extend = Statement<NoRow>(
     """
-    update jobs set lease_until = term.lease_until, run_at = term.lease_until
-    from (select now() + make_interval(secs => $4 * (1 + random() / 4)) as lease_until) as term
-    where organization_id = $1 and job_id = $2 and fence = $3 and jobs.lease_until is not null
+    update jobs
+    set lease_until = now() + make_interval(secs => $4), run_at = now() + make_interval(secs => $4)
+    where organization_id = $1 and job_id = $2 and fence = $3 and lease_until is not null
     """)
   /// Locks a job for its holder, or fails for anybody else, and for a holder who gave it back: the
   /// division does, and with it all that was to be done in the same transaction.
@@ -76,7 +79,7 @@ struct JobTable: Table, Sendable {
   private static let acquit = Statement<NoRow>(
     """
     update jobs set abandoned = abandoned - 1
-    where organization_id = $1 and job_id = $2 and fence > $3 and abandoned > 0
+    where organization_id = $1 and job_id = $2 and fence <> $3 and abandoned > 0
     """)
   private static let delete = Statement<NoRow>(
     "delete from jobs where organization_id = $1 and job_id = $2")
@@ -127,8 +130,9 @@ struct JobTable: Table, Sendable {
   func extend(_ jobs: [ClaimedJob]) async throws(PostgresError) {
     try await worker.run(
       .none,
-      all: jobs.map {
-        AnyQuery(Self.extend($0.organizationID, $0.jobID, $0.fence, queue.lease.inSeconds))
+      all: jobs.map { job in
+        let seconds = queue.lease.inSeconds * Double.random(in: 1...1.25)
+        return AnyQuery(Self.extend(job.organizationID, job.jobID, job.fence, seconds))
       })
   }
 

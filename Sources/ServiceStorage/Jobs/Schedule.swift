@@ -72,15 +72,20 @@ struct Scheduler: Table, Sendable {
   private static let enqueue = Statement<NoRow>(
     """
     with moved as (
-      insert into schedules as s (name, slot)
-      select $1, $2 where $2 <= now() + interval '1 minute'
-      on conflict on constraint schedules_pkey do update set slot = excluded.slot
-      where s.slot < excluded.slot
-        or s.slot > now() + interval '1 minute' and s.slot < 'infinity'
-      returning 1
+      update schedules set slot = $2
+      where name = $1
+        and (slot < $2 or slot > now() + interval '1 minute' and slot < 'infinity')
+        and $2 <= now() + interval '1 minute'
+      returning slot
+    ), made as (
+      insert into schedules (name, slot) select $1, $2 where $2 <= now() + interval '1 minute'
+      on conflict do nothing
+      returning slot
     )
     insert into jobs (organization_id, job_id, queue, kind, dedupe_key, payload, attempts_max)
-    select $3, $4, $5, $6, $1, $7, $8 from moved on conflict do nothing
+    select $3, $4, $5, $6, $1, $7, $8
+    from (select slot from moved union all select slot from made) as due
+    on conflict do nothing
     """, announces: true)
   static let statements: [any DescribedStatement] = [enqueue]
 

@@ -55,8 +55,9 @@ struct Stage: Sendable {
   func makeDue() async throws {
     try await database.sql(
       """
-      update messaging.jobs set run_at = now() - interval '1 second',
-        lease_until = case when lease_until is not null then now() - interval '1 second' end
+      update messaging.jobs set run_at = now() - interval '1 second';
+      update messaging.jobs set lease_until = now() - interval '1 second'
+      where lease_until is not null
       """)
   }
 }
@@ -66,7 +67,7 @@ extension Stage {
   func abandonJobs() async throws {
     try await database.sql(
       """
-      update messaging.jobs set attempt = attempt + 1, fence = nextval('messaging.job_fences'),
+      update messaging.jobs set attempt = attempt + 1, fence = fence + 1,
         abandoned = abandoned + (lease_until is not null)::integer,
         lease_until = now() - interval '1 second', run_at = now() - interval '1 second';
       update messaging.messages set state = 'SENDING', attempts = attempts + 1

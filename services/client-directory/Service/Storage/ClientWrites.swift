@@ -20,6 +20,8 @@ enum ClientEffect: Sendable, Hashable {
 
 /// The statements that write a file.
 enum ClientWrites: Table {
+  /// The keys of what comes with a new file are new, so none of them conflicts. Without the words
+  /// Citus would COPY the rows into shards, which row security forbids.
   static let insert = Statement<NoRow>(
     """
     with file as (
@@ -35,10 +37,12 @@ enum ClientWrites: Table {
       insert into stakeholders (organization_id, client_id, employee_id, sort_key, created_at)
       select f.organization_id, f.client_id, e.employee_id, f.sort_key, f.created_at
       from file f cross join unnest($25::uuid[]) as e (employee_id)
+      on conflict on constraint stakeholders_pkey do nothing
     ), tags as (
       insert into client_labels (organization_id, label, sort_key, client_id)
       select f.organization_id, l.label, f.sort_key, f.client_id
       from file f cross join unnest($24::text[]) as l (label)
+      on conflict on constraint client_labels_pkey do nothing
     )
     insert into contact_points (organization_id, client_id, contact_point_id, kind, rank,
       phone_type, value, normalized, created_at)
@@ -46,6 +50,7 @@ enum ClientWrites: Table {
       p.normalized, f.created_at
     from file f cross join unnest($26::uuid[], $27::int2[], $28::int2[], $29::int2[], $30::text[],
       $31::text[]) as p (id, kind, rank, phone_type, value, normalized)
+    on conflict on constraint contact_points_pkey do nothing
     """)
   static let update = Statement<NoRow>(
     """
@@ -62,12 +67,13 @@ enum ClientWrites: Table {
     )
     select demand_change((select count(*) from file))
     """)
-  static let relabel = Statement<NoRow>(
+  static let unlabel = Statement<NoRow>(
     """
-    with gone as (
-      delete from client_labels
-      where organization_id = $1 and client_id = $2 and label <> all ($3::text[])
-    )
+    delete from client_labels
+    where organization_id = $1 and client_id = $2 and label <> all ($3::text[])
+    """)
+  static let label = Statement<NoRow>(
+    """
     insert into client_labels (organization_id, label, sort_key, client_id)
     select c.organization_id, l.label, c.sort_key, c.client_id
     from clients c cross join unnest($3::text[]) as l (label)
@@ -103,7 +109,7 @@ enum ClientWrites: Table {
       and c.client_id = $2 and s.sort_key <> c.sort_key
     """)
   static let statements: [any DescribedStatement] = [
-    insert, update, copySortKey, relabel, demote, promote, insertPoint,
+    insert, update, copySortKey, unlabel, label, demote, promote, insertPoint,
   ]
 
   /// Stores a new file whole.
@@ -125,7 +131,7 @@ enum ClientWrites: Table {
     var queries = [
       AnyQuery(updating(row)), AnyQuery(copySortKey(row.organizationID, row.clientID)),
     ]
-    queries += effects.map { effect($0, of: row) }
+    queries += effects.flatMap { self.queries($0, of: row) }
     let changed = Client(row.next)
     queries.append(
       AnyQuery(
@@ -152,22 +158,27 @@ enum ClientWrites: Table {
       points.map { Int16($0.phoneType.rawValue) }, points.map(\.value))
   }
 
-  private static func effect(_ effect: ClientEffect, of row: ClientRow) -> AnyQuery {
+  private static func queries(_ effect: ClientEffect, of row: ClientRow) -> [AnyQuery] {
     switch effect {
     case .relabel:
-      AnyQuery(relabel(row.organizationID, row.clientID, row.labels))
+      [
+        AnyQuery(unlabel(row.organizationID, row.clientID, row.labels)),
+        AnyQuery(label(row.organizationID, row.clientID, row.labels)),
+      ]
     case .demote(let kind):
-      AnyQuery(demote(row.organizationID, row.clientID, Int16(kind.rawValue)))
+      [AnyQuery(demote(row.organizationID, row.clientID, Int16(kind.rawValue)))]
     case .insert(let point):
-      AnyQuery(
-        insertPoint(
-          row.organizationID, row.clientID, point.contactPointID, Int16(point.kind.rawValue),
-          Int16(point.rank.rawValue), Int16(point.phoneType.rawValue), point.value,
-          point.normalized, row.updatedAt))
+      [
+        AnyQuery(
+          insertPoint(
+            row.organizationID, row.clientID, point.contactPointID, Int16(point.kind.rawValue),
+            Int16(point.rank.rawValue), Int16(point.phoneType.rawValue), point.value,
+            point.normalized, row.updatedAt))
+      ]
     case .promote(let point):
-      AnyQuery(promote(row.organizationID, row.clientID, point.contactPointID))
+      [AnyQuery(promote(row.organizationID, row.clientID, point.contactPointID))]
     case .dropInvitationJob:
-      InvitationJobs.dropping(row.clientID, of: row.organizationID)
+      [InvitationJobs.dropping(row.clientID, of: row.organizationID)]
     }
   }
 

@@ -36,7 +36,7 @@ struct Reminders: Table, Sendable {
       ON CONFLICT ON CONSTRAINT sms_quotas_pkey DO UPDATE
       SET moments = q.moments[cardinality(q.moments) - $3 + 2:] || excluded.moments
       WHERE cardinality(q.moments) < $3
-        OR q.moments[cardinality(q.moments) - $3 + 1] <= now() - interval '1 day'
+        OR excluded.moments[1] - q.moments[cardinality(q.moments) - $3 + 1] >= interval '1 day'
       RETURNING 1
     )
     SELECT demand_quota((SELECT count(*) FROM counted))

@@ -49,7 +49,7 @@ struct Sendings: Table, Sendable {
     WITH settled AS (
       UPDATE messages
       SET state = $3, last_error = $4, refusals = refusals + $5,
-        sent_at = CASE WHEN $3 = 'SENT' THEN now() END
+        sent_at = (SELECT now() WHERE $3 = 'SENT')
       WHERE organization_id = $1 AND message_id = $2 AND state IN ('QUEUED', 'SENDING')
       RETURNING organization_id, message_id, attempts
     )

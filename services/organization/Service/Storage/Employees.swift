@@ -94,6 +94,7 @@ struct Employees: Table, Sendable {
     """
     insert into employee_branches (organization_id, employee_id, branch_id)
     select $1, $2, branch_id from unnest($3::uuid[]) as given (branch_id)
+    on conflict on constraint employee_branches_pkey do nothing
     """)
   static let activate = Statement<NoRow>(
     """
