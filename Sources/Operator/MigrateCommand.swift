@@ -59,7 +59,10 @@ struct MigrateCommand: AsyncParsableCommand {
     let applied = try await Migrations.apply(
       root: folder, superuser: superuser, services: DevLayout.services, citus: citus)
     Swift.print(applied == 0 ? "up to date" : "\(applied) migrations applied")
-    if citus { try await cluster.distribute { Swift.print($0) } }
+    if citus {
+      // Whole commands are what `--print` is for.
+      try await cluster.distribute { Swift.print($0.prefix { $0 != "\n" }) }
+    }
   }
 
   private func tell(_ folder: URL, _ superuser: String) async throws {

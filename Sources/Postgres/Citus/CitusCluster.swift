@@ -46,7 +46,7 @@ public struct CitusCluster: Sendable {
     try await PlainConnection.withSession(connection) { try Self.isCitus($0) }
   }
 
-  private static func isCitus(_ session: PlainConnection) throws -> Bool {
+  static func isCitus(_ session: PlainConnection) throws(PostgresError) -> Bool {
     try !session.run("select from pg_extension where extname = 'citus'").isEmpty
   }
 
@@ -83,11 +83,12 @@ public struct CitusCluster: Sendable {
       try session.run("select pg_advisory_lock(hashtextextended('clientele.citus', 0))")
       let known = try session.run(
         """
-        select n.nspname || '.' || c.relname from pg_dist_partition d
+        select n.nspname || '.' || c.relname, pg_relation_size(c.oid) > 0 from pg_dist_partition d
         join pg_class c on c.oid = d.logicalrelid join pg_namespace n on n.oid = c.relnamespace
         """)
       let done = Set(known.compactMap { $0.first ?? nil })
-      for command in try layout(session).script(without: done) {
+      let left = Set(known.compactMap { $0.last == "t" ? $0.first ?? nil : nil })
+      for command in try layout(session).script(without: done, left: left) {
         tell(command)
         try session.run(command)
       }

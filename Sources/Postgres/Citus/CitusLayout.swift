@@ -30,6 +30,7 @@ public struct CitusLayout: Sendable {
   /// What Citus 12.1 would refuse, a line each; empty when all is well.
   public let problems: [String]
   private let functions: [String]
+  private let grants: CitusGrants
   /// Foreign keys from the coordinator into shards, which Citus cannot keep.
   private let severed: [ForeignKey]
   /// The tables of the coordinator that foreign keys tie to each, directly or not.
@@ -39,6 +40,8 @@ public struct CitusLayout: Sendable {
   private static let queues: Set<String> = [
     "jobs", "dead_jobs", "messages", "delivery_attempts",
   ]
+
+  private static let cascade = "cascade_via_foreign_keys => true"
 
   /// Reads the catalogue.
   /// - Parameters:
@@ -58,6 +61,7 @@ public struct CitusLayout: Sendable {
     }
     tied = Self.ties(places, keys)
     functions = try catalogue.functions()
+    grants = try CitusGrants(of: schemas, in: session)
     problems = try catalogue.problems(places, keys)
   }
 
@@ -97,8 +101,10 @@ public struct CitusLayout: Sendable {
   }
 
   /// The commands that bring a database there, each a transaction of its own.
-  /// - Parameter done: tables that Citus knows already.
-  public func script(without done: Set<String> = []) -> [String] {
+  /// - Parameters:
+  ///   - done: tables that Citus knows already.
+  ///   - left: those of them of which rows stayed behind on the coordinator.
+  public func script(without done: Set<String> = [], left: Set<String> = []) -> [String] {
     let pending = tables.filter { !done.contains($0.name) }
     var script = severed.filter { !done.contains($0.table) }.map {
       "alter table \($0.table) drop constraint \($0.name)"
@@ -116,19 +122,23 @@ public struct CitusLayout: Sendable {
     // A table takes those along that it is tied to by foreign keys.
     var taken: Set<String> = []
     for table in pending where table.place == .coordinator && !taken.contains(table.name) {
-      script.append(
-        """
-        select citus_add_local_table_to_metadata('\(table.name)', \
-        cascade_via_foreign_keys => true)
-        """)
-      taken.formUnion(tied[table.name] ?? [])
+      let group = (tied[table.name] ?? []).union([table.name])
+      script.append(adding(table.name, with: group.sorted()))
+      taken.formUnion(group)
     }
     script += functions.map { "select create_distributed_function('\($0)')" }
     // What was there before has been copied into the shards, and must not stay behind.
-    script += pending.filter { $0.place.column != nil }.map {
-      "select truncate_local_data_after_distributing_table('\($0.name)')"
-    }
-    return script
+    script += tables.filter { table in
+      table.place.column != nil && (!done.contains(table.name) || left.contains(table.name))
+    }.map { "select truncate_local_data_after_distributing_table('\($0.name)')" }
+    return script + tables.flatMap { grants.spreading($0.name) }
+  }
+
+  /// The table that is made anew takes over the grants of the one that becomes its shard before
+  /// anybody sees it.
+  private func adding(_ table: String, with group: [String]) -> String {
+    (["begin", "select citus_add_local_table_to_metadata('\(table)', \(Self.cascade))"]
+      + group.map { grants.block($0, for: $0) } + ["commit"]).joined(separator: ";\n")
   }
 }
 

@@ -37,14 +37,27 @@ public struct Bootstrap: Sendable {
       try session.run("select pg_advisory_lock(hashtextextended('clientele.bootstrap', 0))")
       let isThere = try session.run("select 1 from pg_database where datname = '\(database)'")
       if isThere.isEmpty { try session.run("create database \(database)") }
-      for schema in schemas { try session.run(roles(of: schema)) }
+      if !citus {
+        for schema in schemas { try session.run(CitusNodes.block(roles(of: schema))) }
+      }
       try session.run("select pg_advisory_unlock(hashtextextended('clientele.bootstrap', 0))")
     }
     try await PlainConnection.withSession(inside) { session in
       try session.run("select pg_advisory_lock(hashtextextended('clientele.bootstrap', 0))")
+      if citus {
+        for schema in schemas { try spread(roles(of: schema), session) }
+      }
       try session.run("revoke all on schema public from public")
       for schema in schemas { try session.run(Self.schema(schema)) }
     }
+  }
+
+  /// Citus takes roles to its nodes only from where it is loaded, and never those it did not see
+  /// being made: so each node makes its own first, and nodes to come get them from Citus.
+  private func spread(_ roles: String, _ session: PlainConnection) throws {
+    let own = CitusNodes.block("\(CitusNodes.keepToItself)\n\(roles)")
+    try session.run(CitusNodes.onWorkers(own))
+    try session.run(CitusNodes.block(roles))
   }
 
   /// Names go into SQL as they are, so they are checked first.
@@ -84,11 +97,9 @@ public struct Bootstrap: Sendable {
 
   private static func role(_ name: String, _ login: String) -> String {
     """
-    do $$ begin
-      if not exists (select from pg_roles where rolname = '\(name)') then
-        create role \(name) \(login);
-      end if;
-    end $$;
+    if not exists (select from pg_roles where rolname = '\(name)') then
+      create role \(name) \(login);
+    end if;
     alter role \(name) with \(login) \(restraints);
 
     """

@@ -32,6 +32,18 @@ struct MigrationFile: Sendable, Hashable {
       .joined(separator: "\n")
   }
 
+  /// The same for Citus, which refuses grants by column on its tables: they stay the coordinator's own
+  /// affair, and `CitusGrants` brings them to the nodes.
+  var scriptForCitus: String {
+    script.replacing(/(?im)^(?:grant|revoke)\s[^;(]*\([^;]*?\)\s+on\s[^;]*;/) { grant in
+      """
+      SET LOCAL citus.enable_ddl_propagation = off;
+      \(grant.output)
+      SET LOCAL citus.enable_ddl_propagation = on;
+      """
+    }
+  }
+
   init(version: Int, name: String, sql: String) {
     self.version = version
     self.name = name

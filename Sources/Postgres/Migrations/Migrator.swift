@@ -132,7 +132,8 @@ public struct Migrator: Sendable {
             begin; set local lock_timeout = '\(Self.lockTimeout)';
             set local statement_timeout = '60s'
             """)
-          try session.run(file.script)
+          try session.run(
+            CitusCluster.isCitus(session) ? file.scriptForCitus : file.script)
           try session.run("set local role \(schema)_owner; set local search_path = \(schema)")
           try record(file, session)
           try session.run("commit")
