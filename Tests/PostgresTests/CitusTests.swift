@@ -33,6 +33,8 @@ import Testing
       event_id bigint primary key references events
     );
     create function helps(n bigint) returns bigint language sql as 'select n';
+    revoke update on jobs from sample;
+    grant update (job_id) on jobs to sample_worker;
     """
 
   private func layout(_ more: String = "") async throws -> CitusLayout {
@@ -47,31 +49,46 @@ import Testing
   func script() async throws {
     let layout = try await layout()
     #expect(layout.problems.isEmpty)
+    let script = layout.script()
     #expect(
-      layout.script() == [
-        "alter table sample.jobs drop constraint jobs_owner_fkey",
-        "select create_distributed_table('sample.idempotency', 'scope', colocate_with => 'none')",
-        """
-        select create_distributed_table('sample.owners', 'organization_id', \
-        colocate_with => 'sample.idempotency')
-        """,
-        """
-        select create_distributed_table('sample.houses', 'organization_id', \
-        colocate_with => 'sample.idempotency')
-        """,
-        """
-        select citus_add_local_table_to_metadata('sample.events', \
-        cascade_via_foreign_keys => true)
-        """,
-        """
-        select citus_add_local_table_to_metadata('sample.jobs', \
-        cascade_via_foreign_keys => true)
-        """,
-        "select create_distributed_function('sample.helps(bigint)')",
-        "select truncate_local_data_after_distributing_table('sample.idempotency')",
-        "select truncate_local_data_after_distributing_table('sample.owners')",
-        "select truncate_local_data_after_distributing_table('sample.houses')",
-      ])
+      script.map { $0.split(separator: "\n").prefix($0.hasPrefix("begin") ? 2 : 1) }
+        .map { $0.joined(separator: " ") } == [
+          "alter table sample.jobs drop constraint jobs_owner_fkey",
+          "select create_distributed_table('sample.idempotency', 'scope', colocate_with => 'none')",
+          """
+          select create_distributed_table('sample.owners', 'organization_id', \
+          colocate_with => 'sample.idempotency')
+          """,
+          """
+          select create_distributed_table('sample.houses', 'organization_id', \
+          colocate_with => 'sample.idempotency')
+          """,
+          """
+          begin; select citus_add_local_table_to_metadata('sample.events', \
+          cascade_via_foreign_keys => true);
+          """,
+          """
+          begin; select citus_add_local_table_to_metadata('sample.jobs', \
+          cascade_via_foreign_keys => true);
+          """,
+          "select create_distributed_function('sample.helps(bigint)')",
+          "select truncate_local_data_after_distributing_table('sample.idempotency')",
+          "select truncate_local_data_after_distributing_table('sample.owners')",
+          "select truncate_local_data_after_distributing_table('sample.houses')",
+        ] + Self.grants)
+    let adding = try #require(script.first { $0.contains("metadata('sample.jobs'") })
+    #expect(adding.contains("grant update (job_id) on sample.jobs to sample_worker;"))
+    #expect(adding.contains("grant delete, insert, select on sample.jobs to sample;"))
+    #expect(adding.hasSuffix("commit"))
+    let shards = try #require(script.first { $0.hasPrefix("-- grants of sample.jobs on its") })
+    #expect(shards.contains("run_command_on_placements('sample.jobs', "))
+    #expect(shards.contains("grant update (job_id) on %1$s to sample_worker;"))
+  }
+
+  private static let grants = [
+    "events", "idempotency", "jobs_done", "owners", "houses", "jobs",
+  ].flatMap {
+    ["-- grants of sample.\($0) on the nodes", "-- grants of sample.\($0) on its shards"]
   }
 
   @Test("what is distributed already stays, and the rest joins its group")
@@ -79,9 +96,14 @@ import Testing
     let layout = try await layout()
     let all = Set(layout.tables.map(\.name))
     let functions = "select create_distributed_function('sample.helps(bigint)')"
-    #expect(layout.script(without: all) == [functions])
+    func script(without done: Set<String>, left: Set<String> = []) -> [String] {
+      layout.script(without: done, left: left).filter { !$0.hasPrefix("-- grants") }
+    }
+    #expect(script(without: all) == [functions])
+    let rest = "select truncate_local_data_after_distributing_table('sample.owners')"
+    #expect(script(without: all, left: ["sample.owners"]) == [functions, rest])
     #expect(
-      layout.script(without: all.subtracting(["sample.houses"])) == [
+      script(without: all.subtracting(["sample.houses"])) == [
         """
         select create_distributed_table('sample.houses', 'organization_id', \
         colocate_with => 'sample.idempotency')
@@ -158,6 +180,95 @@ import Testing
     let lint = CitusLint(
       columns: ["houses": "organization_id", "owners": "organization_id"], local: ["jobs"])
     #expect(lint.problems(of: sql).isEmpty == isRouted)
+  }
+
+  @Test(
+    "how Citus refuses statements to write",
+    arguments: [
+      ("update jobs set n = nextval('s') where m = $1", "calls volatile nextval"),
+      (
+        """
+        with due as (select m, random() as r from jobs) update jobs j set n = due.r from due
+        where j.m = due.m
+        """, "calls volatile random"
+      ),
+      ("delete from houses where organization_id = $1 and n < random()", "calls volatile random"),
+      (
+        "update houses set n = 1 where organization_id = $1 and ctid = $2",
+        "finds rows of shards by their place"
+      ),
+      ("update jobs set n = case when m then now() end", "calls mutable now in a CASE"),
+      ("update jobs set n = coalesce(lower(m), now()) where m", "calls mutable now in a COALESCE"),
+      (
+        "insert into jobs (n) values ($1) on conflict do update set n = now()",
+        "calls mutable now in DO UPDATE"
+      ),
+      (
+        """
+        with m as (insert into jobs as j (n) values ($1)
+          on conflict do update set n = $1 where j.n < now() returning 1) select * from m
+        """, "calls mutable now in DO UPDATE"
+      ),
+      (
+        """
+        insert into jobs as j (n) values ($1)
+        on conflict do update set n = $1 where j.n < excluded.n - interval '1 day'
+        """, "moves a moment by an interval in DO UPDATE"
+      ),
+      ("update jobs set n = 1 returning now()", "calls mutable now in RETURNING"),
+      (
+        "insert into houses (organization_id, house_id) select $1, id from unnest($2) u(id)",
+        "selects rows into the shards of houses, which is a COPY"
+      ),
+      ("update jobs set n = now() + make_interval(secs => $1) where m > now()", nil),
+      ("with gone as (delete from jobs where m returning m) select random() from gone", nil),
+      ("insert into jobs (n) select now() from plain", nil),
+      ("update plain set n = random()", nil),
+      (
+        """
+        insert into houses (organization_id, house_id) select $1, id from unnest($2) u(id)
+        on conflict on constraint houses_pkey do nothing
+        """, nil
+      ),
+    ] as [(String, String?)])
+  func refusedWrites(sql: String, problem: String?) {
+    let refusals = CitusRefusals(
+      CitusLint(columns: ["houses": "organization_id"], local: ["jobs"]),
+      CitusRefusals.Functions(
+        volatile: ["random", "nextval"], mutable: ["random", "nextval", "now"]))
+    #expect(refusals.problems(of: sql) == (problem.map { [$0] } ?? []))
+  }
+
+  @Test("what a migration grants by column is kept from Citus, which refuses it")
+  func columnGrants() {
+    let rest = """
+      create table a (b int);
+      grant select on a to c;
+      grant execute on function d(int) to c;
+      """
+    let file = MigrationFile(
+      version: 1, name: "0001_a.sql",
+      sql: """
+        GRANT INSERT (b, c),
+          UPDATE (b) ON a
+          TO c;
+        \(rest)
+        revoke update (b) on a from c;
+        """)
+    let off = "SET LOCAL citus.enable_ddl_propagation = off;"
+    let on = "SET LOCAL citus.enable_ddl_propagation = on;"
+    #expect(
+      file.scriptForCitus == """
+        \(off)
+        GRANT INSERT (b, c),
+          UPDATE (b) ON a
+          TO c;
+        \(on)
+        \(rest)
+        \(off)
+        revoke update (b) on a from c;
+        \(on)
+        """)
   }
 
   @Test("a shard's word about a constraint is understood as the table's")

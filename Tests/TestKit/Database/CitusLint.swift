@@ -2,8 +2,9 @@ import Foundation
 import Postgres
 
 /// Checks what can be checked without a Citus cluster: that Citus 12.1 takes the service's tables,
-/// and that each of its statements names, for every distributed table it reads or writes, the
-/// organisation as a parameter, so that Citus routes it to one node.
+/// that it does not refuse how the service's statements write, and that each of them names, for every
+/// distributed table it reads or writes, the organisation as a parameter, so that Citus routes it to
+/// one node.
 ///
 /// The statements of Feed and ServiceStorage are the service's too.
 ///
@@ -14,14 +15,16 @@ public func assertFitsCitus(
   _ service: String, crossing: [String: String] = [:], in database: TestDatabase
 ) async throws {
   let schema = service.replacing("-", with: "_")
-  let layout = try await PlainConnection.withSession(database.connection(role: "postgres")) {
-    try CitusLayout(of: [schema], in: $0)
-  }
+  let (layout, functions) = try await PlainConnection.withSession(
+    database.connection(role: "postgres")
+  ) { try (CitusLayout(of: [schema], in: $0), CitusRefusals.Functions(in: $0)) }
   var lines = layout.problems
   let crossing = crossing.merging(CitusLint.sharedCrossing) { own, _ in own }
   var unused = crossing
   let lint = CitusLint(layout)
+  let refusals = CitusRefusals(lint, functions)
   for text in try StatementLint.texts(of: service) {
+    lines += refusals.problems(of: text.sql).map { "\($0): \(text.sql)" }
     let problems = lint.problems(of: text.sql)
     if problems.isEmpty { continue }
     let words = CitusLint.words(text.sql)
@@ -48,7 +51,7 @@ public struct CitusProblems: Error, CustomStringConvertible {
 struct CitusLint {
   /// Distribution columns by table, without the schema.
   let columns: [String: String]
-  private let local: Set<String>
+  let local: Set<String>
 
   init(_ layout: CitusLayout) {
     let named = layout.tables.map { (String($0.name.split(separator: ".")[1]), $0.place.column) }

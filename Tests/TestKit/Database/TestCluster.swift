@@ -47,6 +47,7 @@ public struct TestCluster: Sendable {
   /// Connection string, without database and user, of the cluster that tests share.
   /// - Throws: `Script.Failure` when it is not running.
   static func shared() throws -> String {
+    if let citus = TestCitus.shared { return citus.coordinator }
     let setting = ProcessInfo.processInfo.environment["CLIENTELE_TEST_POSTGRES"]
     let words = (setting ?? "host=\(Checkout.root.path)/.run/test-postgres/socket")
       .split(separator: " ")

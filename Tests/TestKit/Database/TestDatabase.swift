@@ -99,6 +99,7 @@ public struct TestDatabase: Sendable {
   fileprivate func close() async throws {
     for database in pools.open.withLock({ $0 }) { await database.close() }
     let name = name
+    if let citus = TestCitus.shared(at: cluster) { return try await citus.drop(name) }
     try await PlainConnection.withSession("\(cluster) dbname=postgres user=postgres") { session in
       _ = try session.run("drop database if exists \(name) with (force)")
     }
@@ -137,8 +138,12 @@ private func withOwnDatabase<Result>(
   let cluster = try cluster ?? TestCluster.shared()
   let template = try await Template.prepare(schemas, cluster: cluster)
   let name = "test_" + UUID().uuidString.lowercased().replacing("-", with: "").prefix(20)
-  try await PlainConnection.withSession("\(cluster) dbname=postgres user=postgres") { session in
-    _ = try session.run("create database \(name) template \(template) strategy file_copy")
+  if let citus = TestCitus.shared(at: cluster) {
+    try await citus.clone(template, as: name)
+  } else {
+    try await PlainConnection.withSession("\(cluster) dbname=postgres user=postgres") { session in
+      _ = try session.run("create database \(name) template \(template) strategy file_copy")
+    }
   }
   let database = TestDatabase(
     name: name, schema: schemas.first?.name ?? "postgres", cluster: cluster)
@@ -190,6 +195,9 @@ private enum Template {
   private static func make(
     _ name: String, _ schemas: [TestSchema], _ cluster: String
   ) async throws {
+    if let citus = TestCitus.shared(at: cluster) {
+      return try await citus.makeTemplate(name, schemas)
+    }
     let postgres = "\(cluster) user=postgres dbname=postgres"
     let isThere = "select 1 from pg_database where datname = '\(name)'"
     let found = try await PlainConnection.withSession(postgres) { try $0.run(isThere) }
