@@ -34,7 +34,8 @@ import Testing
     );
     create function helps(n bigint) returns bigint language sql as 'select n';
     revoke update on jobs from sample;
-    grant update (job_id) on jobs to sample_worker;
+    grant update (job_id), insert (job_id) on jobs to sample_worker;
+    grant select on sequence events_event_id_seq to sample_worker;
     """
 
   private func layout(_ more: String = "") async throws -> CitusLayout {
@@ -77,12 +78,17 @@ import Testing
           "select truncate_local_data_after_distributing_table('sample.houses')",
         ] + Self.grants)
     let adding = try #require(script.first { $0.contains("metadata('sample.jobs'") })
-    #expect(adding.contains("grant update (job_id) on sample.jobs to sample_worker;"))
+    #expect(
+      adding.contains("grant insert (job_id), update (job_id) on sample.jobs to sample_worker;"))
     #expect(adding.contains("grant delete, insert, select on sample.jobs to sample;"))
     #expect(adding.hasSuffix("commit"))
     let shards = try #require(script.first { $0.hasPrefix("-- grants of sample.jobs on its") })
     #expect(shards.contains("run_command_on_placements('sample.jobs', "))
-    #expect(shards.contains("grant update (job_id) on %1$s to sample_worker;"))
+    // Defaults of all columns are written there.
+    #expect(shards.contains("grant insert, update (job_id) on %1$s to sample_worker;"))
+    let events = try #require(script.first { $0.contains("metadata('sample.events'") })
+    let granted = /select[a-z, ]* on sequence sample.events_event_id_seq to sample_worker;/
+    #expect(events.contains(granted))
   }
 
   private static let grants = [

@@ -5,18 +5,37 @@
 struct CitusGrants {
   /// By table, commands with `%s` for it.
   private let commands: [String: [String]]
+  /// By table, commands for the sequences of its columns.
+  private let sequences: [String: [String]]
 
   /// - Parameters:
   ///   - schemas: whose names were checked.
   ///   - session: as a superuser, in the services' database on the coordinator.
   init(of schemas: [String], in session: PlainConnection) throws {
     let list = schemas.map { "'\($0)'" }.joined(separator: ", ")
-    let rows = try session.run(Self.select.replacing("$schemas", with: list))
-    commands = rows.reduce(into: [:]) { commands, row in
-      guard row.count == 2, let table = row[0], let command = row[1] else { return }
-      commands[table, default: []].append(command)
+    func read(_ sql: String) throws -> [String: [String]] {
+      try session.run(sql.replacing("$schemas", with: list)).reduce(into: [:]) { commands, row in
+        guard row.count == 2, let table = row[0], let command = row[1] else { return }
+        commands[table, default: []].append(command)
+      }
     }
+    commands = try read(Self.select)
+    sequences = try read(Self.selectSequences)
   }
+
+  private static let selectSequences = """
+    select n.nspname || '.' || c.relname,
+      'grant ' || string_agg(lower(x.privilege_type), ', ' order by x.privilege_type)
+        || ' on sequence ' || n.nspname || '.' || s.relname || ' to ' || x.grantee::regrole
+    from pg_class s
+    join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = s.oid
+      and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+    join pg_class c on c.oid = d.refobjid join pg_namespace n on n.oid = c.relnamespace
+    cross join lateral aclexplode(s.relacl) x
+    where s.relkind = 'S' and x.grantee not in (0, s.relowner) and n.nspname in ($schemas)
+    group by n.nspname, c.relname, s.relname, x.grantee
+    order by 1, 2
+    """
 
   private static let select = """
     select n.nspname || '.' || c.relname,
@@ -43,7 +62,13 @@ struct CitusGrants {
   /// where it runs.
   /// - Parameter relation: `CitusNodes.shard` where Citus puts the shard's name.
   func block(_ table: String, for relation: String) -> String {
-    let grants = (commands[table] ?? []).map { $0.replacing("%s", with: relation) + ";" }
+    // Citus writes the defaults of all columns into a shard: there who may insert some may insert all.
+    // What a statement names is held against the table itself.
+    let isShard = relation == CitusNodes.shard
+    let grants = (commands[table] ?? []).map { command in
+      let own = isShard ? command.replacing(/insert \([^)]*\)/, with: "insert") : command
+      return own.replacing("%s", with: relation) + ";"
+    }
     let takeBack = """
       for other in
         select distinct case x.grantee when 0 then 'public' else x.grantee::regrole::text end
@@ -68,6 +93,9 @@ struct CitusGrants {
       end $block$
       """
   }
+
+  /// The commands that grant what was granted of a table's sequences: they are made anew with it.
+  func ofSequences(_ table: String) -> [String] { sequences[table] ?? [] }
 
   /// The commands that bring them to each node's copies of a table.
   func spreading(_ table: String) -> [String] {

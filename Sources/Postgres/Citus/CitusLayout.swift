@@ -138,7 +138,8 @@ public struct CitusLayout: Sendable {
   /// anybody sees it.
   private func adding(_ table: String, with group: [String]) -> String {
     (["begin", "select citus_add_local_table_to_metadata('\(table)', \(Self.cascade))"]
-      + group.map { grants.block($0, for: $0) } + ["commit"]).joined(separator: ";\n")
+      + group.map { grants.block($0, for: $0) } + group.flatMap(grants.ofSequences)
+      + ["commit"]).joined(separator: ";\n")
   }
 }
 
