@@ -137,9 +137,8 @@ final class Prober: Sendable {
           try? await Task.sleep(for: patience)
           return nil
         }
-        defer { group.cancelAll() }
-        return await group.next() ?? nil
       }
+      defer { group.cancelAll() }
       return await group.next() ?? nil
     }
   }

@@ -4,7 +4,7 @@ import Foundation
 private let target: FuzzTarget = {
   let name = ProcessInfo.processInfo.environment["FUZZ_TARGET"] ?? ""
   guard let target = FuzzTarget.all.first(where: { $0.name == name }) else {
-    preconditionFailure("FUZZ_TARGET is none of \(FuzzTarget.all.map(\.name))")
+    end("FUZZ_TARGET is none of \(FuzzTarget.all.map(\.name))")
   }
   return target
 }()
@@ -17,11 +17,15 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   do {
     try target.run(bytes)
   } catch {
-    // Optimised, the message of a precondition is not printed.
-    FileHandle.standardError.write(Data("broken: \(target.name): \(error)\n".utf8))
-    preconditionFailure()
+    end("broken: \(target.name): \(error)")
   }
   return 0
+}
+
+/// Ends the process as libFuzzer wants it, and says why: optimised, a trap does not.
+private func end(_ words: String) -> Never {
+  FileHandle.standardError.write(Data("\(words)\n".utf8))
+  preconditionFailure()
 }
 
 private typealias Arguments = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
