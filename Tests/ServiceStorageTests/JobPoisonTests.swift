@@ -51,8 +51,10 @@ import Testing
       let table = JobTable(worker: rig.worker, queue: Self.queue)
       for death in 0..<JobQueue.abandonedMax {
         // As a process that traps leaves it: taken, and never heard of again.
-        let claimed = try await table.claim(["mixed"], atMost: 1)
-        #expect(claimed.first?.abandoned == death)
+        let claimed =
+          death == 0
+          ? try await table.claim(["mixed"], atMost: 1).first : try await table.adopt(["mixed"])
+        #expect(claimed?.abandoned == death)
         try await rig.database.sql("update organization.jobs set run_at = now()")
       }
       let tries = Tally()
@@ -70,6 +72,31 @@ import Testing
       #expect(try await rig.one("select job_id from organization.dead_jobs") == id.text)
       // What else its death means is noted with it.
       #expect(try await rig.database.count("effects") == 1)
+    }
+  }
+
+  @Test("jobs that were in hand when a worker died are done one at a time, beside all others")
+  func orphans() async throws {
+    try await JobRig.with { rig in
+      for _ in 1...6 { try await rig.enqueue(Self.kind, "orphan") }
+      let table = JobTable(worker: rig.worker, queue: Self.queue)
+      #expect(try await table.claim(["mixed"], atMost: 10).count == 6)
+      try await rig.database.sql("update organization.jobs set run_at = now()")
+      #expect(try await table.claim(["mixed"], atMost: 10).isEmpty)
+      for _ in 1...20 { try await rig.enqueue(Self.kind, "well") }
+      let inHand = Tally(), most = Tally()
+      let office = rig.office([
+        JobHandler(Self.kind) { job in
+          #expect((job.abandoned == 1) == (job.payload == "orphan"))
+          most.raise(job.payload, to: inHand.add(job.payload))
+          try await Task.sleep(for: .milliseconds(20))
+          inHand.add(job.payload, -1)
+          return .done([AnyQuery(JobRig.effect(job.id))])
+        }
+      ])
+      try await rig.work([office]) { try await rig.database.count("jobs") == 0 }
+      #expect(try await rig.database.count("effects") == 26)
+      #expect(most["orphan"] == 1 && most["well"] > 1)
     }
   }
 

@@ -101,11 +101,15 @@ final class Tally: Sendable {
   private let counts = Mutex<[String: Int]>([:])
 
   @discardableResult
-  func add(_ name: String) -> Int {
+  func add(_ name: String, _ count: Int = 1) -> Int {
     counts.withLock { counts in
-      counts[name, default: 0] += 1
+      counts[name, default: 0] += count
       return counts[name, default: 0]
     }
+  }
+
+  func raise(_ name: String, to count: Int) {
+    counts.withLock { $0[name] = max($0[name, default: 0], count) }
   }
 
   subscript(_ name: String) -> Int { counts.withLock { $0[name, default: 0] } }

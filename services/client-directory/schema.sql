@@ -1174,6 +1174,13 @@ CREATE INDEX jobs_due_idx ON client_directory.jobs USING btree (queue, run_at);
 
 
 --
+-- Name: jobs_leased_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+--
+
+CREATE INDEX jobs_leased_idx ON client_directory.jobs USING btree (queue, run_at) WHERE (lease_until IS NOT NULL);
+
+
+--
 -- Name: stakeholders_name_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
 --
 

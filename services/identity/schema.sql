@@ -1212,6 +1212,13 @@ CREATE INDEX jobs_due_idx ON identity.jobs USING btree (queue, run_at);
 
 
 --
+-- Name: jobs_leased_idx; Type: INDEX; Schema: identity; Owner: identity_owner
+--
+
+CREATE INDEX jobs_leased_idx ON identity.jobs USING btree (queue, run_at) WHERE (lease_until IS NOT NULL);
+
+
+--
 -- Name: login_identifiers_account_key; Type: INDEX; Schema: identity; Owner: identity_owner
 --
 

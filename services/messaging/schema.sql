@@ -827,6 +827,13 @@ CREATE INDEX jobs_due_idx ON messaging.jobs USING btree (queue, run_at);
 
 
 --
+-- Name: jobs_leased_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+--
+
+CREATE INDEX jobs_leased_idx ON messaging.jobs USING btree (queue, run_at) WHERE (lease_until IS NOT NULL);
+
+
+--
 -- Name: messages_record_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
 --
 

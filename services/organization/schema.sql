@@ -858,6 +858,13 @@ CREATE INDEX jobs_due_idx ON organization.jobs USING btree (queue, run_at);
 
 
 --
+-- Name: jobs_leased_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+--
+
+CREATE INDEX jobs_leased_idx ON organization.jobs USING btree (queue, run_at) WHERE (lease_until IS NOT NULL);
+
+
+--
 -- Name: audit_log audit_log_append_only; Type: TRIGGER; Schema: organization; Owner: organization_owner
 --
 

@@ -25,7 +25,7 @@ final class JobHands: Sendable {
   }
 
   private struct State {
-    var jobs: [Grip: ClaimedJob] = [:]
+    var jobs: [Grip: (job: ClaimedJob, dropped: @Sendable () -> Void)] = [:]
     var tally = Tally()
   }
 
@@ -35,7 +35,7 @@ final class JobHands: Sendable {
   var count: Int { state.withLock { $0.jobs.count } }
 
   /// All of them.
-  var all: [ClaimedJob] { state.withLock { Array($0.jobs.values) } }
+  var all: [ClaimedJob] { state.withLock { $0.jobs.values.map(\.job) } }
 
   /// What became of jobs so far.
   var tally: Tally {
@@ -46,10 +46,13 @@ final class JobHands: Sendable {
     }
   }
 
-  func take(_ job: ClaimedJob) { state.withLock { $0.jobs[Grip(job)] = job } }
+  /// - Parameter dropped: called when its place is free again.
+  func take(_ job: ClaimedJob, dropped: @escaping @Sendable () -> Void = {}) {
+    state.withLock { $0.jobs[Grip(job)] = (job, dropped) }
+  }
 
   func drop(_ job: ClaimedJob) {
-    state.withLock { _ = $0.jobs.removeValue(forKey: Grip(job)) }
+    state.withLock { $0.jobs.removeValue(forKey: Grip(job)) }?.dropped()
   }
 
   func count(_ verdict: JobVerdict) {

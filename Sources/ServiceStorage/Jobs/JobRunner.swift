@@ -18,6 +18,7 @@ struct JobRunner: Sendable {
   private let logger: Logger
   let hands = JobHands()
   private let horizon = JobHorizon()
+  private let orphansHorizon = JobHorizon()
 
   /// - Parameters:
   ///   - worker: connected as the service's worker role.
@@ -51,18 +52,36 @@ struct JobRunner: Sendable {
         for await _ in table.worker.notifications(channel: channel) { bell.yield() }
       }
       group.addTask { await beat() }
+      group.addTask { await adoptOrphans() }
       for await _ in looks {
         let free = queue.concurrency - hands.count
         guard free > 0 else { continue }
         let claimed = await claim(atMost: free)
         for job in claimed {
-          hands.take(job)
-          group.addTask {
-            await see(job)
-            bell.yield()
-          }
+          hands.take(job) { bell.yield() }
+          group.addTask { await see(job) }
         }
         if claimed.isEmpty { try? await Task.sleep(for: Self.breath) }
+      }
+      group.cancelAll()
+    }
+  }
+
+  /// Does the jobs whose workers said no more, one at a time: nobody knows which of those that a
+  /// process had in hand it died of, and that one must not take the others with it again.
+  private func adoptOrphans() async {
+    let (turns, turn) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    await withDiscardingTaskGroup { group in
+      turn.yield()
+      for await _ in turns {
+        if let orphan = await adopt() {
+          hands.take(orphan) { turn.yield() }
+          group.addTask { await see(orphan) }
+        } else {
+          try? await Task.sleep(for: Self.pollInterval)
+          turn.yield()
+        }
       }
       group.cancelAll()
     }
@@ -72,7 +91,8 @@ struct JobRunner: Sendable {
   func drain() async -> Int {
     var taken = 0
     while !Task.isCancelled {
-      let jobs = await claim(atMost: queue.concurrency)
+      var jobs = await claim(atMost: queue.concurrency)
+      if jobs.isEmpty, let orphan = await adopt() { jobs = [orphan] }
       if jobs.isEmpty { break }
       taken += jobs.count
       await withDiscardingTaskGroup { group in
@@ -91,12 +111,27 @@ struct JobRunner: Sendable {
   }
 
   private func claim(atMost count: Int) async -> [ClaimedJob] {
+    await look(within: horizon, atMost: count) { kinds, reach throws(PostgresError) in
+      try await table.claim(kinds, atMost: count, reach: reach)
+    }
+  }
+
+  private func adopt() async -> ClaimedJob? {
+    await look(within: orphansHorizon, atMost: 1) { kinds, reach throws(PostgresError) in
+      try await table.adopt(kinds, reach: reach).map { [$0] } ?? []
+    }.first
+  }
+
+  private func look(
+    within horizon: JobHorizon, atMost count: Int,
+    _ take: ([String], Duration?) async throws(PostgresError) -> [ClaimedJob]
+  ) async -> [ClaimedJob] {
     let kinds = handlers.values.filter { !$0.rests() }.map(\.kind).sorted()
     guard !kinds.isEmpty else { return [] }
     let start = ContinuousClock.now
     let reach = horizon.reach(at: start)
     do {
-      let jobs = try await table.claim(kinds, atMost: count, reach: reach)
+      let jobs = try await take(kinds, reach)
       let latest = jobs.map(\.overdue).min().map { Duration.seconds($0) }
       horizon.saw(from: start, reach: reach, latest: jobs.count < count ? nil : latest)
       return jobs

@@ -35,31 +35,32 @@ struct JobTable: Table, Sendable {
   let worker: Database
   let queue: JobQueue
 
-  /// While a job is leased, `run_at` is when the lease ends, so that one index finds what is due.
-  /// Leases differ a little, by the job: jobs that were in hand when a process died are not taken
-  /// again all at once, with the one that killed it among them. Rows are found again by their place:
-  /// the table's size says nothing of what is in it, and misleads the planner into passing all of it.
-  /// The claim's number is its transaction's, which Citus takes where it refuses a sequence.
-  private static let claim = Statement<ClaimedJob>(
-    """
-    with due as (
-      select ctid as place,
-        now() + make_interval(secs => $4 * (1 + (uuid_hash(job_id) & 1023) / 4096.0)) as lease_until,
-        extract(epoch from now() - run_at)::float8 as overdue
-      from jobs
-      where queue = $1 and run_at <= now() and run_at >= now() - make_interval(secs => $5)
-        and kind = any ($2)
-      order by run_at limit $3 for update skip locked
-    )
-    update jobs as j
-    set attempt = j.attempt + 1, abandoned = j.abandoned + (j.lease_until is not null)::integer,
-      lease_until = due.lease_until, run_at = due.lease_until,
-      fence = pg_current_xact_id()::text::bigint
-    from due
-    where j.ctid = due.place
-    returning j.organization_id, j.job_id, j.kind, j.payload, j.attempt, j.attempts_max,
-      j.abandoned, j.fence, due.overdue
-    """)
+  /// While a job is leased, `run_at` is when the lease ends, so that it becomes due by itself. Those
+  /// are orphans, taken apart from the others. Rows are found again by their place: the table's size
+  /// says nothing of what is in it, and misleads the planner into passing all of it. The claim's
+  /// number is its transaction's, which Citus takes where it refuses a sequence.
+  private static func claiming(_ which: String) -> Statement<ClaimedJob> {
+    Statement(
+      """
+      with due as (
+        select ctid as place, extract(epoch from now() - run_at)::float8 as overdue
+        from jobs
+        where queue = $1 and \(which) and run_at <= now()
+          and run_at >= now() - make_interval(secs => $5) and kind = any ($2)
+        order by run_at limit $3 for update skip locked
+      )
+      update jobs as j
+      set attempt = j.attempt + 1, abandoned = j.abandoned + (j.lease_until is not null)::integer,
+        lease_until = now() + make_interval(secs => $4),
+        run_at = now() + make_interval(secs => $4), fence = pg_current_xact_id()::text::bigint
+      from due
+      where j.ctid = due.place
+      returning j.organization_id, j.job_id, j.kind, j.payload, j.attempt, j.attempts_max,
+        j.abandoned, j.fence, due.overdue
+      """)
+  }
+  private static let claim = claiming("lease_until is null")
+  private static let adopt = claiming("lease_until is not null")
   private static let extend = Statement<NoRow>(
     """
     update jobs
@@ -109,18 +110,29 @@ struct JobTable: Table, Sendable {
     from jobs where queue = $1
     """)
   static let statements: [any DescribedStatement] = [
-    claim, extend, hold, acquit, delete, postpone, bury, census,
+    claim, adopt, extend, hold, acquit, delete, postpone, bury, census,
   ]
 
-  /// Takes jobs that are due, the longest waiting first. From here on the attempt counts.
+  /// Takes jobs that are due and nobody's, the longest waiting first. From here on the attempt counts.
   /// - Parameter reach: how long ago they became due at most; nil for whenever.
   func claim(
     _ kinds: [String], atMost count: Int, reach: Duration? = nil
   ) async throws(PostgresError) -> [ClaimedJob] {
+    try await take(Self.claim, kinds, atMost: count, reach)
+  }
+
+  /// Takes a job whose lease ran out, the longest waiting first. Another death is counted with it.
+  /// - Parameter reach: how long ago it ran out at most; nil for whenever.
+  func adopt(_ kinds: [String], reach: Duration? = nil) async throws(PostgresError) -> ClaimedJob? {
+    try await take(Self.adopt, kinds, atMost: 1, reach).first
+  }
+
+  private func take(
+    _ statement: Statement<ClaimedJob>, _ kinds: [String], atMost count: Int, _ reach: Duration?
+  ) async throws(PostgresError) -> [ClaimedJob] {
     try await worker.run(
       .none,
-      Self.claim(
-        queue.name, kinds, count, queue.lease.inSeconds, reach?.inSeconds ?? Self.ever))
+      statement(queue.name, kinds, count, queue.lease.inSeconds, reach?.inSeconds ?? Self.ever))
   }
 
   /// Longer than any job waits, in seconds.
@@ -131,8 +143,7 @@ struct JobTable: Table, Sendable {
     try await worker.run(
       .none,
       all: jobs.map { job in
-        let seconds = queue.lease.inSeconds * Double.random(in: 1...1.25)
-        return AnyQuery(Self.extend(job.organizationID, job.jobID, job.fence, seconds))
+        AnyQuery(Self.extend(job.organizationID, job.jobID, job.fence, queue.lease.inSeconds))
       })
   }
 
