@@ -59,6 +59,12 @@ import Testing
         }
         let healed = ContinuousClock.now
         proxy.heal()
+        _ = try await patiently {
+          try await SlowDatabaseTests.work(
+            1, wires, administrator.organization,
+            try await administrator.options(timeout: .seconds(2)))
+        }
+        let first = healed.duration(to: .now)
         var rate = 0
         try await wait("calls are answered as before", within: .seconds(60)) {
           rate = try await run.rate()
@@ -67,8 +73,8 @@ import Testing
         let recovery = healed.duration(to: .now)
         Report.say(
           "PostgreSQL, \(fault.name): calls with \(fault.deadline.brief) \(watches.calls); health "
-            + "\(watches.health); own turns \(watches.turns); \(usual) calls a second before, "
-            + "\(rate) within \(recovery.brief)")
+            + "\(watches.health); own turns \(watches.turns); a write succeeds after "
+            + "\(first.brief); \(usual) calls a second before, \(rate) within \(recovery.brief)")
         let late = Self.slack + watches.turns.longest * 4
         #expect(watches.calls.longest <= fault.deadline + late, "\(fault.name)")
         #expect(watches.health.count("OK") == watches.health.count, "\(fault.name)")
