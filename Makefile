@@ -45,6 +45,11 @@ test-one: ## Run the tests whose id matches NAME=, such as NAME='IdentityTests.S
 format: ## Format the Swift that people wrote
 	@scripts/lint.sh format
 
+.PHONY: baseline
+baseline: ## At a release: keep the protos as they are as what later ones must not break
+	@scripts/setup.sh test
+	@.venv/bin/buf build --exclude-source-info --output protos/baseline.binpb
+
 .PHONY: lint
 lint: ## Check formatting, protos, migrations, generated code and compose file
 	@scripts/setup.sh test

@@ -32,6 +32,8 @@ extension Rig {
     bounds.connectionsMax = settings.int(name, default: standard, in: 1...200)
     bounds.waitersMax = settings.int(
       "CLIENTELE_POOL_WAITERS", default: bounds.waitersMax, in: 1...100_000)
+    // Behind a worker nobody waits for an answer: it may wait for its turn.
+    if role == .worker { bounds.queueWait = bounds.connectionWait }
     bounds.prologue = prologue()
     let mayForget = settings.string("CLIENTELE_DATABASE_MAY_FORGET", default: "off") == "on"
     try settings.check()
