@@ -23,6 +23,11 @@ public struct JSONMappingError: Error, Sendable, Hashable, CustomStringConvertib
 
   public var description: String { path.isEmpty ? reason : "\(path): \(reason)" }
 
+  /// A value of an enum that is not declared.
+  static func isNone(of names: [String]) -> JSONMappingError {
+    JSONMappingError("is none of \(names.joined(separator: ", "))")
+  }
+
   /// The same error seen from the message around it.
   /// - Parameter step: a field's JSON name, or an index in brackets.
   public func nested(in step: String) -> JSONMappingError {

@@ -18,7 +18,7 @@ extension ProtoEnum {
     switch json {
     case .string(let name):
       guard let value = Self(protoName: name) else {
-        throw JSONMappingError("unknown value of the enum")
+        throw JSONMappingError.isNone(of: Self.allKnown.compactMap(\.protoName))
       }
       self = value
     case .number:

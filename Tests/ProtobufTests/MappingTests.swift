@@ -126,6 +126,10 @@ struct MappingTests {
     #expect(failure(#"{"manyInner":[{},{"numbers":[1,"x"]}]}"#)?.path == "manyInner[1].numbers[1]")
     #expect(failure(#"{"innerOf":{"3":{"nam":""}}}"#)?.path == "innerOf.3.nam")
     #expect(failure(#"{"no_such":1}"#) == JSONMappingError("is not a field", at: "no_such"))
+    #expect(
+      failure(#"{"oneColor":"RED"}"#)
+        == JSONMappingError(
+          "is none of COLOR_UNSPECIFIED, COLOR_RED, COLOR_DARK_GREEN, COLOR_3D", at: "oneColor"))
     #expect(failure("[]") == JSONMappingError("must be an object"))
   }
 

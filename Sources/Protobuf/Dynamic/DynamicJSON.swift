@@ -101,8 +101,11 @@ extension DynamicMessage {
   ) throws(JSONMappingError) -> Int32 {
     switch json {
     case .string(let name):
-      guard let known = pool.enums[field.typeName]?.values.first(where: { $0.name == name }) else {
-        throw JSONMappingError("unknown value of the enum")
+      let values = pool.enums[field.typeName]?.values ?? []
+      guard let known = values.first(where: { $0.name == name }) else {
+        var numbers: Set<Int32> = []
+        throw JSONMappingError.isNone(
+          of: values.filter { numbers.insert($0.number).inserted }.map(\.name))
       }
       return known.number
     case .number: return try JSONMapping.int32(json)
