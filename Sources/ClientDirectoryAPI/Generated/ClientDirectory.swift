@@ -1707,7 +1707,7 @@ public struct AddContactPointRequest: Protobuf.Message, CommonAPI.OrganizationSc
   public var rank: ContactRank = .init()
   /// The address, or the number with its country code.
   public var value: String = ""
-  /// What a phone is.
+  /// What a phone is; SMS go to MOBILE alone.
   public var phoneType: PhoneType = .init()
   /// What to do when a primary address belongs to somebody.
   public var existingEmailResolution: ExistingEmailResolution = .init()

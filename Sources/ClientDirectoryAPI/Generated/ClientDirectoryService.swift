@@ -33,7 +33,7 @@ public protocol ClientDirectoryServiceProtocol: Sendable {
   ) async throws -> CheckClientEmailResponse
   /// Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or
   /// PHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;
-  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS.
+  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.
   func addContactPoint(
     _ request: AddContactPointRequest, in call: CallContext
   ) async throws -> Client
@@ -148,7 +148,7 @@ public enum ClientDirectoryServiceMethods {
   )
   /// Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or
   /// PHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;
-  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS.
+  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.
   public static let addContactPoint = MethodDescriptor(
     service: "clientele.client_directory.v1.ClientDirectoryService",
     name: "AddContactPoint",
@@ -375,7 +375,7 @@ public struct ClientDirectoryServiceClient: Sendable {
 
   /// Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or
   /// PHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;
-  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS.
+  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.
   public func addContactPoint(
     _ request: AddContactPointRequest, options: CallOptions = .init()
   ) async throws -> Client {

@@ -71,6 +71,40 @@ extension DirectoryHarness {
     }
   }
 
+  @Test("a number that is there takes the type that is said now, and nothing else (B28)")
+  func phoneType() async throws {
+    try await withDirectory { harness in
+      let employee = harness.staff(.employee, of: harness.organization())
+      let client = try await harness.create(by: employee)
+      let plain = try await harness.add(
+        "+32470123456", .phone, .secondary, to: client, by: employee)
+      _ = try await harness.add("+3225550100", .phone, .primary, to: client, by: employee)
+      let mobile = try await harness.add(
+        "+32 470 12 34 56", .phone, .secondary, to: client, by: employee
+      ) { $0.phoneType = .mobile }
+      #expect(mobile.contactPoints.map(\.phoneType) == [.unspecified, .mobile])
+      #expect(
+        mobile.contactPoints.last?.contactPointID == plain.contactPoints.first?.contactPointID)
+      #expect(try await harness.get(client.clientID, by: employee) == mobile)
+
+      for type in [PhoneType.unspecified, .mobile] {
+        let again = await refusal {
+          try await harness.add("+32470123456", .phone, .primary, to: client, by: employee) {
+            $0.phoneType = type
+          }
+        }
+        #expect(again?.reason == "CONTACT_POINT_EXISTS")
+      }
+      let home = try await harness.add("+32470123456", .phone, .primary, to: client, by: employee) {
+        $0.phoneType = .home
+      }
+      #expect(home.contactPoints.map(\.value) == ["+32470123456", "+3225550100"])
+      #expect(home.contactPoints.map(\.rank) == [.primary, .secondary])
+      #expect(home.contactPoints.map(\.phoneType) == [.home, .unspecified])
+      #expect(try await harness.get(client.clientID, by: employee) == home)
+    }
+  }
+
   @Test(
     "the checks of creation hold for a later address too (B29)",
     arguments: ["EMAIL_IN_THIS_ORG", "EMAIL_ON_PLATFORM", "EMAIL_PROFESSIONAL"])

@@ -39,11 +39,19 @@ public enum MessagingError: RPCErrorConvertible, Hashable {
     case .noPrimaryEmail:
       RPCError(
         .failedPrecondition, reason: "NO_PRIMARY_EMAIL", "the client has no primary e-mail address",
-        resolutions: [.addingContactPoint("resolution.add_primary_email")])
+        resolutions: [
+          .addingContactPoint(
+            "resolution.add_primary_email",
+            ["kind": "CONTACT_KIND_EMAIL", "rank": "CONTACT_RANK_PRIMARY"])
+        ])
     case .noMobileNumber:
       RPCError(
         .failedPrecondition, reason: "NO_MOBILE_NUMBER", "the client has no mobile number",
-        resolutions: [.addingContactPoint("resolution.add_mobile_number")])
+        resolutions: [
+          .addingContactPoint(
+            "resolution.add_mobile_number",
+            ["kind": "CONTACT_KIND_PHONE", "phoneType": "PHONE_TYPE_MOBILE"])
+        ])
     case .appInstalled:
       RPCError(.failedPrecondition, reason: "APP_INSTALLED", "the client has the mobile app")
     case .smsQuota:
@@ -53,9 +61,11 @@ public enum MessagingError: RPCErrorConvertible, Hashable {
 }
 
 extension Resolution {
-  fileprivate static func addingContactPoint(_ labelKey: String) -> Resolution {
+  fileprivate static func addingContactPoint(
+    _ labelKey: String, _ fields: [String: String]
+  ) -> Resolution {
     Resolution(
       rpc: "clientele.client_directory.v1.ClientDirectoryService/AddContactPoint",
-      labelKey: labelKey)
+      labelKey: labelKey, fields: fields)
   }
 }

@@ -64,6 +64,10 @@ import Testing
         client.contactPoints = points
         #expect(await remind(client, in: stage) == expected)
       }
+      // The way out leads to a number that SMS go to.
+      #expect(
+        MessagingError.noMobileNumber.rpcError.resolutions.map(\.fields)
+          == [["kind": "CONTACT_KIND_PHONE", "phoneType": "PHONE_TYPE_MOBILE"]])
       client.contactPoints = points
       stage.identity.inApp.withLock { $0 = [client.accountID] }
       #expect(await remind(client, in: stage) == "APP_INSTALLED")

@@ -173,7 +173,7 @@ struct ContactPointRow: Sendable, Hashable {
   let contactPointID: UUID
   let kind: ContactKind
   var rank: ContactRank
-  let phoneType: PhoneType
+  var phoneType: PhoneType
   /// As typed, a phone in E.164.
   let value: String
 
@@ -191,6 +191,11 @@ struct ContactPointRow: Sendable, Hashable {
   /// For comparing.
   var normalized: String {
     kind == .email ? EmailAddress(value)?.normalized ?? value.lowercased() : value
+  }
+
+  /// Whether both are one address or one number.
+  func isSame(as other: ContactPointRow) -> Bool {
+    kind == other.kind && normalized == other.normalized
   }
 
   /// Primary ones first, e-mails before phones, older ones before newer ones.

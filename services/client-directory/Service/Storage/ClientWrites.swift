@@ -14,6 +14,8 @@ enum ClientEffect: Sendable, Hashable {
   case insert(ContactPointRow)
   /// A contact point becomes the primary one.
   case promote(ContactPointRow)
+  /// A number is of another type.
+  case retype(ContactPointRow)
   /// What was still to be sent is not to be sent any more.
   case dropInvitationJob
 }
@@ -90,6 +92,11 @@ enum ClientWrites: Table {
     update contact_points set rank = 1
     where organization_id = $1 and client_id = $2 and contact_point_id = $3
     """)
+  static let retype = Statement<NoRow>(
+    """
+    update contact_points set phone_type = $4
+    where organization_id = $1 and client_id = $2 and contact_point_id = $3
+    """)
   static let insertPoint = Statement<NoRow>(
     """
     insert into contact_points (organization_id, client_id, contact_point_id, kind, rank,
@@ -109,7 +116,7 @@ enum ClientWrites: Table {
       and c.client_id = $2 and s.sort_key <> c.sort_key
     """)
   static let statements: [any DescribedStatement] = [
-    insert, update, copySortKey, unlabel, label, demote, promote, insertPoint,
+    insert, update, copySortKey, unlabel, label, demote, promote, retype, insertPoint,
   ]
 
   /// Stores a new file whole.
@@ -177,6 +184,13 @@ enum ClientWrites: Table {
       ]
     case .promote(let point):
       [AnyQuery(promote(row.organizationID, row.clientID, point.contactPointID))]
+    case .retype(let point):
+      [
+        AnyQuery(
+          retype(
+            row.organizationID, row.clientID, point.contactPointID,
+            Int16(point.phoneType.rawValue)))
+      ]
     case .dropInvitationJob:
       [InvitationJobs.dropping(row.clientID, of: row.organizationID)]
     }

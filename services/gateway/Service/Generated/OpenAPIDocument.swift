@@ -795,7 +795,7 @@ enum OpenAPIDocument {
           "ClientDirectoryService"
         ],
         "summary": "Adds an e-mail address or a phone number (B23, B28, B44)",
-        "description": "Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or\nPHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;\nALREADY_EXISTS/CONTACT_POINT_EXISTS.",
+        "description": "Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or\nPHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;\nALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.",
         "parameters": [
           {
             "name": "organization_id",
@@ -851,7 +851,7 @@ enum OpenAPIDocument {
                   },
                   "phoneType": {
                     "$ref": "#/components/schemas/client_directory.v1.PhoneType",
-                    "description": "What a phone is."
+                    "description": "What a phone is; SMS go to MOBILE alone."
                   },
                   "existingEmailResolution": {
                     "$ref": "#/components/schemas/client_directory.v1.ExistingEmailResolution",

@@ -18,15 +18,15 @@ extension ClientDirectoryService {
       contactPointID: UUIDv7.make(at: clock.now()), kind: draft.kind, rank: draft.rank,
       phoneType: draft.phoneType, value: draft.value)
 
-    let act = ClientAct(
-      "client.add_contact_point", ["contact_point_id": point.contactPointID.text])
+    let act = ClientAct("client.add_contact_point") { row in
+      let told = row.contactPoints.first { $0.isSame(as: point) }
+      return ["contact_point_id": told?.contactPointID.text ?? ""]
+    }
     return try await changing(
       client ?? .first, as: act, for: intent, in: call, answer: { $0 }
     ) { row in
-      if row.contactPoints.contains(where: {
-        $0.kind == point.kind && $0.normalized == point.normalized
-      }) {
-        throw ClientDirectoryError.contactPointExists
+      if let known = row.contactPoints.first(where: { $0.isSame(as: point) }) {
+        return try row.retype(known, as: point)
       }
       if let email = draft.email, point.rank == .primary {
         let claim = try await loginClaim(
@@ -56,6 +56,28 @@ extension ClientDirectoryService {
       account: row.accountID.map { .init(id: $0, username: row.username) },
       clientID: row.clientID, resolution: resolution, way: way)
     return try await claim(email, for: claimant, under: policy, intent, call)
+  }
+}
+
+extension ClientRow {
+  /// A number that is there takes the type that is said now, or else it could never have SMS; all
+  /// else that is there already is refused with CONTACT_POINT_EXISTS.
+  fileprivate mutating func retype(
+    _ known: ContactPointRow, as point: ContactPointRow
+  ) throws -> [ClientEffect] {
+    guard ![.unspecified, known.phoneType].contains(point.phoneType) else {
+      throw ClientDirectoryError.contactPointExists
+    }
+    var known = known
+    known.phoneType = point.phoneType
+    guard point.rank == .primary, known.rank != .primary else {
+      put(known)
+      return [.retype(known)]
+    }
+    demotePrimary(known.kind)
+    known.rank = .primary
+    put(known)
+    return [.retype(known), .demote(known.kind), .promote(known)]
   }
 }
 
