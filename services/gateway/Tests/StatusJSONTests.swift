@@ -151,6 +151,10 @@ import Testing
     let html = String(decoding: page.body, as: UTF8.self)
     #expect(page.header("content-type") == "text/html; charset=utf-8")
     #expect(html.contains("src=\"/pages/invitation.js\"") && !html.contains("<script>"))
+    for named in html.matches(of: #/(?:src|href)="([^"]+)"/#) {
+      let part = await gateway.respond(to: .sample("GET", String(named.1)))
+      #expect(part.status == 200, "\(named.1)")
+    }
     let script = await gateway.respond(to: .sample("GET", "/pages/invitation.js"))
     #expect(script.header("content-type")?.hasPrefix("text/javascript") == true)
     let tag = try #require(script.header("etag"))

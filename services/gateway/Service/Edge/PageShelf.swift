@@ -26,6 +26,7 @@ struct PageShelf: Sendable {
       "/invitation": File(html, PackageResources.invitation_html),
       "/pages/invitation.js": File(
         "text/javascript; charset=utf-8", PackageResources.invitation_js),
+      "/pages/icon.svg": File("image/svg+xml", PackageResources.icon_svg),
       "/pages/style.css": File("text/css; charset=utf-8", PackageResources.style_css),
     ]
     home = [

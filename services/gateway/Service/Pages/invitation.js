@@ -8,9 +8,10 @@ const texts = {
     missing: 'Le lien est incomplet. Ouvrez-le de nouveau depuis le courriel, ou copiez-le en entier.',
     offline: 'Le service ne répond pas. Vérifiez votre connexion et réessayez.',
     ask: (name) => name
-      ? `Besoin d’aide ? Demandez une nouvelle invitation à ${name}.`
-      : 'Besoin d’aide ? Demandez une nouvelle invitation à l’organisation qui vous a écrit.',
-    signIn: 'Votre compte est déjà actif : connectez-vous avec votre mot de passe.',
+      ? `Besoin d’aide ? Demandez une nouvelle invitation à ${name}.`
+      : 'Besoin d’aide ? Demandez une nouvelle invitation à l’organisation qui vous a écrit.',
+    active: 'Votre compte est déjà actif',
+    signIn: 'Connectez-vous avec votre mot de passe.',
     retry: 'Réessayer',
     greeting: (name) => `Bonjour ${name}`,
     client: (name) => `${name} vous invite à activer votre compte client.`,
@@ -18,17 +19,17 @@ const texts = {
     username: 'Votre nom d’utilisateur',
     email: 'Votre adresse courriel',
     emailSignsIn: 'permet aussi de vous connecter',
-    emailDoesNot: 'pour vous écrire seulement ; elle ne permet pas de vous connecter',
+    emailDoesNot: 'pour vous écrire seulement ; elle ne permet pas de vous connecter',
     choose: 'Choisissez un mot de passe',
     chooseHint: 'Au moins 8 caractères. Une courte phrase se retient bien.',
     known: 'Votre mot de passe actuel',
-    knownHint: 'Vous avez déjà un compte : entrez son mot de passe pour accepter.',
+    knownHint: 'Vous avez déjà un compte : entrez son mot de passe pour accepter.',
     show: 'Afficher le mot de passe',
     accept: 'Accepter l’invitation',
     empty: 'Entrez un mot de passe.',
     short: 'Le mot de passe doit avoir au moins 8 caractères.',
     done: 'Votre compte est actif',
-    doneText: 'Vous pouvez vous connecter avec :',
+    doneText: 'Vous pouvez vous connecter avec :',
   },
   en: {
     waiting: 'Reading your invitation…',
@@ -38,7 +39,8 @@ const texts = {
     ask: (name) => name
       ? `Need help? Ask ${name} for a new invitation.`
       : 'Need help? Ask the organisation that wrote to you for a new invitation.',
-    signIn: 'Your account is active already: sign in with your password.',
+    active: 'Your account is active already',
+    signIn: 'Sign in with your password.',
     retry: 'Try again',
     greeting: (name) => `Hello ${name}`,
     client: (name) => `${name} invites you to activate your client account.`,
@@ -66,7 +68,8 @@ const texts = {
     ask: (name) => name
       ? `Hulp nodig? Vraag een nieuwe uitnodiging aan ${name}.`
       : 'Hulp nodig? Vraag een nieuwe uitnodiging aan de organisatie die u schreef.',
-    signIn: 'Uw account is al actief: meld u aan met uw wachtwoord.',
+    active: 'Uw account is al actief',
+    signIn: 'Meld u aan met uw wachtwoord.',
     retry: 'Opnieuw proberen',
     greeting: (name) => `Dag ${name}`,
     client: (name) => `${name} nodigt u uit om uw cliëntaccount te activeren.`,
@@ -146,10 +149,11 @@ let inviter = '';
 
 const refuse = (refusal) => {
   const passing = refusal.status === 0 || refusal.status === 429 || refusal.status >= 500;
-  element('broken-title').textContent = text.broken;
-  element('broken-text').textContent = refusal.text;
-  element('broken-way').textContent =
-    refusal.reason === 'INVITATION_ACCEPTED' ? text.signIn : passing ? '' : text.ask(inviter);
+  // Who opens the mail once more has done all there is to do.
+  const done = refusal.reason === 'INVITATION_ACCEPTED';
+  element('broken-title').textContent = done ? text.active : text.broken;
+  element('broken-text').textContent = done ? '' : refusal.text;
+  element('broken-way').textContent = done ? text.signIn : passing ? '' : text.ask(inviter);
   element('broken-retry').textContent = text.retry;
   element('broken-retry').hidden = !passing;
   show('broken');
@@ -181,23 +185,24 @@ const present = (invitation) => {
   show('invitation');
 };
 
-const succeed = (accepted) => {
+const succeed = (names) => {
   element('done-title').textContent = text.done;
   element('done-text').textContent = text.doneText;
-  const names = [accepted.username, accepted.loginEmail].filter(Boolean);
   element('done-names').replaceChildren(...names.map((name) => {
     const item = document.createElement('li');
     item.textContent = name;
     return item;
   }));
-  // The spent token need not stay in the address bar.
-  history.replaceState(null, '', location.pathname);
+  // The spent token need not stay in the address bar; a reload shows the names again.
+  history.replaceState({ names, language }, '', location.pathname);
   show('done');
   element('done-title').focus();
 };
 
-// One word for one intent: pressing twice, or again after a lost answer, accepts once.
+// One word for one intent: pressing twice, or again after a lost answer, accepts once. Another
+// password, or another link, is another intent.
 let requestId = '';
+let intended = '';
 
 const accept = async (event) => {
   event.preventDefault();
@@ -213,16 +218,19 @@ const accept = async (event) => {
     element('password').focus();
     return;
   }
-  requestId ||= crypto.randomUUID?.() ?? '';
+  const intent = `${token()} ${password}`;
+  if (intent !== intended) requestId = crypto.randomUUID?.() ?? '';
+  intended = intent;
   element('accept').disabled = true;
   try {
     const body = { token: token(), password };
     if (requestId) body.requestId = requestId;
-    succeed(await call('/v1/invitations:accept', body));
+    const accepted = await call('/v1/invitations:accept', body);
+    succeed([accepted.username, accepted.loginEmail].filter(Boolean));
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    // Another password is another intent; a lost answer is not.
-    if (error.status >= 400 && error.status < 500) requestId = '';
+    // What was refused is over; what was only not answered is not.
+    if (error.status >= 400 && error.status < 500) intended = '';
     if (error.reason.startsWith('INVITATION_')) {
       refuse(error);
     } else {
@@ -235,19 +243,30 @@ const accept = async (event) => {
 };
 
 const open = async () => {
+  const asked = token();
+  if (!asked && history.state?.names) {
+    speak([history.state.language]);
+    succeed(history.state.names);
+    return;
+  }
+  // Another link may have been here before.
+  element('form').reset();
+  element('password').type = 'password';
+  element('refusal').textContent = '';
   element('waiting').textContent = text.waiting;
   show('waiting');
-  if (!token()) {
+  if (!asked) {
     const refusal = new Refusal(400, null);
     refusal.text = text.missing;
     refuse(refusal);
     return;
   }
   try {
-    present(await call('/v1/invitations:lookup', { token: token() }));
+    const invitation = await call('/v1/invitations:lookup', { token: asked });
+    if (asked === token()) present(invitation);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    refuse(error);
+    if (asked === token()) refuse(error);
   }
 };
 

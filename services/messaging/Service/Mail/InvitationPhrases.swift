@@ -116,9 +116,9 @@ extension InvitationPhrases {
 
 extension InvitationPhrases {
   static let dutchClient = dutch(
-    subject: "{{{organization}}} nodigt u uit om uw klantaccount te activeren",
+    subject: "{{{organization}}} nodigt u uit om uw cliëntaccount te activeren",
     introduction: """
-      {{{organization}}} heeft een klantaccount voor u aangemaakt. Open de link hieronder om het te \
+      {{{organization}}} heeft een cliëntaccount voor u aangemaakt. Open de link hieronder om het te \
       activeren. Op de pagina die opent, kiest u uw wachtwoord of voert u het wachtwoord in dat u \
       al hebt.
       """,
