@@ -47,7 +47,8 @@ struct CertificateOptions: ParsableArguments {
   var settings: TLSSettings {
     TLSSettings(
       certificatePath: cert, keyPath: key, authorityPath: ca,
-      trustDomain: ServiceSettings.trustDomain)
+      trustDomain: ServiceSettings().string(
+        "CLIENTELE_TRUST_DOMAIN", default: ServiceSettings.trustDomain))
   }
 
   /// Commands answer by themselves; the runtime need not log.

@@ -175,32 +175,28 @@ struct DevRun: ServiceLifecycle.Service {
   }
 
   private func announce() {
-    let services = DevLayout.services.map {
-      "  \($0.padding(toLength: 18, withPad: " ", startingAt: 0))\(layout.address($0))"
+    var lines = [
+      ("API and pages", layout.gatewayURL),
+      ("API description", "\(layout.gatewayURL)/openapi.json"),
+    ]
+    lines += DevLayout.services.map { ($0, layout.address($0)) }
+    lines += [
+      (
+        "gRPC certificate",
+        "\(layout.directory.appending(path: "dev-client.pem").path), .key beside it"
+      ),
+      ("Outbox", layout.outbox.path), ("Logs", layout.logs.path),
+    ]
+    if loadsDemo {
+      lines += [
+        ("Sign in as", [Demo.administrator, Demo.employee].joined(separator: ", ")),
+        ("or", Demo.otherAdministrator), ("Password", Demo.password),
+      ]
     }
-    let demo =
-      loadsDemo
-      ? """
-
-      Sign in as          \(Demo.administrator), \(Demo.employee) or \(Demo.otherAdministrator)
-      Password            \(Demo.password)
-
-      """ : ""
-    print(
-      """
-
-      Clientele is up.
-
-        API and pages       \(layout.gatewayURL)
-        API description     \(layout.gatewayURL)/openapi.json
-      \(services.joined(separator: "\n"))
-        Certificate for a gRPC client  \(layout.directory.appending(path: "dev-client.pem").path), .key beside it
-        Outbox              \(layout.outbox.path)
-        Logs                \(layout.logs.path)
-      \(demo)
-      Ctrl-C stops everything.
-
-      """)
+    let told = lines.map { name, value in
+      "  \(name.padding(toLength: 18, withPad: " ", startingAt: 0))\(value)\n"
+    }
+    print("\nClientele is up.\n\n\(told.joined())\nCtrl-C stops everything.\n")
     fflush(nil)
   }
 }
