@@ -7,7 +7,8 @@ import Foundation
 struct FeedsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "feeds", abstract: "Lists, retries and drops events that could not be applied.",
-    subcommands: [ParkedCommand.self, RetryCommand.self, DropCommand.self, SkipCommand.self])
+    subcommands: [ParkedCommand.self, RetryCommand.self, DropCommand.self, SkipCommand.self],
+    defaultSubcommand: ParkedCommand.self)
 }
 
 /// Which parked events a command is about.

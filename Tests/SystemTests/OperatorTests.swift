@@ -21,6 +21,7 @@ import Testing
         #expect(list.output.contains("\(name)\n"), "\(list.output)")
       }
       try await Self.migrations(stack)
+      try await Self.secondRun(stack)
       try await Self.doctor(stack)
     }
   }
@@ -51,6 +52,24 @@ import Testing
     let unknown = try await call("SignSideways", "wrong")
     #expect(unknown.status == 64, "\(unknown.output)")
     #expect(unknown.output.contains("has no method SignSideways"))
+  }
+
+  /// A second run in the same folder is refused, and leaves the processes of the first alone.
+  private static func secondRun(_ stack: Stack) async throws {
+    let pids = stack.directory.appending(path: "pids")
+    func processes() throws -> [String: String] {
+      let names = try FileManager.default.contentsOfDirectory(atPath: pids.path)
+        .filter { $0.hasSuffix(".pid") }
+      let ids = try names.map { try String(contentsOf: pids.appending(path: $0), encoding: .utf8) }
+      return Dictionary(uniqueKeysWithValues: zip(names, ids))
+    }
+    let before = try processes()
+    #expect(before.count == 9)
+    let second = try await clientele(
+      ["dev", "--directory", stack.directory.path] + stack.portOptions)
+    #expect(second.status == 1, "\(second.output)")
+    #expect(second.output.contains("is up already"), "\(second.output)")
+    #expect(try processes() == before)
   }
 
   private static func migrations(_ stack: Stack) async throws {

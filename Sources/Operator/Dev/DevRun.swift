@@ -23,11 +23,18 @@ struct DevRun: ServiceLifecycle.Service {
 
   func run() async throws {
     try prepareFolders()
+    let ownID = layout.directory.appending(path: DevLayout.ownPIDFile)
+    // Its services would end as leftovers.
+    if let other = Supervisor.living(ownID, programs: layout.programs) {
+      throw Stopped(
+        description:
+          "a run with \(layout.directory.path) is up already, process \(other): end that one, or have "
+          + "`clientele restart` replace its processes")
+    }
     Supervisor.endLeftovers(in: layout.pids, programs: layout.programs)
     try checkPorts()
     let listeners = try listen()
     defer { for listener in listeners.values { listener.release() } }
-    let ownID = layout.directory.appending(path: DevLayout.ownPIDFile)
     try Data("\(ProcessInfo.processInfo.processIdentifier)\n".utf8).write(to: ownID)
     defer { try? FileManager.default.removeItem(at: ownID) }
     Self.say("certificates and keys in \(layout.directory.path)")
@@ -123,10 +130,11 @@ struct DevRun: ServiceLifecycle.Service {
       DevLayout.services.map { ($0, layout.ports[$0] ?? 0) }
       + [("gateway", layout.gatewayPort)]
     for (name, port) in wanted where !PortProbe.isFree(port) {
+      let variable = "CLIENTELE_\(name.uppercased().replacing("-", with: "_"))_PORT"
       throw Stopped(
         description:
-          "port \(port) for \(name) is taken: stop what uses it, or choose another with --\(name)-port"
-      )
+          "port \(port) for \(name) is taken: stop what uses it, or choose another with \(variable) "
+          + "or --\(name)-port")
     }
   }
 

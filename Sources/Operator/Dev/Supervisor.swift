@@ -101,7 +101,9 @@ actor Supervisor {
     if await !Self.comesTrue(within: Self.drainedWithin, { !old.isRunning }) { old.signal(SIGKILL) }
     let limit = ContinuousClock.now + Self.readyWithin
     while ContinuousClock.now < limit, !isStopping {
-      if let new = running[program.name], new !== old, new.isReady { return }
+      if let new = running[program.name], new !== old, new.isReady {
+        return say("\(program.name) was replaced")
+      }
       try? await Task.sleep(for: .milliseconds(20))
     }
     throw NotReplaced(description: "\(program.name) is not ready again")
@@ -133,19 +135,25 @@ actor Supervisor {
     for loop in loops { await loop.value }
   }
 
-  /// Ends programs that an earlier run, killed itself, left behind. A process counts as ours when its
-  /// id is in a pid file and it runs one of our programs.
+  /// The process of a pid file, if it lives, is not this one, and runs one of our programs.
+  static func living(_ file: URL, programs: URL) -> pid_t? {
+    guard let text = try? String(contentsOf: file, encoding: .utf8),
+      let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)), pid > 1,
+      pid != ProcessInfo.processInfo.processIdentifier,
+      let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe"),
+      target.hasPrefix(programs.path)
+    else { return nil }
+    return pid
+  }
+
+  /// Ends programs that an earlier run, killed itself, left behind.
   static func endLeftovers(in folder: URL, programs: URL) {
     let files =
       (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil))
       ?? []
     for file in files where file.pathExtension == "pid" {
       defer { try? FileManager.default.removeItem(at: file) }
-      guard let text = try? String(contentsOf: file, encoding: .utf8),
-        let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)), pid > 1,
-        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(pid)/exe"),
-        target.hasPrefix(programs.path)
-      else { continue }
+      guard let pid = living(file, programs: programs) else { continue }
       kill(pid, SIGTERM)
       for _ in 0..<200 where kill(pid, 0) == 0 { usleep(50_000) }
       kill(pid, SIGKILL)
