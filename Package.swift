@@ -278,15 +278,21 @@ let package = Package(
       "ServiceStorageTests",
       ["ServiceStorage", "ServiceKit", "Postgres", "GRPC", "CommonAPI", "TestKit", crypto, logging]),
     tests("FieldProtectionTests", ["FieldProtection", crypto]),
-    tests("LoadTestTests", ["LoadTest", "GRPC", "Protobuf", "BenchAPI", "ReflectionClient"]),
+    tests(
+      "LoadTestTests",
+      [
+        "LoadTest", "GRPC", "Protobuf", "CommonAPI", "BenchAPI", "TestProtosAPI",
+        "ReflectionClient",
+      ]),
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     executable(
       "AllocationProbe", path: "Tests/AllocationProbe",
       ["GRPC", "Protobuf", "CommonAPI", "BenchAPI", "InteropAPI", "CAllocationCount"]),
     tests(
-      "ConformanceTests", ["TestKit", "GRPC"],
+      "ConformanceTests", ["TestKit", "GRPC", "Protobuf", "ReflectionClient"],
       exclude: [
         "allocations.txt", "interop_client.py", "interop_protos.py", "interop_server.py",
+        "reflection_server.py",
       ]),
     tests(
       "SystemTests",

@@ -31,6 +31,11 @@ public struct DescriptorPool: Sendable {
     var oneof: Int?
     var isOptional = false
     var packed: Bool?
+
+    /// Whether null is a value of the field, not its absence.
+    var takesNull: Bool {
+      typeName == "google.protobuf.Value" || typeName == "google.protobuf.NullValue"
+    }
   }
 
   struct Shape: Sendable {
@@ -49,6 +54,8 @@ public struct DescriptorPool: Sendable {
   public internal(set) var services: [String: [Method]] = [:]
   var messages: [String: Shape] = [:]
   var enums: [String: Enumeration] = [:]
+  var files: Set<String> = []
+  var dependencies: Set<String> = []
 
   /// A pool without types.
   public init() {}
@@ -63,6 +70,9 @@ public struct DescriptorPool: Sendable {
 
   /// Adds a serialised google.protobuf.FileDescriptorProto; one that is there already is replaced.
   public mutating func add(file bytes: [UInt8]) throws(DecodeError) { try add(file: bytes[...]) }
+
+  /// Names of files that those added import, and that were not added.
+  public var missingFiles: Set<String> { dependencies.subtracting(files) }
 
   /// The full names of all messages.
   public var messageNames: [String] { messages.keys.sorted() }

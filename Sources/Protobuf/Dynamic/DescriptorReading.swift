@@ -8,7 +8,9 @@ extension DescriptorPool {
     while let (number, value) = try reader.next() {
       guard case .bytes(let part) = value else { continue }
       switch number {
+      case 1: files.insert(try Self.text(part))
       case 2: package = try Self.text(part)
+      case 3: dependencies.insert(try Self.text(part))
       case 12: isProto3 = try Self.text(part) == "proto3"
       case 4, 5, 6: parts.append((number, part))
       default: break

@@ -9,10 +9,10 @@ extension DynamicMessage {
     json: JSONValue, as typeName: String, in pool: DescriptorPool
   ) throws(JSONMappingError) {
     self.init(typeName, in: pool)
-    if try readWellKnown(json) { return }
     guard pool.messages[typeName] != nil else {
       throw JSONMappingError("is of the unknown type \(typeName)")
     }
+    if try readWellKnown(json) { return }
     guard case .object(let object) = json else { throw JSONMappingError("must be an object") }
     let shape = self.shape
     var seen: Set<Int> = []
@@ -23,7 +23,7 @@ extension DynamicMessage {
       guard seen.insert(field.number).inserted else {
         throw JSONMappingError("is given twice", at: member.key)
       }
-      if member.value == .null { continue }
+      if member.value == .null, field.isRepeated || !field.takesNull { continue }
       if let oneof = field.oneof,
         shape.fields.contains(where: { $0.oneof == oneof && values[$0.number] != nil })
       {
@@ -45,7 +45,9 @@ extension DynamicMessage {
     var list: [Value] = []
     for (index, element) in elements.enumerated() {
       do throws(JSONMappingError) {
-        guard element != .null else { throw JSONMappingError("must not be null") }
+        guard element != .null || field.takesNull else {
+          throw JSONMappingError("must not be null")
+        }
         list.append(try single(element, field))
       } catch { throw error.nested(in: "[\(index)]") }
     }
@@ -61,7 +63,9 @@ extension DynamicMessage {
     var map: [(key: Value, value: Value)] = []
     for member in object.members {
       do throws(JSONMappingError) {
-        guard member.value != .null else { throw JSONMappingError("must not be null") }
+        guard member.value != .null || value.takesNull else {
+          throw JSONMappingError("must not be null")
+        }
         map.append((try mapKey(member.key, key), try single(member.value, value)))
       } catch { throw error.nested(in: member.key) }
     }
@@ -78,7 +82,7 @@ extension DynamicMessage {
     return key
   }
 
-  private func single(
+  func single(
     _ json: JSONValue, _ field: DescriptorPool.Field
   ) throws(JSONMappingError) -> Value {
     switch field.kind {
@@ -100,6 +104,7 @@ extension DynamicMessage {
     _ json: JSONValue, _ field: DescriptorPool.Field
   ) throws(JSONMappingError) -> Int32 {
     switch json {
+    case .null where field.takesNull: return 0
     case .string(let name):
       let values = pool.enums[field.typeName]?.values ?? []
       guard let known = values.first(where: { $0.name == name }) else {
@@ -152,7 +157,7 @@ extension DynamicMessage {
     }
   }
 
-  private func json(_ value: Value, _ field: DescriptorPool.Field) -> JSONValue {
+  func json(_ value: Value, _ field: DescriptorPool.Field) -> JSONValue {
     switch value {
     case .bool(let bool): return JSONMapping.json(bool)
     case .float(let number): return JSONMapping.json(number)
@@ -165,6 +170,7 @@ extension DynamicMessage {
       return isSmall ? .number(String(number)) : .string(String(number))
     case .signed(let number):
       switch field.kind {
+      case .enumeration where field.takesNull: return .null
       case .enumeration:
         let known = pool.enums[field.typeName]?.values.first { Int64($0.number) == number }
         return known.map { .string($0.name) } ?? .number(String(number))

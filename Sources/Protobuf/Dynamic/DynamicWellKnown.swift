@@ -19,7 +19,7 @@ extension DynamicMessage {
       }
       values = [1: .list(paths.map(Value.string))]
     case "google.protobuf.Any": try readAny(json)
-    default: return false
+    default: return try readPlain(json)
     }
     return true
   }
@@ -35,7 +35,7 @@ extension DynamicMessage {
         .map(JSONValue.string) ?? .null
     case "google.protobuf.FieldMask": .string(FieldMaskFormat.text(paths))
     case "google.protobuf.Any": anyJSON
-    default: nil
+    default: plainJSON
     }
   }
 
@@ -51,9 +51,13 @@ extension DynamicMessage {
 
   // MARK: Any
 
-  private static let wrapped: Set<String> = [
-    "google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask",
-  ]
+  /// Whether the JSON of a message within an Any stands under "value".
+  private static func isWrapped(_ name: String) -> Bool {
+    switch name {
+    case "google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask": true
+    default: isPlain(name)
+    }
+  }
 
   private static func messageName(_ url: String) -> String {
     url.split(separator: "/").last.map(String.init) ?? ""
@@ -69,7 +73,7 @@ extension DynamicMessage {
     values[1] = .string(url)
     let name = Self.messageName(url)
     let isKnown = pool.isTransparent(name)
-    guard !isKnown || Self.wrapped.contains(name) else {
+    guard !isKnown || Self.isWrapped(name) else {
       let inner = try DynamicMessage(json: .object(object), as: name, in: pool)
       values[2] = .bytes(inner.serialized())
       return
@@ -102,7 +106,7 @@ extension DynamicMessage {
       object.add("value", JSONMapping.json(bytes))
       return .object(object)
     }
-    if case .object(let fields) = inner.json, !Self.wrapped.contains(name) {
+    if case .object(let fields) = inner.json, !Self.isWrapped(name) {
       for member in fields.members { object.add(member.key, member.value) }
     } else {
       object.add("value", inner.json)

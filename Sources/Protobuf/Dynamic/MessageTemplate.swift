@@ -8,8 +8,9 @@ public struct MessageTemplate: Sendable {
     case text(tag: [UInt8], gap: String)
     /// A message field of which some fields are gaps.
     case message(tag: [UInt8], [Piece])
-    /// A field that is read from JSON each time: a number, an enum, a time, a map.
-    case field(JSONObject.Member, of: String)
+    /// What is read from JSON each time: a field that is a number, an enum, a time or a map; or a
+    /// whole message that is no object of its fields.
+    case json(JSONValue, of: String)
   }
 
   private let pieces: [Piece]
@@ -69,10 +70,9 @@ public struct MessageTemplate: Sendable {
         writer.append(tag)
         writer.varint(UInt64(message.bytes.count))
         writer.append(message.bytes)
-      case .field(let member, let typeName):
-        var object = JSONObject()
-        object.add(member.key, Self.filled(member.value, isGap, fill))
-        let message = try DynamicMessage(json: .object(object), as: typeName, in: pool)
+      case .json(let json, let typeName):
+        let message = try DynamicMessage(
+          json: Self.filled(json, isGap, fill), as: typeName, in: pool)
         writer.append(message.serialized())
       }
     }
@@ -109,6 +109,7 @@ public struct MessageTemplate: Sendable {
     guard let shape = pool.messages[typeName] else {
       throw JSONMappingError("is of the unknown type \(typeName)")
     }
+    if isSpecial(typeName) { return [.json(json, of: typeName)] }
     guard case .object(let object) = json else { throw JSONMappingError("must be an object") }
     var fixed = JSONObject()
     var pieces: [Piece] = []
@@ -141,7 +142,9 @@ public struct MessageTemplate: Sendable {
     case (.message, .object) where !field.isRepeated && !isSpecial(field.typeName):
       return .message(tag: tag.bytes, try compile(member.value, field.typeName, pool, isGap))
     default:
-      return .field(member, of: typeName)
+      var object = JSONObject()
+      object.add(member.key, member.value)
+      return .json(.object(object), of: typeName)
     }
   }
 
