@@ -71,8 +71,10 @@ struct DoctorCommand: AsyncParsableCommand {
     var reached = Finding(subject: "PostgreSQL")
     var current = Finding(subject: "schemas")
     do {
-      let socket = try DevLayout.socket(of: run.appending(path: "postgres"), root: root)
-      let superuser = Migrations.superuser(socket: socket)
+      let superuser =
+        try DevLayout.foreignCluster.map { "\($0) user=postgres" }
+        ?? Migrations.superuser(
+          socket: DevLayout.socket(of: run.appending(path: "postgres"), root: root))
       var pending: [String] = []
       for name in DevLayout.services {
         let steps = try await Migrations.migrator(root, superuser, name).status()

@@ -53,16 +53,16 @@ struct MigrateCommand: AsyncParsableCommand {
     }
     if citus {
       try await cluster.check()
-    } else if (try? await cluster.isCitus()) == true {
+    } else if try await Migrations.isCitus(superuser) {
       throw ValidationError("the database is on a Citus cluster: add --citus")
     }
     let applied = try await Migrations.apply(
-      root: folder, superuser: superuser, services: DevLayout.services, citus: citus)
-    Swift.print(applied == 0 ? "up to date" : "\(applied) migrations applied")
-    if citus {
+      root: folder, superuser: superuser, services: DevLayout.services, citus: citus
+    ) { command in
       // Whole commands are what `--print` is for.
-      try await cluster.distribute { Swift.print($0.prefix { $0 != "\n" }) }
+      Swift.print(command.prefix { $0 != "\n" })
     }
+    Swift.print(applied == 0 ? "up to date" : "\(applied) migrations applied")
   }
 
   private func tell(_ folder: URL, _ superuser: String) async throws {

@@ -11,10 +11,12 @@ enum Migrations {
   /// - Parameters:
   ///   - root: the checkout, with services/*/migrations.
   ///   - superuser: a connection string without `dbname`.
-  ///   - citus: whether it is a Citus cluster.
+  ///   - citus: whether it is a Citus cluster, over which tables are then distributed.
+  ///   - tell: is told each command that distributes.
   /// - Returns: how many files were applied.
   static func apply(
-    root: URL, superuser: String, services: [String], citus: Bool = false
+    root: URL, superuser: String, services: [String], citus: Bool = false,
+    tell: @escaping @Sendable (String) -> Void = { _ in }
   ) async throws -> Int {
     let bootstrap = Bootstrap(
       maintenance: "\(superuser) dbname=postgres", database: "clientele",
@@ -24,6 +26,7 @@ enum Migrations {
     for service in services {
       applied += try await migrator(root, superuser, service).migrate().count
     }
+    if citus { try await Self.citus(superuser).distribute(tell) }
     return applied
   }
 
@@ -39,6 +42,15 @@ enum Migrations {
     CitusCluster(
       connection: "\(superuser) dbname=clientele",
       schemas: DevLayout.services.filter { $0 != "identity" }.map(schema))
+  }
+
+  /// Whether the database is there, and on a Citus cluster.
+  static func isCitus(_ superuser: String) async throws -> Bool {
+    let isThere = "select from pg_database where datname = 'clientele'"
+    let found = try await PlainConnection.withSession("\(superuser) dbname=postgres") {
+      try $0.run(isThere)
+    }
+    return try await found.isEmpty ? false : citus(superuser).isCitus()
   }
 
   static func schema(_ service: String) -> String { service.replacing("-", with: "_") }

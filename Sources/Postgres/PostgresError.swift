@@ -76,6 +76,13 @@ extension PostgresError {
 }
 
 extension PostgresError {
+  /// What happened, as PostgreSQL's code. Citus has none for a node that went away while a
+  /// transaction was on it, whose COMMIT it then refuses: it is what a lost connection has.
+  static func state(_ field: String, message: String) -> String {
+    field == "XX000" && message.hasPrefix("failure on connection marked as essential")
+      ? "08006" : field
+  }
+
   /// The violated constraint's name as migrations gave it. Citus passes a node's message on without
   /// the field, and what it names is the shard's: the name, `_` and the shard's number.
   static func constraint(named field: String?, sqlState: String, message: String) -> String? {

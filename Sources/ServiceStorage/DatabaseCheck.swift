@@ -2,19 +2,22 @@ import Logging
 import Postgres
 
 /// Whether a service may work with the database it found: its schema is not older than the program,
-/// and what it confirms stays, whatever happens to the machine. A newer schema is fine: migrations
-/// only add until the last program that needs the old form is gone.
+/// what it confirms stays, whatever happens to the machine, and whose rows a call may see reaches all
+/// of its nodes. A newer schema is fine: migrations only add until the last program that needs the
+/// old form is gone.
 struct DatabaseCheck: Table, Sendable {
   private static let durability = Statement<DurabilityRow>(
     """
     select current_setting('fsync'), current_setting('full_page_writes'),
-      current_setting('synchronous_commit'), current_setting('data_checksums')
+      current_setting('synchronous_commit'), current_setting('data_checksums'),
+      exists (select from pg_extension where extname = 'citus')
     """)
   static var statements: [any DescribedStatement] { [durability] }
 
   private let database: Database
   private let schema: String
   private let version: Int
+  private let prologue: DatabaseSettings.PrologueForm
   private let mayForget: Bool
   private let logger: Logger
 
@@ -22,12 +25,17 @@ struct DatabaseCheck: Table, Sendable {
   ///   - database: connected as the service's role.
   ///   - schema: the service's schema, to be named.
   ///   - version: the oldest migration the program works on.
+  ///   - prologue: how calls say whose rows they may see.
   ///   - mayForget: true for databases with nothing in them that is worth keeping.
   ///   - logger: told what is no reason to refuse, but worth changing.
-  init(database: Database, schema: String, version: Int, mayForget: Bool, logger: Logger) {
+  init(
+    database: Database, schema: String, version: Int, prologue: DatabaseSettings.PrologueForm,
+    mayForget: Bool, logger: Logger
+  ) {
     self.database = database
     self.schema = schema
     self.version = version
+    self.prologue = prologue
     self.mayForget = mayForget
     self.logger = logger
   }
@@ -41,6 +49,10 @@ struct DatabaseCheck: Table, Sendable {
         + "run `clientele migrate` first"
     }
     guard let settings = try await database.run(.none, Self.durability()).first else { return nil }
+    guard !settings.isCitus || prologue == .setLocal else {
+      return "the database is a Citus cluster's, whose nodes would not learn whose rows a call may "
+        + "see: set CLIENTELE_DATABASE_PROLOGUE=\(DatabaseSettings.PrologueForm.setLocal.rawValue)"
+    }
     if !settings.checksums {
       logger.warning("the database has no data checksums: damage on disk stays unnoticed")
     }
@@ -51,11 +63,12 @@ struct DatabaseCheck: Table, Sendable {
   }
 }
 
-/// What PostgreSQL says of its own durability.
+/// What PostgreSQL says of itself.
 private struct DurabilityRow: PostgresRow {
   /// The settings that are off and must be on.
   let off: [String]
   let checksums: Bool
+  let isCitus: Bool
 
   init(from columns: inout ColumnReader) throws(PostgresError) {
     var off: [String] = []
@@ -64,5 +77,6 @@ private struct DurabilityRow: PostgresRow {
     }
     self.off = off
     checksums = try columns.next(String.self) == "on"
+    isCitus = try columns.next()
   }
 }

@@ -14,7 +14,8 @@ extension Rig {
   /// `CLIENTELE_WORKER_DATABASE`. An absent database is waited for, not an error.
   ///
   /// - Parameter version: the oldest schema the service works on. With one, the process ends on an
-  ///   older schema, and on a database that may forget what it confirmed; see `DatabaseCheck`.
+  ///   older schema, on a database that may forget what it confirmed, and on Citus without its form
+  ///   of the prologue; see `DatabaseCheck`.
   public mutating func database(
     _ role: DatabaseRole, schema version: Int? = nil
   ) throws -> Database {
@@ -41,7 +42,8 @@ extension Rig {
     try database.start()
     if let version {
       let check = DatabaseCheck(
-        database: database, schema: schema, version: version, mayForget: mayForget, logger: logger)
+        database: database, schema: schema, version: version, prologue: bounds.prologue,
+        mayForget: mayForget, logger: logger)
       require { try await check.refusal() }
     }
     let pool = role == .service ? "service" : "worker"

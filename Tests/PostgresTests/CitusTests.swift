@@ -36,6 +36,9 @@ import Testing
     revoke update on jobs from sample;
     grant update (job_id), insert (job_id) on jobs to sample_worker;
     grant select on sequence events_event_id_seq to sample_worker;
+    create function refuse() returns trigger language plpgsql as 'begin return null; end';
+    create trigger events_stay before update or delete or truncate on events
+      for each statement execute function refuse();
     """
 
   private func layout(_ more: String = "") async throws -> CitusLayout {
@@ -87,15 +90,23 @@ import Testing
     // Defaults of all columns are written there.
     #expect(shards.contains("grant insert, update (job_id) on %1$s to sample_worker;"))
     let events = try #require(script.first { $0.contains("metadata('sample.events'") })
+    let triggers = try #require(script.last)
+    #expect(
+      triggers.contains(
+        """
+        create or replace trigger events_stay BEFORE DELETE OR UPDATE OR TRUNCATE on %1$s \
+        FOR EACH STATEMENT EXECUTE FUNCTION sample.refuse();
+        """))
     let granted = /select[a-z, ]* on sequence sample.events_event_id_seq to sample_worker;/
     #expect(events.contains(granted))
   }
 
-  private static let grants = [
-    "events", "idempotency", "jobs_done", "owners", "houses", "jobs",
-  ].flatMap {
-    ["-- grants of sample.\($0) on the nodes", "-- grants of sample.\($0) on its shards"]
-  }
+  private static let grants =
+    [
+      "events", "idempotency", "jobs_done", "owners", "houses", "jobs",
+    ].flatMap {
+      ["-- grants of sample.\($0) on the nodes", "-- grants of sample.\($0) on its shards"]
+    } + ["-- triggers of sample.events on its shard"]
 
   @Test("what is distributed already stays, and the rest joins its group")
   func again() async throws {
@@ -103,7 +114,7 @@ import Testing
     let all = Set(layout.tables.map(\.name))
     let functions = "select create_distributed_function('sample.helps(bigint)')"
     func script(without done: Set<String>, left: Set<String> = []) -> [String] {
-      layout.script(without: done, left: left).filter { !$0.hasPrefix("-- grants") }
+      layout.script(without: done, left: left).filter { !$0.hasPrefix("-- ") }
     }
     #expect(script(without: all) == [functions])
     let rest = "select truncate_local_data_after_distributing_table('sample.owners')"
@@ -289,6 +300,14 @@ import Testing
     #expect(name("street_number_7", "") == "street_number_7")
     #expect(name(nil, "no such thing") == nil)
     #expect(name(nil, message, "42501") == nil)
+  }
+
+  @Test("a node that went away is a lost connection")
+  func lostNode() {
+    let message = "failure on connection marked as essential: 127.0.0.1:9701"
+    #expect(PostgresError.state("XX000", message: message) == "08006")
+    #expect(PostgresError.state("XX000", message: "cache lookup failed") == "XX000")
+    #expect(PostgresError.state("23505", message: message) == "23505")
   }
 
   @Test("a database without the extension is refused, in words")

@@ -74,6 +74,13 @@ struct BackupCommand: AsyncParsableCommand {
     guard row[4] == "f" else {
       throw BackupFolder.Refused("that server is a standby: back up the primary")
     }
+    if try await Migrations.isCitus(superuser) {
+      throw BackupFolder.Refused(
+        """
+        that is a Citus cluster, of which this would copy one node: docs/operations.md, Backups on \
+        Citus, says how all of them are backed up and brought back to one moment
+        """)
+    }
     var migrations: [String: String] = [:]
     for service in DevLayout.services {
       let schema = Migrations.schema(service)

@@ -63,12 +63,12 @@ struct DevLayout: Sendable {
 
   /// A cluster that somebody else runs, such as a primary with its standby: a libpq connection
   /// string without `dbname` and `user`.
-  var foreignCluster: String? {
+  static var foreignCluster: String? {
     ProcessInfo.processInfo.environment["CLIENTELE_DATABASE_CLUSTER"]
   }
   /// How the cluster is reached: a libpq connection string without `dbname` and `user`.
   func cluster() throws -> String {
-    try foreignCluster ?? "host=\(Self.socket(of: postgres, root: root))"
+    try Self.foreignCluster ?? "host=\(Self.socket(of: postgres, root: root))"
   }
 
   /// The folder of a private cluster's socket, libpq's `host`.

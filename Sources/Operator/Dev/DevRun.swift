@@ -39,7 +39,7 @@ struct DevRun: ServiceLifecycle.Service {
     defer { try? FileManager.default.removeItem(at: ownID) }
     Self.say("certificates and keys in \(layout.directory.path)")
     try Shell.run(["scripts/pki.sh", layout.directory.path], in: layout.root)
-    if layout.foreignCluster == nil {
+    if DevLayout.foreignCluster == nil {
       Self.say("PostgreSQL under \(layout.postgres.path)")
       try Shell.run(
         ["scripts/postgres.sh", "start", layout.postgres.path, "--durable"] + layout.archive,
@@ -61,9 +61,10 @@ struct DevRun: ServiceLifecycle.Service {
     _ supervisor: Supervisor, _ listeners: [String: ListeningSocket]
   ) async throws {
     let cluster = try layout.cluster()
+    let superuser = "\(cluster) user=postgres"
+    let isCitus = try await Migrations.isCitus(superuser)
     let applied = try await Migrations.apply(
-      root: layout.root, superuser: "\(cluster) user=postgres",
-      services: DevLayout.services)
+      root: layout.root, superuser: superuser, services: DevLayout.services, citus: isCitus)
     Self.say(applied == 0 ? "schemas are up to date" : "schemas migrated: \(applied) steps")
     for name in DevLayout.services + ["gateway"] {
       for (index, process) in DevLayout.processes(of: name).enumerated() {
@@ -102,7 +103,7 @@ struct DevRun: ServiceLifecycle.Service {
     Self.say("stopping")
     await supervisor.stop()
     do {
-      if layout.foreignCluster == nil {
+      if DevLayout.foreignCluster == nil {
         try Shell.run(
           ["scripts/postgres.sh", "stop", layout.postgres.path], in: layout.root, quiet: true)
       }

@@ -49,12 +49,16 @@ struct SeedRun: Sendable {
   /// - Parameter tell: called with the number of clients stored so far.
   func run(tell: @escaping @Sendable (Int) -> Void) async throws -> SeedSummary {
     let begun = ContinuousClock.now
-    let stores = try SeedStores(connection, password)
+    let isCitus = try await CitusCluster(
+      connection: "\(connection) user=organization", schemas: []
+    ).isCitus()
+    let upkeep = SeedUpkeep(connection: connection, isCitus: isCitus)
+    let stores = try SeedStores(connection, password, isCitus ? .setLocal : .setConfig)
     do {
-      var summary = try await fill(stores, tell)
+      var summary = try await fill(stores, upkeep, tell)
       await stores.close()
-      try await SeedUpkeep(connection: connection).run()
-      summary.bytes.after = try await SeedUpkeep(connection: connection).bytes()
+      try await upkeep.run()
+      summary.bytes.after = try await upkeep.bytes()
       summary.elapsed = begun.duration(to: .now)
       return summary
     } catch {
@@ -64,10 +68,10 @@ struct SeedRun: Sendable {
   }
 
   private func fill(
-    _ stores: SeedStores, _ tell: @escaping @Sendable (Int) -> Void
+    _ stores: SeedStores, _ upkeep: SeedUpkeep, _ tell: @escaping @Sendable (Int) -> Void
   ) async throws -> SeedSummary {
     var summary = SeedSummary()
-    summary.bytes.before = try await SeedUpkeep(connection: connection).bytes()
+    summary.bytes.before = try await upkeep.bytes()
     let populations = try await plan(taken: stores.identity.takenUsernames())
     summary.organizations = populations.map(\.organization)
     for organization in summary.organizations
@@ -119,10 +123,13 @@ struct SeedStores: Sendable {
   let directory: DirectorySeed
   let messaging: MessagingSeed
 
-  init(_ connection: String, _ password: SeedPassword) throws {
+  init(
+    _ connection: String, _ password: SeedPassword, _ prologue: DatabaseSettings.PrologueForm
+  ) throws {
     func pool(_ role: String, _ more: String = "") throws -> Database {
       var settings = DatabaseSettings(
         connection: "\(connection) user=\(role) options='-c synchronous_commit=off\(more)'")
+      settings.prologue = prologue
       settings.connectionsMax = SeedRun.sideBySide
       settings.callTimeout = SeedRun.stepTimeout
       settings.queueWait = SeedRun.stepTimeout

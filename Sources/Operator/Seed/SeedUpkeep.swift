@@ -3,6 +3,8 @@ import Postgres
 /// What follows a large import: the planner's figures and the map of visible rows.
 struct SeedUpkeep: Sendable {
   let connection: String
+  /// Whether it is a Citus cluster, whose nodes have most of the rows.
+  let isCitus: Bool
 
   private static let tables = [
     ("client_directory", "clients, contact_points, stakeholders, client_labels"),
@@ -29,10 +31,12 @@ struct SeedUpkeep: Sendable {
     }
   }
 
-  /// Bytes of the whole database on disk.
+  /// Bytes of the whole database on disk, of all nodes.
   func bytes() async throws -> Int {
     try await PlainConnection.withSession("\(connection) user=organization") { session in
-      let rows = try session.run("select pg_database_size(current_database())")
+      let size = "select pg_database_size(current_database())"
+      let rows = try session.run(
+        isCitus ? "select sum(result::bigint) from run_command_on_all_nodes('\(size)')" : size)
       return rows.first?.first.flatMap { $0 }.flatMap(Int.init) ?? 0
     }
   }

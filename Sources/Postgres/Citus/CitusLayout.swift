@@ -31,6 +31,7 @@ public struct CitusLayout: Sendable {
   public let problems: [String]
   private let functions: [String]
   private let grants: CitusGrants
+  private let triggers: CitusTriggers
   /// Foreign keys from the coordinator into shards, which Citus cannot keep.
   private let severed: [ForeignKey]
   /// The tables of the coordinator that foreign keys tie to each, directly or not.
@@ -62,6 +63,7 @@ public struct CitusLayout: Sendable {
     tied = Self.ties(places, keys)
     functions = try catalogue.functions()
     grants = try CitusGrants(of: schemas, in: session)
+    triggers = try CitusTriggers(of: schemas, in: session)
     problems = try catalogue.problems(places, keys)
   }
 
@@ -132,6 +134,7 @@ public struct CitusLayout: Sendable {
       table.place.column != nil && (!done.contains(table.name) || left.contains(table.name))
     }.map { "select truncate_local_data_after_distributing_table('\($0.name)')" }
     return script + tables.flatMap { grants.spreading($0.name) }
+      + tables.filter { $0.place == .coordinator }.flatMap { triggers.spreading($0.name) }
   }
 
   /// The table that is made anew takes over the grants of the one that becomes its shard before

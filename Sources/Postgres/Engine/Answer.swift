@@ -84,7 +84,10 @@ struct Answer {
     rest = UnsafeMutableRawBufferPointer(rebasing: rest[(Self.lengthBytes + Int(length))...])
   }
 
-  var sqlState: String { field(PostgresField.sqlState) ?? "" }
+  var sqlState: String {
+    PostgresError.state(
+      field(PostgresField.sqlState) ?? "", message: field(PostgresField.message) ?? "")
+  }
 
   /// Whether the server ended the session with it.
   var endsSession: Bool {

@@ -60,12 +60,20 @@ import Testing
       #expect(refused?.reason == "NO_EMAIL_NOT_CONFIRMED")
       let way = refused?.resolutions.first { $0.fields == ["noEmailConfirmed": "true"] }
       #expect(way?.rpc == "clientele.client_directory.v1.ClientDirectoryService/CreateClient")
-      let client = try await harness.create(by: employee)
+      let client = try await harness.create(by: employee) {
+        ($0.givenName, $0.familyName) = ("Zoë", "D'Æble-Ürün")
+      }
       #expect(client.accessState == .noLogin)
       #expect(client.accountID.isEmpty)
       #expect(client.username.isEmpty)
       #expect(harness.identity.calls == 0)
       #expect(try await harness.get(client.clientID, by: employee) == client)
+      let copies = try await harness.database.sql(
+        """
+        select c.sort_key = s.sort_key from client_directory.clients c
+        join client_directory.stakeholders s using (organization_id, client_id)
+        """)
+      #expect(copies == [["t"]])
     }
   }
 

@@ -69,8 +69,6 @@ import Testing
       try await assertFitsCitus(
         "client-directory",
         crossing: [
-          "with file as ( insert into clients":
-            "planned step by step: the file by $1, then what is made from its row, on its node",
           "insert into client_labels": "made from the file's row, which is found by $1",
           "select organization_id, coalesce(max(version)": "an operator lists all keys",
           "select organization_id, client_id, kind, ciphertext, blind_index, masked":

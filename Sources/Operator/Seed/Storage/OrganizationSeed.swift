@@ -15,10 +15,12 @@ struct OrganizationSeed: Table, Sendable {
       invitation_trigger, email_required, email_disclosure, created_at)
     values ($1, $2, $3, $4, $5, 1, false, 1, $6)
     """)
-  private static let branches = Statement<NoRow>(
+  // What these two return, nobody reads: without, Citus would make them a COPY, which policies forbid.
+  private static let branches = Statement<UUID>(
     """
     insert into branches (organization_id, branch_id, name, created_at)
     select $1, b.id, b.name, $4 from unnest($2::uuid[], $3::text[]) as b (id, name)
+    returning branch_id
     """)
   private static let employ = Statement<NoRow>(
     """
@@ -26,10 +28,11 @@ struct OrganizationSeed: Table, Sendable {
       profile, state, username, created_at, updated_at)
     values ($1, $2, $3, $4, $5, $6, $7, 2, $8, $9, $9)
     """)
-  private static let place = Statement<NoRow>(
+  private static let place = Statement<UUID>(
     """
     insert into employee_branches (organization_id, employee_id, branch_id)
     select $1, $2, b.id from unnest($3::uuid[]) as b (id)
+    returning branch_id
     """)
 
   static let statements: [any DescribedStatement] = [exists, open, branches, employ, place]

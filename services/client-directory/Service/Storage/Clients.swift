@@ -99,15 +99,12 @@ struct Clients: Table, Sendable {
       kind: "client.created", organization: row.organizationID, aggregate: row.clientID,
       payload: ClientChanged(client: answer).serialized())
     let record = intent.audit("client.create", on: "client", row.clientID)
+    var queries = ClientWrites.inserting(row) + [AnyQuery(news)]
+    if let job { queries.append(try InvitationJobs.inserting(job)) }
+    queries.append(record)
     return try await blaming(row) {
-      guard let job else {
-        return try await idempotency.write(
-          intent.key, scope: scope, deadline: intent.deadline, answer: answer,
-          ClientWrites.inserting(row), news, record)
-      }
-      return try await idempotency.write(
-        intent.key, scope: scope, deadline: intent.deadline, answer: answer,
-        ClientWrites.inserting(row), news, try InvitationJobs.inserting(job), record)
+      try await idempotency.write(
+        intent.key, scope: scope, deadline: intent.deadline, answer: answer, all: queries)
     }
   }
 
