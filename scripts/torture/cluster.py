@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 BIN = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
@@ -35,7 +36,7 @@ def wait(what, within, condition):
         if found:
             return found
         time.sleep(0.1)
-    raise SystemExit(f"failover: {what}: not within {within} s")
+    raise SystemExit(f"{pathlib.Path(sys.argv[0]).stem}: {what}: not within {within} s")
 
 
 def run(*words, text=None):

@@ -21,18 +21,40 @@ import uuid
 from cluster import Cluster, wait
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-WORK = ROOT / f".run/torture-failover-{time.time_ns()}"
+WORK = ROOT / f".run/torture-{pathlib.Path(sys.argv[0]).stem}-{time.time_ns()}"
 PROGRAM = ROOT / ".build" / os.environ.get("CONFIGURATION", "debug") / "clientele"
 PASSWORD = "clientele-demo-password"
 WRITERS = 6
 BACK_WITHIN = 30.0
 
 
-class Stack:
-    """The product on that cluster. The network is its own, so all ports are as they usually are."""
+class Caller:
+    """Somebody of an organisation, at the gateway."""
 
     url = "http://127.0.0.1:8080"
     token = None
+
+    def sign_in(self, identifier):
+        self.token = self.call(
+            "POST", "/v1/sessions", {"identifier": identifier, "password": PASSWORD}
+        )["sessionToken"]
+        me = self.call("GET", "/v1/accounts/me")
+        self.organization = me["memberships"][0]["organizationId"]
+
+    def call(self, method, path, body=None, key=None):
+        request = urllib.request.Request(
+            self.url + path, method=method, data=json.dumps(body).encode() if body else None)
+        request.add_header("Content-Type", "application/json")
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        if key:
+            request.add_header("Idempotency-Key", key)
+        with urllib.request.urlopen(request, timeout=15) as answer:
+            return json.load(answer)
+
+
+class Stack(Caller):
+    """The product on that cluster. The network is its own, so all ports are as they usually are."""
 
     def __init__(self, cluster):
         self.log = WORK / "dev.log"
@@ -49,22 +71,7 @@ class Stack:
              or "Clientele is up." in self.log.read_text())
         if self.process.poll() is not None:
             raise SystemExit(f"failover: clientele dev ended: {self.log.read_text()}")
-        self.token = self.call(
-            "POST", "/v1/sessions", {"identifier": "admin@demo.example", "password": PASSWORD}
-        )["sessionToken"]
-        me = self.call("GET", "/v1/accounts/me")
-        self.organization = me["memberships"][0]["organizationId"]
-
-    def call(self, method, path, body=None, key=None):
-        request = urllib.request.Request(
-            self.url + path, method=method, data=json.dumps(body).encode() if body else None)
-        request.add_header("Content-Type", "application/json")
-        if self.token:
-            request.add_header("Authorization", f"Bearer {self.token}")
-        if key:
-            request.add_header("Idempotency-Key", key)
-        with urllib.request.urlopen(request, timeout=15) as answer:
-            return json.load(answer)
+        self.sign_in("admin@demo.example")
 
     def stop(self):
         self.process.terminate()
@@ -77,14 +84,14 @@ class Stack:
 class Load:
     """Writers that create clients, each call under a key, and what each was told."""
 
-    def __init__(self, stack):
+    def __init__(self, stack, writers=WRITERS):
         self.stack = stack
         self.going = True
         self.lock = threading.Lock()
         self.acked, self.doubtful, self.refused = {}, set(), set()
         self.successes = []
-        self.pool = concurrent.futures.ThreadPoolExecutor(WRITERS)
-        self.writers = [self.pool.submit(self.write) for _ in range(WRITERS)]
+        self.pool = concurrent.futures.ThreadPoolExecutor(writers)
+        self.writers = [self.pool.submit(self.write) for _ in range(writers)]
 
     def create(self, key):
         """Answers the client's id, or why there is none: `doubt` or `refused`."""
