@@ -90,6 +90,26 @@ import Testing
     }
   }
 
+  @Test("an answer's header fields: their number, and one of them", arguments: [0, 1])
+  func headerFields(excess: Int) async throws {
+    let long = String(repeating: "b", count: 100)
+    let fields = [(":status", "200"), RawServer.grpc, ("grpc-status", "0"), ("x-a", long)]
+    let changes: [(String, (inout ChannelSettings) -> Void)] = [
+      ("header_fields", { $0.headerFieldsMax = fields.count - excess }),
+      ("header_field_bytes", { $0.headerFieldBytesMax = 3 + long.utf8.count - excess }),
+    ]
+    for (bound, change) in changes {
+      try await withRawServer {
+        change(&$0)
+      } answer: {
+        RawServer.block(stream: $0.stream, end: true, fields)
+      } _: { _, channel in
+        #expect(await call(channel) != nil)
+        #expect(await eventually { count(channel, bound) == Double(excess) }, "\(bound)")
+      }
+    }
+  }
+
   @Test("the time to connect, of a server that takes the connection and says nothing")
   func connectTime() async throws {
     try await withRawServer(greeting: [], isDeaf: true) {

@@ -161,18 +161,23 @@ import Testing
     }
   }
 
-  @Test("requests that never end hold bytes within a bound")
-  func heldBytes() async throws {
+  @Test(
+    "requests that never end hold bytes within a bound",
+    arguments: [EchoMethods.unary.path, EchoMethods.clientStream.path])
+  func heldBytes(path: String) async throws {
     var settings = ServerSettings()
     settings.heldBytesMax = 20_000
-    try await withServer([echo()], settings: settings) { server, channel, port in
+    try await withServer([.echo(StreamEcho())], settings: settings) { server, channel, port in
       let peer = try await RawPeer.connect(port: port)
       let begun = [0] + RawPeer.big(100_000) + [UInt8](repeating: 0, count: 10_000)
       peer.send(RawPeer.opening)
       for stream in [1, 3] as [UInt32] {
-        peer.send(RawPeer.request(stream: stream) + RawPeer.data(stream: stream, begun, end: false))
+        peer.send(
+          RawPeer.request(stream: stream, path: path)
+            + RawPeer.data(stream: stream, begun, end: false))
       }
-      peer.send(RawPeer.request(stream: 5) + RawPeer.data(stream: 5, begun, end: false))
+      peer.send(
+        RawPeer.request(stream: 5, path: path) + RawPeer.data(stream: 5, begun, end: false))
       #expect(await eventually { peer.ended(stream: 5) })
       #expect(count(server, .heldBytes) == 1)
       peer.close()

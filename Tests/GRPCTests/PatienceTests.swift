@@ -96,6 +96,31 @@ import Testing
     }
   }
 
+  @Test("the last answers of a stream are waited for like those before them")
+  func lastAnswers() async throws {
+    var service = StreamEcho()
+    service.server = { _, answers, _ in
+      for number: Int32 in 1...3 { try await answers.write(EchoResponse(n: number)) }
+    }
+    var settings = ServerSettings.patient
+    settings.writeIdleTimeout = Self.brief
+    try await withServer([.echo(service)], settings: settings) { server, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(
+        closedWindow + RawPeer.request(stream: 1, path: EchoMethods.serverStream.path)
+          + RawPeer.data(stream: 1, empty, end: true))
+      #expect(await eventually { peer.heard(frame: 1, stream: 1) && server.callsInFlight == 0 })
+      // A call of one answer that begins later is given up.
+      peer.send(RawPeer.request(stream: 3) + RawPeer.data(stream: 3, twenty, end: true))
+      #expect(await eventually { peer.heard(frame: 3, stream: 3) })
+      #expect(!peer.heard(frame: 3, stream: 1))
+      peer.send(RawPeer.frame(4, stream: 0, [0, 4, 0, 0, 0xff, 0xff]))
+      #expect(await eventually { peer.ended(stream: 1) })
+      #expect(peer.body(stream: 1).count == 3 * 7)
+      peer.close()
+    }
+  }
+
   @Test(
     "what waits to be sent on a connection refuses further calls on it", arguments: [3, 1_000])
   func outbound(limit: Int) async throws {

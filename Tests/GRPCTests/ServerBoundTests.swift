@@ -1,4 +1,5 @@
 import BenchAPI
+import CommonAPI
 import Protobuf
 import Testing
 
@@ -68,6 +69,17 @@ import Testing
           + RawPeer.data(stream: 1, message(100 + excess), end: true))
       #expect(await eventually { peer.ended(stream: 1) })
       #expect(peer.body(stream: 1).isEmpty == (excess == 1))
+      peer.close()
+    }
+    // Anybody may speak to those that every server has: they take less.
+    try await expectEdge(.requestBytes) {
+      $0.builtInRequestBytesMax = 100
+    } reach: { _, port, excess in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(
+        RawPeer.opening + RawPeer.request(stream: 1, path: HealthMethods.check.path)
+          + RawPeer.data(stream: 1, message(100 + excess), end: true))
+      #expect(await eventually { peer.ended(stream: 1) })
       peer.close()
     }
     for excess in [0, 1] {

@@ -57,6 +57,30 @@ import Testing
     }
   }
 
+  @Test("no stream lasts longer than streams may; one that named less ends by itself")
+  func longest() async throws {
+    var service = StreamEcho()
+    service.server = { _, _, _ in try await Gate().pass() }
+    var settings = ServerSettings.patient
+    settings.longestStream = Self.brief
+    try await withServer([.echo(service)], settings: settings) { server, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(RawPeer.opening)
+      for (stream, named) in [
+        (1, [("grpc-timeout", "20m")]), (3, []), (5, [("grpc-timeout", "9H")]),
+      ]
+        as [(UInt32, [(String, String)])]
+      {
+        peer.send(
+          RawPeer.request(stream: stream, path: EchoMethods.serverStream.path, named)
+            + RawPeer.data(stream: stream, empty, end: true))
+        #expect(await eventually { peer.ended(stream: stream) })
+        #expect(count(server, .streamTime) == Double(stream / 2))
+      }
+      peer.close()
+    }
+  }
+
   @Test("a stream without a message either way ends, unless its handler is the one that thinks")
   func idle() async throws {
     let gate = Gate()

@@ -55,6 +55,14 @@ public struct ChannelSettings: Sendable {
   public var streamsMax = 100
   /// Bytes of all header fields of an answer, each counted with 32 extra.
   public var headerListBytesMax = 16 << 10
+  /// Header fields of an answer, or of what follows it.
+  public var headerFieldsMax = 64
+  /// Bytes of one header field, name and value.
+  public var headerFieldBytesMax = 8 << 10
+  /// CONTINUATION frames of one block of headers.
+  public var continuationsMax = 8
+  /// Frames that wait to be sent on one connection.
+  public var outboundFramesMax = 1_000
   /// Bytes of all header fields of a request, counted likewise; a call with more ends with
   /// RESOURCE_EXHAUSTED and is not tried again.
   public var headerListBytesSentMax = 48 << 10

@@ -43,6 +43,10 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
     heads = RequestHeads(authority: authority, scheme: expected == nil ? "http" : "https")
     var session = SessionSettings(role: .client)
     session.headerListBytesMax = settings.headerListBytesMax
+    session.headerFieldsMax = settings.headerFieldsMax
+    session.headerFieldBytesMax = settings.headerFieldBytesMax
+    session.continuationsMax = settings.continuationsMax
+    session.outboundFramesMax = settings.outboundFramesMax
     session.streamWindow = settings.streamWindow
     session.connectionWindow = settings.connectionWindow
     self.session = try Session(session)

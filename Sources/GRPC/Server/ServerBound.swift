@@ -30,6 +30,7 @@ enum ServerBound: String, CaseIterable {
   case keepaliveTime = "keepalive_time"
   case connectionAge = "connection_age"
   case streamIdleTime = "stream_idle_time"
+  case streamTime = "stream_time"
   case headerListBytesSent = "header_list_bytes_sent"
   case handlersPerConnection = "handlers_per_connection"
   case outboundBytes = "outbound_bytes"

@@ -11,7 +11,7 @@ extension ServerConnection {
   func openStream(_ call: ServerCall) {
     let stream = call.stream
     call.queue = MessageQueue(
-      inflatedMax: core.settings.requestBytesMax,
+      inflatedMax: core.requestBytesMax(call.route),
       onExcess: { [core] in core.bounds.add(.requestBytes) }
     ) { [weak self] count in
       guard let self else { return }
@@ -72,6 +72,10 @@ extension ServerConnection {
     } catch {
       return refuseBytes(call, error)
     }
+    guard hold(call, call.assembler.heldBytes &+ call.untakenBytes) else {
+      core.bounds.add(.heldBytes)
+      return self.end(call, core.tooMuchHeld)
+    }
     giveRoom(call)
     if end {
       call.requestEnded = true
@@ -87,6 +91,7 @@ extension ServerConnection {
   private func taken(_ stream: StreamHandle, _ count: Int) {
     guard let call = call(stream) else { return }
     call.untakenBytes -= min(count, call.untakenBytes)
+    if call.phase != .answered { _ = hold(call, call.assembler.heldBytes &+ call.untakenBytes) }
     giveRoom(call)
     connectionNeedsFlush()
   }

@@ -121,6 +121,7 @@ extension ServerConnection {
       let deadline = call.context.deadline.nanoseconds
       let idle = patienceEnds(call, now)
       if deadline <= now {
+        if core.isOfGreatestAge(call) { core.bounds.add(.streamTime) }
         end(call, RPCError(.deadlineExceeded, "the deadline has passed"))
       } else if idle <= now, call.context.method.clientStreaming {
         core.bounds.add(.streamIdleTime)
@@ -149,7 +150,8 @@ extension ServerConnection {
     return call.lastByteAt &+ patience
   }
 
-  /// An answer of which the peer's window takes nothing ends as one that its socket does not take.
+  /// An answer of which the peer's window takes nothing ends as one that its socket does not take. The
+  /// last ones of a stream are waited for like the others: until then a slow reader was not late.
   private func sweepAnswer(_ call: ServerCall, _ now: Int64) -> Int64 {
     let left = session.pendingBytes(call.stream)
     guard left > 0 else { return .max }
@@ -157,7 +159,12 @@ extension ServerConnection {
       call.unsentBytes = left
       call.unsentSince = now
     }
-    let moment = call.unsentSince &+ core.settings.writeIdleTimeout.clampedNanoseconds
+    var moment = call.unsentSince &+ core.settings.writeIdleTimeout.clampedNanoseconds
+    if core.router.isStream[call.route] {
+      let patience = core.streamIdleNanoseconds
+      moment = patience < .max ? call.unsentSince &+ patience : .max
+      moment = min(moment, call.context.deadline.nanoseconds)
+    }
     guard moment <= now else { return moment }
     core.bounds.add(.writeIdleTime)
     session.reset(call.stream, .cancel)

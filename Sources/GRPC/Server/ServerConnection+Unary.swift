@@ -36,7 +36,9 @@ extension ServerConnection {
     guard call.phase == .receiving else { return }
     if call.queue != nil { return streamDataArrived(call, bytes, end: true) }
     if call.message == nil, !call.assembler.isInsideMessage, bytes.count >= 5 {
-      if let message = wholeMessage(bytes) { return enter(call, message) }
+      if let message = wholeMessage(bytes, atMost: call.assembler.limit) {
+        return enter(call, message)
+      }
     }
     guard assemble(call, bytes) else { return }
     guard !call.assembler.isInsideMessage else {
@@ -48,7 +50,7 @@ extension ServerConnection {
     guard message.wasCompressed else { return message.bytes.withUnsafeBytes { enter(call, $0) } }
     do throws(RPCError) {
       let inflated = try Gzip.message(
-        message.bytes, isPacked: true, limit: core.settings.requestBytesMax)
+        message.bytes, isPacked: true, limit: core.requestBytesMax(call.route))
       call.context.noteCompressedRequest()
       inflated.bytes.withUnsafeBytes { enter(call, $0) }
     } catch {
@@ -57,11 +59,11 @@ extension ServerConnection {
   }
 
   /// The one message these bytes are, if they are one: the usual case, answered without a copy.
-  private func wholeMessage(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+  private func wholeMessage(
+    _ bytes: UnsafeRawBufferPointer, atMost limit: Int
+  ) -> UnsafeRawBufferPointer? {
     let length = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self))
-    guard bytes[0] == 0, Int(length) == bytes.count - 5,
-      Int(length) <= core.settings.requestBytesMax
-    else { return nil }
+    guard bytes[0] == 0, Int(length) == bytes.count - 5, Int(length) <= limit else { return nil }
     return UnsafeRawBufferPointer(rebasing: bytes.dropFirst(5))
   }
 

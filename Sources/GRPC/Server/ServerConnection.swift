@@ -132,7 +132,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     while calls.count <= stream.index { calls.append(nil) }
     let call = ServerCall(
       of: self, stream: stream, route: route, context: context,
-      assembler: MessageAssembler(limit: core.settings.requestBytesMax, encoding: head.encoding),
+      assembler: MessageAssembler(limit: core.requestBytesMax(route), encoding: head.encoding),
       acceptsGzip: head.acceptsGzip, now: now)
     calls[stream.index] = call
     home.counters.began(route)

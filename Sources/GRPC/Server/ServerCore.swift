@@ -18,6 +18,9 @@ final class ServerCore: Sendable {
   let ranks: [Criticality]
   /// What a caller gets whose call is refused for the load.
   let overloaded: FieldBlock
+  /// What a caller of a stream gets when requests hold too much.
+  let tooMuchHeld = RPCError(
+    .resourceExhausted, reason: "OVERLOADED", "the server holds too much of requests")
   let overloadAfter: Int64
   let turnNanoseconds: Int64
   /// The method that holds no place for as long as it is answered; -1 without.
@@ -30,10 +33,10 @@ final class ServerCore: Sendable {
   /// The first moment at which a caller may be found to owe something.
   let leastPatience: Int64
   private let firstMessageNanoseconds: Int64
-  private let streamIdleNanoseconds: Int64
+  let streamIdleNanoseconds: Int64
   private let defaultNanoseconds: Int64
   private let longestNanoseconds: Int64
-  private static let streamNanoseconds: Int64 = 3_600_000_000_000
+  private let streamNanoseconds: Int64
 
   init(
     services: [ServiceBinding], builtIn: [ServiceBinding], interceptors: [any ServerInterceptor],
@@ -47,6 +50,7 @@ final class ServerCore: Sendable {
     streamIdleNanoseconds = Self.nanoseconds(orNever: settings.streamIdleTimeout)
     leastPatience = min(bodyIdleNanoseconds, firstMessageNanoseconds, streamIdleNanoseconds)
     longestNanoseconds = longest
+    streamNanoseconds = settings.longestStream.clampedNanoseconds
     defaultNanoseconds = min(settings.defaultDeadline.clampedNanoseconds, longest)
     self.health = health
     self.logger = logger
@@ -88,6 +92,18 @@ final class ServerCore: Sendable {
     return max(1, (settings.inFlightMax + loops - 1) / loops)
   }
 
+  /// Bytes of one request message of a method.
+  func requestBytesMax(_ route: Int) -> Int {
+    isBuiltIn(route)
+      ? min(settings.requestBytesMax, settings.builtInRequestBytesMax) : settings.requestBytesMax
+  }
+
+  /// True when a stream that ends now ends since no stream lasts longer.
+  func isOfGreatestAge(_ call: ServerCall) -> Bool {
+    router.isStream[call.route]
+      && call.context.deadline.nanoseconds &- call.beganAt >= streamNanoseconds
+  }
+
   var heldBytesPerLoop: Int { settings.heldBytesMax / max(1, settings.loops) }
 
   /// Health and reflection are answered whatever else there is to do.
@@ -115,16 +131,16 @@ final class ServerCore: Sendable {
   }
 
   /// The deadline of a call that came at this moment and named this time, or none. Streams last as
-  /// long as their callers say, an hour at most.
+  /// long as their callers say, `longestStream` at most.
   func deadline(
     _ timeout: Duration?, from now: Int64, streaming: Bool, endless: Bool = false
   ) -> Deadline {
     guard let timeout else {
       if endless { return .distantFuture }
-      let length = streaming ? Self.streamNanoseconds : defaultNanoseconds
+      let length = streaming ? streamNanoseconds : defaultNanoseconds
       return Deadline(nanoseconds: now &+ length)
     }
-    let longest = streaming ? Self.streamNanoseconds : longestNanoseconds
+    let longest = streaming ? streamNanoseconds : longestNanoseconds
     return Deadline(nanoseconds: now &+ max(0, min(timeout.clampedNanoseconds, longest)))
   }
 

@@ -28,7 +28,8 @@ public struct ServerSettings: Sendable {
   /// ever. Callers that owe nothing, such as followers of events, may be silent for as long as they
   /// like.
   public var streamIdleTimeout = Duration.seconds(600)
-  /// Time without a byte taken by a caller who has an answer coming.
+  /// Time without a byte taken by a caller who has one answer coming, or by a whole connection. The
+  /// last answers of a stream wait as long as those before them: `streamIdleTimeout`.
   public var writeIdleTimeout = Duration.seconds(10)
   /// Time without any call after which a connection is drained; zero keeps it.
   public var connectionIdleTimeout = Duration.seconds(900)
@@ -56,18 +57,23 @@ public struct ServerSettings: Sendable {
   /// How the server decides what begins, waits, or gets RESOURCE_EXHAUSTED. How much a call matters
   /// is said by its method's access rule.
   public var admission = AdmissionSettings()
-  /// Bytes of all requests of one message that have not begun to be answered.
+  /// Bytes of all requests that have not begun to be answered, and of what streams sent and no
+  /// handler has taken.
   public var heldBytesMax = 64 << 20
   /// Health watches of one connection.
   public var watchesPerConnectionMax = 8
   /// Bytes of one request message.
   public var requestBytesMax = 1 << 20
+  /// Bytes of one request message of health and reflection, to whom anybody may speak.
+  public var builtInRequestBytesMax = 16 << 10
   /// Bytes of one answer message.
   public var responseBytesMax = 4 << 20
   /// The deadline of a call that names none.
   public var defaultDeadline = Duration.seconds(2)
   /// The longest deadline; a caller who names a later one gets this one.
   public var longestDeadline = Duration.seconds(30)
+  /// The longest deadline of a call with streams, and the one of those that name none.
+  public var longestStream = Duration.seconds(3_600)
 
   // MARK: HTTP/2
 

@@ -52,8 +52,11 @@ struct WireFields: Sendable {
   }
 
   private static func short(_ message: String) -> String {
-    message.utf8.count <= messageBytesMax
-      ? message : String(decoding: message.utf8.prefix(messageBytesMax), as: UTF8.self)
+    guard message.utf8.count > messageBytesMax else { return message }
+    var start = Array(message.utf8.prefix(messageBytesMax + 1))
+    // Not within a character.
+    while let last = start.popLast(), last & 0xC0 == 0x80 {}
+    return String(decoding: start, as: UTF8.self)
   }
 
   /// An answer that is an error and nothing else.

@@ -5,7 +5,7 @@ import gzip
 import time
 
 from frames import (
-    ACK, CONTINUATION, Closed, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING,
+    ACK, CLIENT_STREAM, CONTINUATION, Closed, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PADDED, PING,
     PRIORITY, REFLECTION, RST_STREAM, SETTINGS, UNARY, WINDOW_UPDATE, call, data, frame, head,
     message, opening, word,
 )
@@ -205,16 +205,36 @@ def slow_read(peer):
     time.sleep(max(0, peer.until - time.monotonic()))
 
 
-def unfinished_bodies(peer):
-    """Every stream has most of a large message, and no more."""
-    body = message(b"x" * 250_000)[:-1]
-    peer.send(opening())
-    for stream in range(1, 200, 2):
-        if peer.is_over:
-            return
-        peer.send(frame(HEADERS, END_HEADERS, stream, head()) + data(stream, body, end=False))
-        peer.drop_input()
-    peer.wait_for_end()
+def unfinished_bodies(path, size):
+    """Every stream has most of a large message, and no more: all that the server's windows allow,
+    since whoever breaks them is ended for that."""
+    def attack(peer):
+        body = message(b"x" * size)[:-1]
+        sent = dict.fromkeys(range(1, 200, 2), 0)
+        window = 65_535
+        room = {0: 65_535}
+        peer.send(opening() + frame(SETTINGS, ACK, 0) + b"".join(
+            frame(HEADERS, END_HEADERS, stream, head(path)) for stream in sent))
+        while not peer.is_over:
+            for stream, at in sent.items():
+                allowed = min(16_384, room[0], window + room.get(stream, 0) - at)
+                piece = body[at : at + max(0, allowed)]
+                if piece:
+                    peer.send(frame(DATA, 0, stream, piece))
+                    sent[stream] += len(piece)
+                    room[0] -= len(piece)
+            peer.read_some(0.02)
+            for kind, flags, stream, payload in peer.frames():
+                if kind == WINDOW_UPDATE:
+                    room[stream] = room.get(stream, 0) + int.from_bytes(payload, "big")
+                elif kind == SETTINGS and not flags & ACK:
+                    values = {payload[at + 1]: int.from_bytes(payload[at + 2 : at + 6], "big")
+                              for at in range(0, len(payload), 6)}
+                    window = values.get(4, window)
+                elif kind in (RST_STREAM, HEADERS):
+                    # Refused: nothing more of it.
+                    sent[stream] = len(body)
+    return attack
 
 
 def slow_body(peer):
@@ -309,7 +329,9 @@ ATTACKS = {
     "calls_after_goaway": calls_after_goaway,
     "zero_window": zero_window,
     "slow_read": slow_read,
-    "unfinished_bodies": unfinished_bodies,
+    "unfinished_bodies": unfinished_bodies(UNARY, 250_000),
+    "unfinished_bodies_on_streams": unfinished_bodies(CLIENT_STREAM, 1_000_000),
+    "unfinished_bodies_on_reflection": unfinished_bodies(REFLECTION, 1_000_000),
     "gzip_bombs": gzip_bombs(UNARY),
     "gzip_bombs_on_streams": gzip_bombs(REFLECTION),
     "slow_body": slow_body,
