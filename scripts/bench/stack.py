@@ -5,6 +5,7 @@ The statements are not written down here: PostgreSQL logs those of a call, with 
 pgbench repeats them in one pipeline, with fresh ids where the call had fresh ones.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -18,7 +19,25 @@ import urllib.request
 BIN = os.environ.get("CLIENTELE_BIN", ".build/release")
 PGBENCH_CLIENTS = 16
 SERVICES = ["gateway", "identity", "organization", "client-directory", "messaging"]
+AUTOGROUPS = "/proc/sys/kernel/sched_autogroup_enabled"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@contextlib.contextmanager
+def without_autogroups():
+    """Switches the kernel's autogroups off meanwhile, as docs/operations.md advises for PostgreSQL's
+    machine: with them each of its sessions is a group that waits for its whole turn."""
+    try:
+        before = open(AUTOGROUPS).read()
+        open(AUTOGROUPS, "w").write("0")
+    except OSError as problem:
+        print(f"bench: autogroups stay as they are: {problem}", file=sys.stderr)
+        yield
+        return
+    try:
+        yield
+    finally:
+        open(AUTOGROUPS, "w").write(before)
 
 
 class Stack:

@@ -24,7 +24,7 @@ import sys
 import time
 
 from services import compare
-from stack import BIN, PGBENCH_CLIENTS, Stack, asking, literal
+from stack import BIN, PGBENCH_CLIENTS, Stack, asking, literal, without_autogroups
 
 SMALL = 10_000
 # Targets: a list against its SQL alone, a call on the large database against the small one, calls
@@ -269,7 +269,7 @@ def main():
     parser.add_argument("--check", action="store_true", help="fail below the targets")
     options = parser.parse_args()
     remove(".run/bench/small")
-    with Stack(".run/bench/large", 18120) as large:
+    with without_autogroups(), Stack(".run/bench/large", 18120) as large:
         say("the large database")
         seeded = seed(large, options.scale, options.organizations)
         limit = time.monotonic() + options.minutes * 60
