@@ -8,9 +8,16 @@ public struct AnswerSweep: Table, Sendable {
   public static let life: TimeInterval = 72 * 3600
 
   private static let kind = JobKind<NoPayload>("answer-sweep", in: .upkeep)
-  private static let delete = Statement<NoRow>("delete from idempotency where created_at < $1")
+  private static let answers = AgedRows(
+    last: Statement(
+      """
+      select max(moment) from (
+        select created_at as moment from idempotency where created_at < $1 order by created_at limit $2
+      ) oldest
+      """),
+    delete: Statement("delete from idempotency where created_at <= $1"))
   /// For the test that describes each statement.
-  public static var statements: [any DescribedStatement] { [delete] }
+  public static var statements: [any DescribedStatement] { answers.statements }
 
   private let worker: Database
   private let clock: ServiceClock
@@ -33,12 +40,9 @@ public struct AnswerSweep: Table, Sendable {
     }
   }
 
-  /// Sweeps once, and answers how many answers went.
+  /// Sweeps once, in small transactions, and answers how many answers went.
   @discardableResult
   public func sweep() async throws -> Int {
-    let gone = try await worker.run(
-      .none, deadline: .now + .seconds(60),
-      Self.delete(clock.now().addingTimeInterval(-Self.life)))
-    return gone.count
+    try await Self.answers.remove(before: clock.now().addingTimeInterval(-Self.life), in: worker)
   }
 }

@@ -1139,10 +1139,10 @@ CREATE INDEX feed_parked_aggregate_idx ON client_directory.feed_parked USING btr
 
 
 --
--- Name: idempotency_created_at_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
+-- Name: idempotency_age_idx; Type: INDEX; Schema: client_directory; Owner: client_directory_owner
 --
 
-CREATE INDEX idempotency_created_at_idx ON client_directory.idempotency USING brin (created_at);
+CREATE INDEX idempotency_age_idx ON client_directory.idempotency USING btree (created_at);
 
 
 --

@@ -1170,10 +1170,10 @@ CREATE INDEX feed_parked_aggregate_idx ON identity.feed_parked USING btree (sour
 
 
 --
--- Name: idempotency_created_at_idx; Type: INDEX; Schema: identity; Owner: identity_owner
+-- Name: idempotency_age_idx; Type: INDEX; Schema: identity; Owner: identity_owner
 --
 
-CREATE INDEX idempotency_created_at_idx ON identity.idempotency USING brin (created_at);
+CREATE INDEX idempotency_age_idx ON identity.idempotency USING btree (created_at);
 
 
 --

@@ -806,10 +806,10 @@ CREATE INDEX feed_parked_aggregate_idx ON messaging.feed_parked USING btree (sou
 
 
 --
--- Name: idempotency_created_at_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
+-- Name: idempotency_age_idx; Type: INDEX; Schema: messaging; Owner: messaging_owner
 --
 
-CREATE INDEX idempotency_created_at_idx ON messaging.idempotency USING brin (created_at);
+CREATE INDEX idempotency_age_idx ON messaging.idempotency USING btree (created_at);
 
 
 --

@@ -837,10 +837,10 @@ CREATE INDEX feed_parked_aggregate_idx ON organization.feed_parked USING btree (
 
 
 --
--- Name: idempotency_created_at_idx; Type: INDEX; Schema: organization; Owner: organization_owner
+-- Name: idempotency_age_idx; Type: INDEX; Schema: organization; Owner: organization_owner
 --
 
-CREATE INDEX idempotency_created_at_idx ON organization.idempotency USING brin (created_at);
+CREATE INDEX idempotency_age_idx ON organization.idempotency USING btree (created_at);
 
 
 --

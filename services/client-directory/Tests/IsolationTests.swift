@@ -120,4 +120,28 @@ import Testing
       #expect(try await harness.database.count("idempotency") == 1)
     }
   }
+
+  @Test("what holds up the sweep of first answers leaves those swept before it gone")
+  func sweepInParts() async throws {
+    try await withDirectory { harness in
+      try await harness.database.sql(
+        """
+        insert into client_directory.idempotency
+          (scope, caller, method, request_id, request_hash, response, created_at)
+        select gen_random_uuid(), 'test', 'test', gen_random_uuid(), '\\x', '\\x',
+          now() - interval '100 hours' + n * interval '1 second' from generate_series(1, 2500) n
+        """)
+      let sweep = AnswerSweep(
+        worker: try harness.database.database(role: "client_directory_worker"))
+      let other = try harness.database.database(role: "postgres")
+      let held = Statement<NoRow>(
+        "select from client_directory.idempotency order by created_at desc limit 1 for update")
+      try await other.transaction(.none, deadline: .now + .seconds(60)) { transaction in
+        _ = try await transaction.run(held())
+        await #expect(throws: PostgresError.self) { try await sweep.sweep() }
+      }
+      #expect(try await harness.database.count("idempotency") == 500)
+      #expect(try await sweep.sweep() == 500)
+    }
+  }
 }

@@ -10,13 +10,32 @@ struct Housekeeping: Table, Sendable {
   let clock: ServiceClock
 
   private static let kind = JobKind<NoPayload>("housekeeping", in: .upkeep)
-  private static let sessions = Statement<NoRow>(
-    "delete from sessions where expires_at < $1")
-  private static let failures = Statement<NoRow>(
-    "delete from sign_in_failures where window_started_at < $1")
-  private static let answers = Statement<NoRow>(
-    "delete from idempotency where created_at < $1")
-  static let statements: [any DescribedStatement] = [sessions, failures, answers]
+  private static let sessions = AgedRows(
+    last: Statement(
+      """
+      select max(moment) from (
+        select expires_at as moment from sessions where expires_at < $1 order by expires_at limit $2
+      ) oldest
+      """),
+    delete: Statement("delete from sessions where expires_at <= $1"))
+  private static let failures = AgedRows(
+    last: Statement(
+      """
+      select max(moment) from (
+        select window_started_at as moment from sign_in_failures
+        where window_started_at < $1 order by window_started_at limit $2
+      ) oldest
+      """),
+    delete: Statement("delete from sign_in_failures where window_started_at <= $1"))
+  private static let answers = AgedRows(
+    last: Statement(
+      """
+      select max(moment) from (
+        select created_at as moment from idempotency where created_at < $1 order by created_at limit $2
+      ) oldest
+      """),
+    delete: Statement("delete from idempotency where created_at <= $1"))
+  static let statements = [sessions, failures, answers].flatMap(\.statements)
 
   /// When to sweep: once an hour.
   static let schedule = Schedule(kind, .every(.seconds(3600)))
@@ -29,12 +48,15 @@ struct Housekeeping: Table, Sendable {
     }
   }
 
-  /// Sweeps once.
+  /// Sweeps once, in small transactions.
   func sweep() async throws {
     let now = clock.now()
-    _ = try await database.run(
-      .none, Self.sessions(now.addingTimeInterval(-31 * 24 * 3600)),
-      Self.failures(now.addingTimeInterval(-24 * 3600)),
-      Self.answers(now.addingTimeInterval(-72 * 3600)))
+    let day: TimeInterval = 24 * 3600
+    let aged = [
+      (Self.sessions, 31 * day), (Self.failures, day), (Self.answers, AnswerSweep.life),
+    ]
+    for (rows, age) in aged {
+      _ = try await rows.remove(before: now.addingTimeInterval(-age), in: database)
+    }
   }
 }

@@ -4,7 +4,7 @@ import ServiceStorage
 /// The tables of the schema `identity`, one type each. Each table's file says how it is reached.
 public struct IdentityStorage: Sendable {
   /// The newest migration when this was written: on an older schema the service does not work.
-  public static let schemaVersion = 17
+  public static let schemaVersion = 19
 
   let database: Database
   /// First answers of calls.

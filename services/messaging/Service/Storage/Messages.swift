@@ -6,7 +6,7 @@ import ServiceStorage
 /// The messages of an organisation, as its staff read them.
 struct Messages: Table, Sendable {
   /// The newest migration when this was written: on an older schema the service does not work.
-  static let schemaVersion = 16
+  static let schemaVersion = 18
 
   /// As the service's role.
   let database: Database
