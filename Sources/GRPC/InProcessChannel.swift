@@ -113,6 +113,8 @@ private final class UnaryInProcess: UnaryCall {
     interceptors = core.interceptors(route: route)
   }
 
+  var decoding: DecodingLimits { core.settings.decoding }
+
   func unreadable(_ error: DecodeError) -> RPCError { core.unreadable(error) }
 
   func ended(_ answer: Result<[UInt8], any Error>) {

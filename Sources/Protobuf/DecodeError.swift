@@ -12,11 +12,11 @@ public struct DecodeError: Error, Sendable, Hashable, CustomStringConvertible {
     case group
     /// A field whose wire type is not the declared one.
     case wrongWireType = "wrong wire type"
-    /// More than 16 messages inside each other.
+    /// More messages inside each other than `DecodingLimits.depth`.
     case tooDeep = "nested too deeply"
-    /// More than 10 000 fields and packed elements.
+    /// More fields and packed elements than `DecodingLimits.fields`.
     case tooManyFields = "too many fields"
-    /// More than 64 fields that are not declared.
+    /// More fields that are not declared than `DecodingLimits.unknownFields`.
     case tooManyUnknownFields = "too many unknown fields"
     /// A string that is not UTF-8.
     case invalidUTF8 = "invalid UTF-8"
@@ -64,7 +64,7 @@ public enum DecodingBound: String, Sendable, Hashable, CaseIterable {
 /// What a message may cost the process that reads it.
 public struct DecodingLimits: Sendable, Hashable {
   /// Messages inside each other, the outermost included; at most 16.
-  public var depth: Int
+  public var depth: Int { didSet { depth = Self.bearable(depth) } }
   /// Fields and packed elements in all.
   public var fields: Int
   /// Fields that are not declared.
@@ -80,12 +80,15 @@ public struct DecodingLimits: Sendable, Hashable {
   public init(
     depth: Int = 16, fields: Int = 10_000, unknownFields: Int = 64, arenaBytes: Int = 16 << 20
   ) {
-    self.depth = min(max(depth, 1), 16)
+    self.depth = Self.bearable(depth)
     self.fields = fields
     self.unknownFields = unknownFields
     self.arenaBytes = arenaBytes
   }
 
-  /// What every call gets unless it asks for less.
+  /// What every message gets unless somebody says otherwise.
   public static let standard = DecodingLimits()
+
+  /// Each message inside another takes stack, and threads may have little of it.
+  private static func bearable(_ depth: Int) -> Int { min(max(depth, 1), 16) }
 }

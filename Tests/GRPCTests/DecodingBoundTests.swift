@@ -9,9 +9,14 @@ import Testing
 /// What reading a message may cost: at each bound it is read, one above it is refused, and the
 /// figures of the server, or of the channel that reads an answer, say so.
 @Suite struct DecodingBoundTests {
+  /// Less than messages may cost unless somebody says so.
+  private static let strict = DecodingLimits(
+    depth: 4, fields: 50, unknownFields: 3, arenaBytes: 4 << 10)
+
   /// A message at a bound, or so much above it.
-  private static func bytes(_ bound: DecodingBound, _ excess: Int) -> [UInt8] {
-    let limits = DecodingLimits.standard
+  private static func bytes(
+    _ bound: DecodingBound, _ excess: Int, _ limits: DecodingLimits
+  ) -> [UInt8] {
     switch bound {
     case .depth:
       // Field 2 of each of the levels is the next one.
@@ -23,30 +28,34 @@ import Testing
     case .unknownFields:
       return Array(repeatElement([0x78, 1], count: limits.unknownFields + excess).joined())
     case .memory:
-      return EchoRequest(payload: [UInt8](repeating: 1, count: payloadMax + excess)).serialized()
+      let count = payloadMax(limits) + excess
+      return EchoRequest(payload: [UInt8](repeating: 1, count: count)).serialized()
     }
   }
 
   /// The longest payload that can be read: the C struct takes some of the memory too.
-  private static let payloadMax: Int = {
-    let most = DecodingLimits.standard.arenaBytes
+  private static func payloadMax(_ limits: DecodingLimits) -> Int {
+    let most = limits.arenaBytes
     let structBytes = (0..<1_024).first { taken in
-      let payload = [UInt8](repeating: 1, count: most - taken)
-      return (try? EchoRequest(serialized: EchoRequest(payload: payload).serialized())) != nil
+      let bytes = EchoRequest(payload: [UInt8](repeating: 1, count: most - taken)).serialized()
+      return (try? EchoRequest(serialized: bytes, limits: limits)) != nil
     }
     return most - (structBytes ?? 0)
-  }()
+  }
 
   private func withBothEnds(
-    _ services: [ServiceBinding], _ body: (RPCServer, ClientChannel) async throws -> Void
+    _ services: [ServiceBinding], requests: DecodingLimits = .standard,
+    answers: DecodingLimits = .standard, _ body: (RPCServer, ClientChannel) async throws -> Void
   ) async throws {
     var settings = ServerSettings.patient
+    settings.decoding = requests
     settings.requestBytesMax = 32 << 20
     settings.responseBytesMax = 32 << 20
     settings.defaultDeadline = .seconds(20).patient
     let server = RPCServer(services: services, settings: settings)
     let port = try await server.start(port: 0)
     var channelSettings = ChannelSettings()
+    channelSettings.decoding = answers
     channelSettings.responseBytesMax = 32 << 20
     channelSettings.defaultDeadline = .seconds(20).patient
     channelSettings.connectTimeout = .seconds(10).patient
@@ -57,7 +66,7 @@ import Testing
   }
 
   private func expectRequests<Request: Message>(
-    of type: Request.Type, _ bound: DecodingBound
+    of type: Request.Type, _ bound: DecodingBound, _ limits: DecodingLimits
   ) async throws {
     let service = ServiceBinding(
       EchoMethods.service,
@@ -69,9 +78,9 @@ import Testing
         },
       ])
     let name = try #require(ServerBound(rawValue: bound.rawValue))
-    try await withBothEnds([service]) { server, channel in
+    try await withBothEnds([service], requests: limits) { server, channel in
       for excess in [0, 1] {
-        let bytes = Self.bytes(bound, excess)
+        let bytes = Self.bytes(bound, excess, limits)
         let unary = await refusal {
           try await channel.unary(
             path: EchoMethods.unary.path, request: bytes, options: CallOptions())
@@ -93,16 +102,16 @@ import Testing
   }
 
   private func expectAnswers<Response: Message>(
-    of type: Response.Type, _ bound: DecodingBound
+    of type: Response.Type, _ bound: DecodingBound, _ limits: DecodingLimits
   ) async throws {
     for excess in [0, 1] {
-      let bytes = Self.bytes(bound, excess)
+      let bytes = Self.bytes(bound, excess, limits)
       let service = ServiceBinding(
         EchoMethods.service,
         [EchoMethods.unary, EchoMethods.serverStream].map { method in
           .stream(method) { _, responses, _ in try await responses.write(bytes) }
         })
-      try await withBothEnds([service]) { _, channel in
+      try await withBothEnds([service], answers: limits) { _, channel in
         let intercepted = InterceptedChannel(channel, [])
         let unary = await refusal {
           let _: Response = try await intercepted.unary(
@@ -127,14 +136,14 @@ import Testing
 
   @Test(
     "messages inside each other, fields, unknown fields, and memory",
-    arguments: DecodingBound.allCases)
-  func edges(bound: DecodingBound) async throws {
+    arguments: DecodingBound.allCases, [DecodingLimits.standard, Self.strict])
+  func edges(bound: DecodingBound, limits: DecodingLimits) async throws {
     if bound == .depth {
-      try await expectRequests(of: Level1.self, bound)
-      try await expectAnswers(of: Level1.self, bound)
+      try await expectRequests(of: Level1.self, bound, limits)
+      try await expectAnswers(of: Level1.self, bound, limits)
     } else {
-      try await expectRequests(of: EchoRequest.self, bound)
-      try await expectAnswers(of: EchoRequest.self, bound)
+      try await expectRequests(of: EchoRequest.self, bound, limits)
+      try await expectAnswers(of: EchoRequest.self, bound, limits)
     }
   }
 

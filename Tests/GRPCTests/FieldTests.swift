@@ -91,6 +91,35 @@ import Testing
     }
   }
 
+  @Test(
+    "details beyond the bound are left out, and the rest of the error comes", arguments: [0, 1])
+  func details(excess: Int) async throws {
+    // Longer than the server's own refusals, which are made at its start.
+    let text = "it is " + String(repeating: "long ", count: 50) + "gone"
+    let thrown = RPCError(.notFound, reason: "GONE", text)
+    var service = StreamEcho()
+    service.server = { _, answers, _ in
+      try await answers.write(EchoResponse())
+      throw thrown
+    }
+    var settings = ServerSettings()
+    settings.statusDetailBytesMax =
+      WireBase64.encode(StatusDetails.status(of: thrown)).count - excess
+    for binding in [.echo(service), echo { _, _ in throw thrown }] as [ServiceBinding] {
+      try await withServer([binding], settings: settings) { server, channel, _ in
+        let error = await refusal {
+          guard binding.handlers.count > 1 else {
+            return _ = try await EchoClient(channel).unary(EchoRequest())
+          }
+          let answers = try await EchoClient(channel).serverStream(EchoStreamRequest(count: 1))
+          while try await answers.next() != nil {}
+        }
+        #expect(error == (excess == 0 ? thrown : RPCError(.notFound, text)))
+        #expect(count(server, .statusDetailBytes) == Double(excess))
+      }
+    }
+  }
+
   @Test("a call with too much metadata fails at once, and is not tried again")
   func requestTooLarge() async throws {
     var metadata = Metadata()

@@ -4,6 +4,10 @@ import Testing
 
 @testable import GRPC
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// What servers, channels and calls hold, seen in a process of its own where nothing else counts.
 @Suite struct HandleTests {
   /// Held by every handler: gone when none of them waits any more.
@@ -29,6 +33,48 @@ import Testing
       // The listener and both ends of the connection.
       #expect(Handles.socketsClosedOnExec(port: port) == [true, true, true])
     }
+  }
+
+  @Test("with no descriptor left a caller waits, it is counted, and served once there is one")
+  func exhausted() async {
+    await #expect(processExitsWith: .success) {
+      try await withServer([echo()]) { server, channel, port in
+        // What a first connection and a first call make stays.
+        _ = try await EchoClient(channel).unary(EchoRequest())
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        getrlimit(resource, &limit)
+        limit.rlim_cur = 256
+        setrlimit(resource, &limit)
+        let peer = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var taken: [Int32] = []
+        while case let descriptor = dup(STDERR_FILENO), descriptor >= 0 { taken.append(descriptor) }
+        #expect(count(server, .descriptors) == 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let connected = withUnsafePointer(to: &address) {
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            connect(peer, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+          }
+        }
+        #expect(connected == 0)
+        _ = RawPeer.opening.withUnsafeBytes { write(peer, $0.baseAddress, $0.count) }
+        #expect(await eventually { count(server, .descriptors) > 0 })
+        _ = try await EchoClient(channel).unary(EchoRequest())
+        #expect(!HandleTests.hears(peer))
+        for descriptor in taken { close(descriptor) }
+        #expect(await eventually { HandleTests.hears(peer) })
+        close(peer)
+      }
+    }
+  }
+
+  /// Whether a byte has come.
+  private static func hears(_ socket: Int32) -> Bool {
+    var byte: UInt8 = 0
+    return recv(socket, &byte, 1, Int32(MSG_DONTWAIT)) == 1
   }
 
   static func round() async throws {

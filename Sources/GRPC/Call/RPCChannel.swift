@@ -13,12 +13,19 @@ public protocol RPCChannel: Sendable {
   /// - Throws: `RPCError`, and nothing else.
   func stream(path: String, options: CallOptions) async throws -> RPCStream
 
+  /// What reading an answer of one message may cost; `DecodingLimits.standard` unless written
+  /// otherwise.
+  var decoding: DecodingLimits { get }
+
   /// Told of an answer of one message that cannot be read, for whoever counts. Does nothing unless
   /// written otherwise.
   func noteUnreadable(_ error: DecodeError)
 }
 
 extension RPCChannel {
+  /// `DecodingLimits.standard`.
+  public var decoding: DecodingLimits { .standard }
+
   /// Does nothing.
   public func noteUnreadable(_ error: DecodeError) {}
 }
@@ -55,6 +62,8 @@ public struct RPCStream: Sendable {
   var cancelCall: @Sendable () -> Void
   let awaitHeaders: @Sendable () async throws -> Metadata
   let endTrailers: @Sendable () -> Metadata
+  /// What reading an answer may cost.
+  var decoding = DecodingLimits.standard
   /// Told of an answer that cannot be read.
   var noteUnreadable: @Sendable (DecodeError) -> Void = { _ in }
 
@@ -110,7 +119,7 @@ extension RPCChannel {
     let response = try await unary(
       path: method.path, request: request.serialized(), options: options)
     do throws(DecodeError) {
-      return try Response(serialized: response.message)
+      return try Response(serialized: response.message, limits: decoding)
     } catch {
       noteUnreadable(error)
       throw RPCError(.internalError, "the answer of \(method.path) cannot be read: \(error)")

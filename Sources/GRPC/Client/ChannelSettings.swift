@@ -1,3 +1,5 @@
+public import Protobuf
+
 /// Every bound of a client's channel, with the value it has unless said otherwise.
 public struct ChannelSettings: Sendable {
   // MARK: Calls
@@ -18,6 +20,9 @@ public struct ChannelSettings: Sendable {
   public var waitingMax = 1_000
   /// Bytes of one answer message, as it is sent and as it is unpacked.
   public var responseBytesMax = 4 << 20
+  /// What reading one answer message may cost, whatever its bytes; a call whose answer costs more
+  /// ends with INTERNAL.
+  public var decoding = DecodingLimits.standard
 
   // MARK: Connections
 

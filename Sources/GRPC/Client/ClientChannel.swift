@@ -169,9 +169,13 @@ public final class ClientChannel: RPCChannel {
       cancel: cancel,
       headers: { try await guarded { try await answer.headers() } },
       trailers: { answer.trailers })
+    stream.decoding = settings.decoding
     stream.noteUnreadable = { [metrics] in metrics.unreadable($0) }
     return stream
   }
+
+  /// See `RPCChannel`.
+  public var decoding: DecodingLimits { settings.decoding }
 
   /// See `RPCChannel`.
   public func noteUnreadable(_ error: DecodeError) { metrics.unreadable(error) }

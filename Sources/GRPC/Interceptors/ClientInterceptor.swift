@@ -96,6 +96,9 @@ public struct InterceptedChannel: RPCChannel {
   }
 
   /// See `RPCChannel`.
+  public var decoding: DecodingLimits { channel.decoding }
+
+  /// See `RPCChannel`.
   public func noteUnreadable(_ error: DecodeError) { channel.noteUnreadable(error) }
 
   private func stream(

@@ -32,6 +32,7 @@ enum ServerBound: String, CaseIterable {
   case streamIdleTime = "stream_idle_time"
   case streamTime = "stream_time"
   case headerListBytesSent = "header_list_bytes_sent"
+  case statusDetailBytes = "status_detail_bytes"
   case handlersPerConnection = "handlers_per_connection"
   case outboundBytes = "outbound_bytes"
   case requestBytes = "request_bytes"

@@ -79,6 +79,8 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
 
   var interceptors: [any ServerInterceptor] { connection.core.interceptors(route: route) }
 
+  var decoding: DecodingLimits { connection.core.settings.decoding }
+
   func unreadable(_ error: DecodeError) -> RPCError { connection.core.unreadable(error) }
 
   func ended(_ result: Result<[UInt8], any Error>) {

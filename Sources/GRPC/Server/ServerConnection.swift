@@ -206,7 +206,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     let row = route ?? home.counters.methods
     home.counters.began(row)
     home.counters.ended(row, error.code, after: 0)
-    session.respond(stream, trailersOnly: WireFields.trailersOnly(error, trailers: Metadata()))
+    session.respond(stream, trailersOnly: core.fields.trailersOnly(error, trailers: Metadata()))
     connectionNeedsFlush()
   }
 
@@ -226,7 +226,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     let said = call.context.said
     if let error, !call.sentHead, said.headers.isEmpty {
       session.respond(
-        stream, trailersOnly: WireFields.trailersOnly(error, trailers: said.trailers))
+        stream, trailersOnly: core.fields.trailersOnly(error, trailers: said.trailers))
     } else {
       session.finish(stream, trailers: trailers(call, error))
       if !call.sentHead { session.respond(stream, headers: answerHead(call)) }
@@ -279,7 +279,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   func trailers(_ call: ServerCall, _ error: RPCError?) -> FieldBlock {
     if error == nil, call.context.isSilent { return core.fields.ok }
     var block = FieldBlock()
-    WireFields.status(error, trailers: call.context.said.trailers, into: &block)
+    core.fields.status(error, trailers: call.context.said.trailers, into: &block)
     return block
   }
 }

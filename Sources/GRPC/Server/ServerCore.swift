@@ -10,7 +10,7 @@ final class ServerCore: Sendable {
   let settings: ServerSettings
   let router: Router
   private let interceptors: [any ServerInterceptor]
-  let fields = WireFields()
+  let fields: WireFields
   let bounds = BoundCounters()
   let logger: Logger
   let health: HealthStatus
@@ -64,7 +64,8 @@ final class ServerCore: Sendable {
     let milliseconds = settings.admission.pushback.clampedNanoseconds / 1_000_000
     pushback.append(
       received: Metadata.Entry(key: "grpc-retry-pushback-ms", value: .text("\(milliseconds)")))
-    overloaded = WireFields.trailersOnly(
+    fields = WireFields(settings, bounds)
+    overloaded = fields.trailersOnly(
       RPCError(.resourceExhausted, reason: "OVERLOADED", "the server has too much to do"),
       trailers: pushback)
   }

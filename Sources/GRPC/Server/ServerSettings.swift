@@ -1,4 +1,5 @@
 import HTTP2
+public import Protobuf
 
 /// Every bound of a server, with the value it has unless said otherwise. A bound that is reached
 /// refuses or ends what reached it, never the process.
@@ -66,6 +67,9 @@ public struct ServerSettings: Sendable {
   public var requestBytesMax = 1 << 20
   /// Bytes of one request message of health and reflection, to whom anybody may speak.
   public var builtInRequestBytesMax = 16 << 10
+  /// What reading one request message may cost, whatever its bytes; one that costs more ends with
+  /// INVALID_ARGUMENT.
+  public var decoding = DecodingLimits.standard
   /// Bytes of one answer message.
   public var responseBytesMax = 4 << 20
   /// The deadline of a call that names none.
@@ -88,6 +92,9 @@ public struct ServerSettings: Sendable {
   /// Bytes of what a handler adds to the headers of its answer, and to the trailers, counted
   /// likewise; with more the call ends with RESOURCE_EXHAUSTED.
   public var headerListBytesSentMax = 48 << 10
+  /// Bytes of an error's details as they are sent, in base64; larger ones are left out, rather than
+  /// sent to a peer that refuses all of the answer.
+  public var statusDetailBytesMax = 6 << 10
   /// Bytes a peer may send ahead on one stream.
   public var streamWindow: Int32 = 256 << 10
   /// Bytes a peer may send ahead on one connection.

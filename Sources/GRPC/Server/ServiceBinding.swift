@@ -46,7 +46,7 @@ public struct MethodHandler: Sendable {
       kind: .unary { (bytes, call) throws(RPCError) in
         let request: Request
         do throws(DecodeError) {
-          request = try Request(serialized: bytes)
+          request = try Request(serialized: bytes, limits: call.decoding)
         } catch {
           throw call.unreadable(error)
         }
@@ -82,6 +82,8 @@ public struct MethodHandler: Sendable {
 @usableFromInline protocol UnaryCall: AnyObject, Sendable {
   var context: CallContext { get }
   var interceptors: [any ServerInterceptor] { get }
+  /// What reading the request may cost.
+  var decoding: DecodingLimits { get }
   /// What the caller gets for a request that cannot be read.
   func unreadable(_ error: DecodeError) -> RPCError
   /// The handler has ended, wherever it ran.
@@ -124,11 +126,13 @@ public struct RequestMessages: Sendable {
   /// Reads one of the messages.
   @inlinable func read<Request: Message>(_ bytes: [UInt8]) throws(RPCError) -> Request {
     do throws(DecodeError) {
-      return try Request(serialized: bytes)
+      return try Request(serialized: bytes, limits: decoding)
     } catch {
       throw unreadable(error)
     }
   }
+
+  @usableFromInline var decoding: DecodingLimits { core.settings.decoding }
 
   @usableFromInline func unreadable(_ error: DecodeError) -> RPCError { core.unreadable(error) }
 }

@@ -121,11 +121,13 @@ public struct ResponseStream<Element: Message>: AsyncSequence, Sendable {
   /// Reads an answer; one that cannot be read ends the call.
   @inlinable func read<Response: Message>(_ bytes: [UInt8]) throws(RPCError) -> Response {
     do throws(DecodeError) {
-      return try Response(serialized: bytes)
+      return try Response(serialized: bytes, limits: decoding)
     } catch {
       throw unreadable(error)
     }
   }
+
+  @usableFromInline var decoding: DecodingLimits { stream.decoding }
 
   @usableFromInline func unreadable(_ error: DecodeError) -> RPCError {
     stream.cancel()

@@ -19,27 +19,34 @@ struct WireFields: Sendable {
     return block
   }
 
-  /// Details above this size are left out rather than sent to a peer that refuses them.
-  private static let detailBytesMax = 6 << 10
   private static let messageBytesMax = 1 << 10
+  private let detailBytesMax: Int
+  private let bounds: BoundCounters
+
+  init(_ settings: ServerSettings, _ bounds: BoundCounters) {
+    detailBytesMax = settings.statusDetailBytesMax
+    self.bounds = bounds
+  }
 
   /// Fields that say how a call ended, with the metadata that follows the answer.
-  static func status(_ error: RPCError?, trailers: Metadata, into block: inout FieldBlock) {
+  func status(_ error: RPCError?, trailers: Metadata, into block: inout FieldBlock) {
     guard let error else {
       block.append("grpc-status", "0")
-      return append(trailers, to: &block)
+      return Self.append(trailers, to: &block)
     }
     block.append("grpc-status", "\(error.code.rawValue)")
     if !error.message.isEmpty {
-      block.append("grpc-message", bytes: PercentText.encode(short(error.message)))
+      block.append("grpc-message", bytes: PercentText.encode(Self.short(error.message)))
     }
     if !error.details.isEmpty {
       let encoded = WireBase64.encode(StatusDetails.status(of: error))
       if encoded.count <= detailBytesMax {
         block.append("grpc-status-details-bin", bytes: encoded)
+      } else {
+        bounds.add(.statusDetailBytes)
       }
     }
-    append(trailers, to: &block)
+    Self.append(trailers, to: &block)
   }
 
   static func append(_ metadata: Metadata, to block: inout FieldBlock) {
@@ -60,7 +67,7 @@ struct WireFields: Sendable {
   }
 
   /// An answer that is an error and nothing else.
-  static func trailersOnly(_ error: RPCError, trailers: Metadata) -> FieldBlock {
+  func trailersOnly(_ error: RPCError, trailers: Metadata) -> FieldBlock {
     var block = FieldBlock([(":status", "200"), ("content-type", "application/grpc")])
     if error.code == .unimplemented {
       block.append("grpc-accept-encoding", Compression.accepted)
