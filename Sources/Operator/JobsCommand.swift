@@ -5,8 +5,10 @@ import ServiceStorage
 /// `clientele jobs`: timed and retried work of the services.
 struct JobsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "jobs", abstract: "Lists queues and dead jobs, retries and drops those.",
-    subcommands: [ListQueues.self, ListDeadJobs.self, RetryJob.self, DropJob.self],
+    commandName: "jobs", abstract: "Lists queues, failing and dead jobs, retries and drops those.",
+    subcommands: [
+      ListQueues.self, ListFailingJobs.self, ListDeadJobs.self, RetryJob.self, DropJob.self,
+    ],
     defaultSubcommand: ListQueues.self)
 }
 
@@ -24,12 +26,40 @@ struct ListQueues: AsyncParsableCommand {
       for queue in queues {
         isEmpty = false
         let oldest = queue.oldestDue > 0 ? ", oldest due for \(Int(queue.oldestDue)) s" : ""
+        let tried = queue.oldestTried > 0 ? ", failing since \(Int(queue.oldestTried)) s" : ""
         print(
           "\(service)  \(queue.queue)  \(queue.waiting) waiting, \(queue.leased) in hand, "
-            + "\(queue.dead) dead\(oldest)")
+            + "\(queue.dead) dead\(oldest)\(tried)")
       }
     }
     if isEmpty { print("no jobs") }
+  }
+}
+
+/// `clientele jobs failing`
+struct ListFailingJobs: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "failing",
+    abstract: "Lists jobs whose latest try failed and that are tried again, the oldest first.")
+
+  @Option(help: "Only this service's.")
+  var service: String?
+
+  @OptionGroup var database: ServiceDatabase
+
+  func run() async throws {
+    var isEmpty = true
+    for service in try ServiceDatabase.services(service) {
+      for job in try await database.within(service, { try await JobDesk(database: $0).failing() }) {
+        isEmpty = false
+        let made = job.createdAt.formatted(.iso8601)
+        let next = job.runAt.formatted(.iso8601)
+        print(
+          "\(service)  \(job.queue)/\(job.kind)  \(job.jobID.uuidString.lowercased())  "
+            + "made at \(made), \(job.attempt) attempts, next at \(next)\n  \(job.failure)")
+      }
+    }
+    if isEmpty { print("no failing jobs") }
   }
 }
 

@@ -85,6 +85,21 @@ import Testing
     }
   }
 
+  @Test("a statement that takes too long counts while the database answers others")
+  func slow() {
+    guard
+      case .again(_, _, counts: true) = JobVerdict.ending(
+        of: PostgresError.deadlineExceeded, isReachable: true),
+      case .again(_, _, counts: false) = JobVerdict.ending(
+        of: PostgresError.unknownOutcome, isReachable: true),
+      case .again(_, _, counts: false) = JobVerdict.ending(
+        of: RPCError(.deadlineExceeded, "a peer is slow"), isReachable: true)
+    else {
+      Issue.record("it does not")
+      return
+    }
+  }
+
   @Test("an attempt that the database understood and refused counts")
   func refusal() {
     let error = PostgresError.refused(

@@ -88,6 +88,10 @@ enum JobFigures {
         sample(
           "oldest_due_seconds", "For how long the longest waiting job has been due.", .gauge,
           census.oldestDue),
+        sample(
+          "oldest_tried_seconds",
+          "How long ago the oldest job was made that was tried, put back, and is not done.", .gauge,
+          census.oldestTried),
         sample("dead", "Jobs that wait for an operator.", .gauge, Double(census.dead)),
       ]
     }

@@ -8,6 +8,10 @@ import ServiceKit
 struct JobRunner: Sendable {
   /// How often to look without being woken.
   static let pollInterval = Duration.seconds(1)
+  /// After how long an operator is told of a job that was tried and is not done.
+  static let patience = Duration.seconds(3600)
+  /// How often that is looked at.
+  static let patrol = Duration.seconds(60)
   /// The pause after a look that found nothing, however often it is woken.
   static let breath = Duration.milliseconds(20)
 
@@ -52,6 +56,7 @@ struct JobRunner: Sendable {
         for await _ in table.worker.notifications(channel: channel) { bell.yield() }
       }
       group.addTask { await beat() }
+      group.addTask { await patrol() }
       group.addTask { await adoptOrphans() }
       for await _ in looks {
         let free = queue.concurrency - hands.count
@@ -155,6 +160,18 @@ struct JobRunner: Sendable {
     }
   }
 
+  /// Tells, every so often, of jobs that have been tried for long.
+  private func patrol() async {
+    while !Task.isCancelled {
+      do {
+        try await table.tellOfStuck(handlers.keys.sorted(), after: Self.patience)
+      } catch {
+        if error != .cancelled { logger.warning("no patrol", metadata: ["error": "\(error)"]) }
+      }
+      try? await Task.sleep(for: Self.patrol)
+    }
+  }
+
   /// Sees a job through. Whatever becomes of it, its place is free again when its time is up: a job
   /// that does not listen to its cancellation is left behind.
   private func see(_ job: ClaimedJob) async {
@@ -189,7 +206,12 @@ struct JobRunner: Sendable {
       if Task.isCancelled {
         return .again(after: .zero, because: "its worker was told to stop", counts: false)
       }
-      let ending = JobVerdict.ending(of: error)
+      // A database that is away, or slow for everybody, says nothing about the job.
+      let isReachable =
+        if error as? PostgresError == .deadlineExceeded { await table.answers(about: job) } else {
+          false
+        }
+      let ending = JobVerdict.ending(of: error, isReachable: isReachable)
       guard case .dead(let because) = ending else { return JobOutcome(ending: ending, effect: []) }
       return .dead(because: because, handler.burial(job, because))
     }

@@ -106,11 +106,19 @@ struct JobTable: Table, Sendable {
     """
     select count(*), count(*) filter (where lease_until is not null),
       extract(epoch from coalesce(now() - min(run_at) filter (where run_at <= now()), '0'))::float8,
+      extract(epoch from coalesce(now() - min(created_at) filter (where failure <> ''), '0'))::float8,
       (select count(*) from dead_jobs where queue = $1)
     from jobs where queue = $1
     """)
+  /// Of each kind the oldest job that was put back, if it was made so long ago.
+  private static let stuck = Statement<StuckJob>(
+    """
+    select distinct on (kind) kind, job_id, created_at from jobs
+    where queue = $1 and failure <> '' and created_at <= now() - make_interval(secs => $2)
+    order by kind, created_at, job_id
+    """)
   static let statements: [any DescribedStatement] = [
-    claim, adopt, extend, hold, acquit, delete, postpone, bury, census,
+    claim, adopt, extend, hold, acquit, delete, postpone, bury, census, stuck,
   ]
 
   /// Takes jobs that are due and nobody's, the longest waiting first. From here on the attempt counts.
@@ -148,9 +156,13 @@ struct JobTable: Table, Sendable {
   }
 
   /// Whether nobody else took the job meanwhile.
-  func isHeld(_ job: ClaimedJob) async throws(PostgresError) -> Bool {
+  /// - Parameter deadline: nil for that of any call.
+  func isHeld(
+    _ job: ClaimedJob, deadline: ContinuousClock.Instant? = nil
+  ) async throws(PostgresError) -> Bool {
     do {
-      _ = try await worker.run(.none, Self.hold(job.organizationID, job.jobID, job.fence))
+      _ = try await worker.run(
+        .none, deadline: deadline, Self.hold(job.organizationID, job.jobID, job.fence))
       return true
     } catch  where error.sqlState == Self.divisionByZero {
       return false
@@ -198,6 +210,29 @@ struct JobTable: Table, Sendable {
     try await worker.run(.none, deadline: .now + .seconds(1), Self.census(queue.name)).first
   }
 
+  /// Whether the database locks the job's row, or says that it is somebody else's, within a second.
+  func answers(about job: ClaimedJob) async -> Bool {
+    (try? await isHeld(job, deadline: .now + .seconds(1))) != nil
+  }
+
+  /// Raises an alert for each kind of which a job was made so long ago, was tried, and is not done,
+  /// and clears those of the other kinds.
+  func tellOfStuck(_ kinds: [String], after patience: Duration) async throws(PostgresError) {
+    let stuck = try await worker.run(.none, Self.stuck(queue.name, patience.inSeconds))
+    let details = Dictionary(
+      stuck.map { ($0.kind, $0.text) }, uniquingKeysWith: { first, _ in first })
+    try await worker.run(
+      .none,
+      all: kinds.map { kind in
+        let subject = "\(queue.name)/\(kind)"
+        return if let detail = details[kind] {
+          Alerts.raise(kind: JobDesk.stuckAlert, subject: subject, detail: detail)
+        } else {
+          Alerts.clear(kind: JobDesk.stuckAlert, subject: subject)
+        }
+      })
+  }
+
   /// What `hold` fails with.
   static let divisionByZero = "22012"
 
@@ -212,13 +247,31 @@ struct JobCensus: PostgresRow, Hashable {
   let leased: Int
   /// For how long the longest waiting one has been due, seconds.
   let oldestDue: Double
+  /// How long ago the oldest one was made that was tried and put back, seconds.
+  let oldestTried: Double
   let dead: Int
 
   init(from columns: inout ColumnReader) throws(PostgresError) {
     depth = try columns.next()
     leased = try columns.next()
     oldestDue = try columns.next()
+    oldestTried = try columns.next()
     dead = try columns.next()
+  }
+}
+
+/// A job that was tried and is not done for long.
+private struct StuckJob: PostgresRow {
+  let kind: String
+  /// What is to be said of it.
+  let text: String
+
+  init(from columns: inout ColumnReader) throws(PostgresError) {
+    kind = try columns.next()
+    let id = try columns.next(UUID.self)
+    let made = try columns.next(Date.self).formatted(.iso8601)
+    text =
+      "job \(id.text), made at \(made), was tried and is not done: see `clientele jobs failing`"
   }
 }
 

@@ -40,8 +40,13 @@ enum JobVerdict: Sendable, Hashable {
   }
 
   /// What an attempt that threw came to. What a peer understood and refused it will refuse again.
-  static func ending(of error: any Error) -> JobOutcome.Ending {
+  /// - Parameter isReachable: whether the job's own database answered right after the attempt. A
+  ///   statement that took too long then is the job's own failure.
+  static func ending(of error: any Error, isReachable: Bool = false) -> JobOutcome.Ending {
     let because = "\(error)"
+    if isReachable, error as? PostgresError == .deadlineExceeded {
+      return .again(after: nil, because: because, counts: true)
+    }
     guard let error = error as? RPCError ?? (error as? PostgresError)?.rpcError else {
       return .again(after: nil, because: because, counts: true)
     }

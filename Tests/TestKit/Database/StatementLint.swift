@@ -110,6 +110,7 @@ enum StatementLint {
     "from dead_jobs order by died_at, job_id limit $1",
     "with back as (delete from dead_jobs where job_id = $1 returning *)",
     "delete from dead_jobs where job_id = $1 returning queue",
+    "from jobs where failure <> '' order by created_at, job_id limit $1",
   ].map { (says: $0, because: "an operator asks, of what waits for operators") }
 
   /// The room of a service.
