@@ -3,6 +3,7 @@ import GRPC
 import Logging
 import Postgres
 import ServiceKit
+import Synchronization
 
 /// Does the jobs of one queue, several at once, each until it is done, put back, or dead.
 struct JobRunner: Sendable {
@@ -80,7 +81,12 @@ struct JobRunner: Sendable {
     await withDiscardingTaskGroup { group in
       turn.yield()
       for await _ in turns {
-        if let orphan = await adopt() {
+        guard let found = await adopt() else {
+          await letWorkersSpeak()
+          turn.yield()
+          continue
+        }
+        if let orphan = found.first {
           hands.take(orphan) { turn.yield() }
           group.addTask { await see(orphan) }
         } else {
@@ -92,12 +98,22 @@ struct JobRunner: Sendable {
     }
   }
 
+  /// Waits for a database that was away, and then for a heartbeat: leases ran out meanwhile, and
+  /// workers that live say first what they have in hand, or what they did.
+  private func letWorkersSpeak() async {
+    while !Task.isCancelled {
+      try? await Task.sleep(for: Self.pollInterval)
+      if await table.isThere() { break }
+    }
+    try? await Task.sleep(for: queue.heartbeat + Self.pollInterval)
+  }
+
   /// Does what is due now, and returns how many jobs that was.
   func drain() async -> Int {
     var taken = 0
     while !Task.isCancelled {
       var jobs = await claim(atMost: queue.concurrency)
-      if jobs.isEmpty, let orphan = await adopt() { jobs = [orphan] }
+      if jobs.isEmpty { jobs = await adopt() ?? [] }
       if jobs.isEmpty { break }
       taken += jobs.count
       await withDiscardingTaskGroup { group in
@@ -118,19 +134,20 @@ struct JobRunner: Sendable {
   private func claim(atMost count: Int) async -> [ClaimedJob] {
     await look(within: horizon, atMost: count) { kinds, reach throws(PostgresError) in
       try await table.claim(kinds, atMost: count, reach: reach)
+    } ?? []
+  }
+
+  private func adopt() async -> [ClaimedJob]? {
+    await look(within: orphansHorizon, atMost: 1) { kinds, reach throws(PostgresError) in
+      try await table.adopt(kinds, reach: reach).map { [$0] } ?? []
     }
   }
 
-  private func adopt() async -> ClaimedJob? {
-    await look(within: orphansHorizon, atMost: 1) { kinds, reach throws(PostgresError) in
-      try await table.adopt(kinds, reach: reach).map { [$0] } ?? []
-    }.first
-  }
-
+  /// - Returns: nil when the database did not answer.
   private func look(
     within horizon: JobHorizon, atMost count: Int,
     _ take: ([String], Duration?) async throws(PostgresError) -> [ClaimedJob]
-  ) async -> [ClaimedJob] {
+  ) async -> [ClaimedJob]? {
     let kinds = handlers.values.filter { !$0.rests() }.map(\.kind).sorted()
     guard !kinds.isEmpty else { return [] }
     let start = ContinuousClock.now
@@ -142,7 +159,7 @@ struct JobRunner: Sendable {
       return jobs
     } catch {
       if error != .cancelled { logger.warning("no jobs claimed", metadata: ["error": "\(error)"]) }
-      return []
+      return nil
     }
   }
 
@@ -208,7 +225,9 @@ struct JobRunner: Sendable {
       }
       // A database that is away, or slow for everybody, says nothing about the job.
       let isReachable =
-        if error as? PostgresError == .deadlineExceeded { await table.answers(about: job) } else {
+        if error as? PostgresError == .deadlineExceeded {
+          await table.answers(about: job)
+        } else {
           false
         }
       let ending = JobVerdict.ending(of: error, isReachable: isReachable)
@@ -230,12 +249,27 @@ struct JobRunner: Sendable {
   /// Notes what became of a job, in a task of its own, which is not cancelled: what was done is on
   /// record before the process stops.
   private func settle(_ job: ClaimedJob, _ verdict: JobVerdict, _ effect: [AnyQuery]) async {
-    await Task { await persist(job, verdict, effect) }.value
+    let stop = Stop()
+    await withTaskCancellationHandler {
+      await Task { await persist(job, verdict, effect, stop) }.value
+    } onCancel: {
+      stop.isWanted.withLock { $0 = true }
+    }
   }
 
-  /// A database that is away is waited for, while the job may still be ours.
-  private func persist(_ job: ClaimedJob, _ verdict: JobVerdict, _ effect: [AnyQuery]) async {
-    let limit = ContinuousClock.now + queue.lease
+  /// Whether the process stops.
+  private final class Stop: Sendable {
+    let isWanted = Mutex(false)
+  }
+
+  /// A database that is away is waited for, until the process stops: nobody takes the job meanwhile,
+  /// and the claim's number tells whether somebody had. One that answers for a whole lease and takes
+  /// the word all the same never will.
+  private func persist(
+    _ job: ClaimedJob, _ verdict: JobVerdict, _ effect: [AnyQuery], _ stop: Stop
+  ) async {
+    let end = ContinuousClock.now + queue.lease
+    var limit = end
     var word = (verdict: verdict, effect: effect)
     while true {
       do throws(PostgresError) {
@@ -243,16 +277,23 @@ struct JobRunner: Sendable {
         CrashPoint.reach("jobs.settle.after-commit")
         return tell(job, word.verdict)
       } catch {
-        switch await reading(error, job, hasEffect: !word.effect.isEmpty) {
-        case .again where .now < limit:
+        let reading = await reading(error, job, hasEffect: !word.effect.isEmpty)
+        let isStopping = stop.isWanted.withLock { $0 }
+        if reading == .again, !isStopping, !(await table.answers(about: job)) {
+          limit = .now + queue.lease
+        }
+        let isOver = ContinuousClock.now >= (isStopping ? end : limit)
+        switch reading {
+        case .again where !isOver:
           try? await Task.sleep(for: .milliseconds(Int.random(in: 200...600)))
-        case .effectRefused:
+        case .again where isStopping || word.effect.isEmpty:
+          return lose(job, error)
+        case .again, .effectRefused:
           let ending = JobOutcome.Ending.again(after: nil, because: "\(error)", counts: true)
           word.verdict = JobVerdict(
             ending, attempt: job.attempt, attemptsMax: job.attemptsMax, queue: queue)
           word.effect = []
-        case .again:
-          return lose(job, error)
+          limit = .now + queue.lease
         case .lost:
           try? await table.acquit(job)
           return lose(job, error)

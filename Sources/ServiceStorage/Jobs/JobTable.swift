@@ -117,8 +117,9 @@ struct JobTable: Table, Sendable {
     where queue = $1 and failure <> '' and created_at <= now() - make_interval(secs => $2)
     order by kind, created_at, job_id
     """)
+  private static let nothing = Statement<Bool>("select true")
   static let statements: [any DescribedStatement] = [
-    claim, adopt, extend, hold, acquit, delete, postpone, bury, census, stuck,
+    claim, adopt, extend, hold, acquit, delete, postpone, bury, census, stuck, nothing,
   ]
 
   /// Takes jobs that are due and nobody's, the longest waiting first. From here on the attempt counts.
@@ -208,6 +209,11 @@ struct JobTable: Table, Sendable {
   /// How the queue stands.
   func census() async throws(PostgresError) -> JobCensus? {
     try await worker.run(.none, deadline: .now + .seconds(1), Self.census(queue.name)).first
+  }
+
+  /// Whether the database answers at all, within a second.
+  func isThere() async -> Bool {
+    (try? await worker.run(.none, deadline: .now + .seconds(1), Self.nothing())) != nil
   }
 
   /// Whether the database locks the job's row, or says that it is somebody else's, within a second.
