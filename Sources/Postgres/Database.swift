@@ -4,7 +4,7 @@ import Synchronization
 /// A pool of connections to one database as one role.
 ///
 /// One thread of its own polls them all, in pipeline mode: a call's prologue, statements and Sync
-/// are queued together and make one round trip. `PoolState` says which connection a call goes to.
+/// are queued together and make one round trip. `PoolMachine` says which connection a call goes to.
 public final class Database: Sendable {
   /// How it was set up.
   public let settings: DatabaseSettings

@@ -27,7 +27,8 @@ public struct DatabaseSettings: Sendable, Hashable {
   /// Connections opened at the start and kept warm.
   public var connectionsMin = 1
 
-  /// Most connections that reads spread over while they can queue behind one another.
+  /// Most connections that reads spread over while they can queue behind one another; one fewer
+  /// than there are, so that a transaction finds one.
   public var readConnectionsMax = 4
 
   /// Most calls waiting for a connection, and as many critical ones; the next one is refused with

@@ -242,6 +242,48 @@ import Testing
     Issue.record("seed \(seed), \(short): \(Self.difference(short, seed: seed) ?? "")")
   }
 
+  @Test("however many reads come, a transaction gets a connection", arguments: 2...8)
+  func transactionAmongReads(connections: Int) {
+    var settings = DatabaseSettings(connection: "")
+    settings.connectionsMax = connections
+    settings.connectionsReserved = 0
+    let now = ContinuousClock.now
+    var pool = PoolMachine<Ticket>(bounds: PoolBounds(settings), now: now, seed: 1)
+    func tell(_ event: PoolMachine<Ticket>.Event) -> [Deed] {
+      var actions: [PoolMachine<Ticket>.Action] = []
+      pool.handle(event, now: now, &actions)
+      return actions.map(Deed.init)
+    }
+    func ask(_ id: Int, _ kind: CallLoad.Kind) -> [Deed] {
+      let load = CallLoad(kind: kind, statements: 1, bytes: 1)
+      return tell(.asked(Ticket(id), load, deadline: now + .seconds(5)))
+    }
+    /// Connects what is opened, until nothing more is.
+    func settle() -> [Deed] {
+      var sent: [Deed] = []
+      while case let deeds = tell(.turned), !deeds.isEmpty {
+        for deed in deeds {
+          if case .open(let lease) = deed {
+            sent += tell(.connected(lease))
+          } else {
+            sent.append(deed)
+          }
+        }
+      }
+      return sent
+    }
+    // None of them ends.
+    for id in 0..<4 * connections {
+      _ = ask(id, .read)
+      _ = settle()
+    }
+    let deeds = ask(-1, .reservation) + settle()
+    #expect(deeds.contains { if case .send(-1, _, _) = $0 { true } else { false } })
+    // A pool of one has that for both.
+    settings.connectionsMax = 1
+    #expect(PoolBounds(settings).readConnections == 1)
+  }
+
   @Test("an order that fails is found, and shrunk to what it needs")
   func plantedFault() {
     // The model is told of a call that the pool never saw, as if the pool had lost it.

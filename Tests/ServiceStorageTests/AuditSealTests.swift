@@ -124,6 +124,28 @@ import Testing
     }
   }
 
+  @Test(
+    "rows that wait for longer than a minute since sealing fails are told, until they are sealed")
+  func failing() async throws {
+    try await withAudit { stage in
+      let alerts = Alerts(database: stage.worker)
+      try await stage.write(3, failing: { _ in false })
+      try await stage.database.sql(
+        "alter table organization.audit_seals add constraint none check (seal_number < 0) not valid"
+      )
+      await #expect(throws: PostgresError.self) { try await stage.sealer().turn() }
+      #expect(try await alerts.open().isEmpty)
+      try await stage.tamper("update audit_log set created_at = created_at - interval '61 seconds'")
+      await #expect(throws: PostgresError.self) { try await stage.sealer().turn() }
+      let alert = try #require(try await alerts.open().first)
+      #expect(alert.kind == AuditSealer.unsealedAlert)
+      #expect(alert.detail.contains("sealing fails") && alert.detail.contains("none"))
+      try await stage.database.sql("alter table organization.audit_seals drop constraint none")
+      try await stage.sealer().turn()
+      #expect(try await alerts.open().isEmpty)
+    }
+  }
+
   @Test("neither the service nor its worker nor the schema's owner changes a row")
   func appendOnly() async throws {
     try await withAudit { stage in

@@ -44,7 +44,8 @@ struct PoolBounds: Sendable, Hashable {
     connections = max(1, settings.connectionsMax)
     reserved = max(0, settings.connectionsReserved)
     warm = min(max(0, settings.connectionsMin), connections)
-    readConnections = max(1, settings.readConnectionsMax)
+    // One is left for transactions: new reads join those that are being read before one gets a place.
+    readConnections = min(max(1, settings.readConnectionsMax), max(1, connections - 1))
     waiters = max(0, settings.waitersMax)
     queueWait = max(.zero, settings.queueWait)
     connectionWait = max(.zero, settings.connectionWait)

@@ -65,10 +65,11 @@ public struct AuditSealer: Sendable, Table {
   /// And while rows or seals have ids that the database has not given.
   static let forgedAlert = "audit.forged"
 
-  /// Seals what is new, and says so in an alert when the file cannot have it.
+  /// Seals what is new, and says so in an alert when the file cannot have it, or when rows have
+  /// waited for more than a minute because sealing fails.
   func turn() async throws {
-    try await lookForForged()
     do {
+      try await lookForForged()
       try await sealAll(lookingEvery: .milliseconds(500))
       try await worker.run(
         .none,
@@ -77,6 +78,9 @@ public struct AuditSealer: Sendable, Table {
       let detail = "seals do not reach CLIENTELE_AUDIT_COPY: \(error)"
       try await worker.run(
         .none, all: [Alerts.raise(kind: Self.alert, subject: service, detail: detail)])
+      throw error
+    } catch let error as PostgresError where error != .cancelled {
+      try? await tellWhatFails(error)
       throw error
     }
   }
@@ -97,6 +101,13 @@ public struct AuditSealer: Sendable, Table {
     select exists (select from audit_log
       where audit_id > coalesce(
         (select last_id from audit_seals order by seal_number desc limit 1), 0))
+    """)
+  private static let overdue = Statement<Bool>(
+    """
+    select exists (select from audit_log
+      where audit_id > coalesce(
+        (select last_id from audit_seals order by seal_number desc limit 1), 0)
+      and created_at < now() - make_interval(secs => $1))
     """)
   /// No id above the last that was given is sealed: rows that come later have lower ones.
   private static let look = Statement<Glance>(
@@ -154,7 +165,7 @@ public struct AuditSealer: Sendable, Table {
     where seal_number > $1 order by seal_number limit 500
     """)
   public static let statements: [any DescribedStatement] = [
-    unsealed, look, strange, ended, holder, lock, latest, now, insert, rows, seals,
+    unsealed, overdue, look, strange, ended, holder, lock, latest, now, insert, rows, seals,
   ]
 
   /// Where the log stands; nil when every row is sealed.
@@ -211,6 +222,15 @@ public struct AuditSealer: Sendable, Table {
   private func tellWhoHolds() async throws {
     guard let holder = try await worker.run(.none, Self.holder()).first else { return }
     let detail = "acts wait for their seal for more than a minute: \(holder) is still open"
+    try await worker.run(
+      .none, all: [Alerts.raise(kind: Self.unsealedAlert, subject: service, detail: detail)])
+  }
+
+  /// While the database is away nothing can be said, and nothing is written that waits.
+  private func tellWhatFails(_ error: PostgresError) async throws {
+    let wait = patience + Self.pause
+    guard try await worker.run(.none, Self.overdue(wait.inSeconds)).first == true else { return }
+    let detail = "acts wait for their seal for more than a minute, since sealing fails: \(error)"
     try await worker.run(
       .none, all: [Alerts.raise(kind: Self.unsealedAlert, subject: service, detail: detail)])
   }
