@@ -65,6 +65,32 @@ import Testing
     }
   }
 
+  @Test(
+    "each attempt asks for the permissions of when the job was made; jobs without any, for today's")
+  func permissions() async throws {
+    try await withOrganization { harness in
+      /// Changes the payload of the job there is, as another build would have made it.
+      func rewrite(_ change: String) async throws {
+        try await harness.database.sql(
+          """
+          update organization.jobs
+          set payload = convert_to((convert_from(payload, 'UTF8')::jsonb \(change))::text, 'UTF8')
+          """)
+      }
+      let today = PermissionPresets.permissions(of: .superAdmin)
+      _ = try await harness.open()
+      try await rewrite("|| '{\"permissions\": [\"clients.foresee\"]}'")
+      try await harness.onboard()
+      #expect(harness.identity.memberships.map(\.permissions) == [["clients.foresee"]])
+      _ = try await harness.open(email: "bo@example.org")
+      try await rewrite("- 'permissions'")
+      try await harness.onboard()
+      let asked = harness.identity.memberships.map(\.permissions)
+      #expect(asked.count == 2 && asked.contains(today))
+      #expect(try await harness.database.count("jobs") == 0)
+    }
+  }
+
   @Test("what identity refuses for good is set aside, not tried for ever")
   func parks() async throws {
     try await withOrganization { harness in

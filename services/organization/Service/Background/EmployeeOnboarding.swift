@@ -25,8 +25,7 @@ struct EmployeeOnboarding: Sendable {
     let membership = Membership(
       accountID: job.accountID.text, organizationID: job.organizationID.text, hat: .staff,
       profile: job.profile, branchIDs: job.branchIDs.map(\.text),
-      permissions: PermissionPresets.permissions(of: job.profile),
-      recordID: job.employeeID.text, active: true, version: 1,
+      permissions: job.permissions, recordID: job.employeeID.text, active: true, version: 1,
       organizationName: job.organizationName)
     do {
       _ = try await identity.putMembership(

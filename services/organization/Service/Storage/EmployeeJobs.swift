@@ -17,13 +17,18 @@ struct EmployeeJob: Codable, Sendable, Hashable {
   /// The profile's number.
   private let profileNumber: Int32
   let branchIDs: [UUID]
+  /// What the employee may do, as it was when the job was made, so that each attempt asks the same
+  /// under its request id. Jobs of older builds have none.
+  private let presets: [String]?
 
+  var permissions: [String] { presets ?? PermissionPresets.permissions(of: profile) }
   var profile: Profile { Profile(rawValue: profileNumber) }
 
   private enum CodingKeys: String, CodingKey {
     case organizationID, jobID, employeeID, accountID, email, language, organizationName
     case profileNumber = "profile"
     case branchIDs
+    case presets = "permissions"
   }
 
   /// The job of an employee just added.
@@ -37,6 +42,7 @@ struct EmployeeJob: Codable, Sendable, Hashable {
     self.organizationName = organizationName
     profileNumber = employee.profile.rawValue
     branchIDs = employee.branchIDs
+    presets = PermissionPresets.permissions(of: employee.profile)
   }
 }
 
