@@ -135,6 +135,21 @@ import Testing
     }
   }
 
+  @Test("a job that finds the keys destroyed is done: nothing is left to encrypt anew")
+  func destroyedMeanwhile() async throws {
+    try await withDirectory { harness in
+      let (administrator, _) = try await populate(harness, 1)
+      let organization = try #require(administrator.organizationID)
+      let desk = try desk(harness)
+      _ = try await desk.rotate(organization)
+      #expect(try await desk.destroy(organization))
+      await harness.jobs.drain()
+      #expect(try await harness.database.count("jobs") == 0)
+      #expect(try await harness.database.count("dead_jobs") == 0)
+      #expect(try await harness.database.count("alerts") == 0)
+    }
+  }
+
   @Test("another master key wraps, and the former one is needed no more")
   func rewrap() async throws {
     try await withDirectory { harness in

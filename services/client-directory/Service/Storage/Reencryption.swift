@@ -54,10 +54,20 @@ struct Reencryption: Table, Sendable {
     }
   }
 
-  /// One turn of it.
+  /// One turn of it. Where the keys were destroyed meanwhile nothing is left to encrypt.
   func perform(_ job: ReencryptionJob, of organization: UUID) async throws -> JobOutcome {
-    let keys = try await fieldKeys.keys(
-      of: organization, deadline: .after(.seconds(10)), version: job.version)
+    do {
+      let keys = try await fieldKeys.keys(
+        of: organization, deadline: .after(.seconds(10)), version: job.version)
+      return try await walk(job, organization, keys)
+    } catch ClientDirectoryError.identifierKeysDestroyed {
+      return .done()
+    }
+  }
+
+  private func walk(
+    _ job: ReencryptionJob, _ organization: UUID, _ keys: OrganizationKeys
+  ) async throws -> JobOutcome {
     let end = ContinuousClock.now + Self.turn
     var last = (version: Int64(0), client: UUID.first, kind: Int16(0))
     var unreadable = 0
