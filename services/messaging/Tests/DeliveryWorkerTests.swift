@@ -118,7 +118,7 @@ import Testing
           RPCError(.failedPrecondition, reason: "INVITATION_ACCEPTED", "accepted"),
         ]
       }
-      let delivery = try stage.delivery()
+      let delivery = try stage.delivery(backoff: Backoff(first: 600))
       await delivery.drain()
       #expect(try await stage.column("state") == ["QUEUED"])
       #expect(try await stage.column("last_error") == ["identity cannot be reached"])
