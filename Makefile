@@ -56,7 +56,7 @@ lint: ## Check formatting, protos, migrations, generated code and compose file
 	@scripts/lint.sh
 
 .PHONY: bench
-bench: ## Measure against nghttpd and pgbench in one run; prints ratios
+bench: ## Measure against nghttpd, a bare C loop and pgbench in one run; prints ratios
 	@scripts/setup.sh test
 	@scripts/bench.sh
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Measures in one run, prints ratios, writes them as JSON to .run/bench/: echo against nghttpd, and over
-# mutual TLS against cleartext; then GetClient and CreateClient of the running services against
+# Measures in one run, prints ratios, writes them as JSON to .run/bench/: echo against nghttpd and a bare
+# C loop, and over mutual TLS against cleartext; then GetClient and CreateClient of the running services against
 # pgbench, then every list over a million clients (SCALE=) against its SQL alone, then what a server
 # does beyond what it can do. Takes about twenty minutes the first time; the seeded databases stay.
 set -euo pipefail
