@@ -9,11 +9,15 @@ import Testing
 /// Jobs in hand while the database is away, or does not take what became of them.
 @Suite(.timeLimit(.minutes(5))) struct JobOutageTests {
   private static let kind = JobKind<String>("greet", in: JobRig.queue("greetings"))
+  /// How long live workers have to be heard, with room for a busy machine.
+  private static let heartbeat = Duration.seconds(2).patient
 
   @Test("what was done while the database was away for several leases is not done again")
   func away() async throws {
     try await JobRig.with { rig in
-      try await rig.enqueue(Self.kind, "hello")
+      let kind = JobKind<String>(
+        "greet", in: JobRig.queue("away") { $0.heartbeat = Self.heartbeat })
+      try await rig.enqueue(kind, "hello")
       let proxy = try rig.database.proxy()
       let through = " host=127.0.0.1 port=\(proxy.port) sslmode=disable"
       // Two processes: either might take the job for an orphan.
@@ -25,7 +29,7 @@ import Testing
         }
       }
       let tries = Tally()
-      let handler = JobHandler(Self.kind) { job in
+      let handler = JobHandler(kind) { job in
         if tries.add("job") == 1 {
           proxy.cut(.up, afterBytes: 0)
           proxy.cutAll()

@@ -13,6 +13,8 @@ struct JobRunner: Sendable {
   static let patience = Duration.seconds(3600)
   /// How often that is looked at.
   static let patrol = Duration.seconds(60)
+  /// How long a worker that was waiting for the database may take to find it, and to be heard there.
+  static let reunion = Duration.seconds(3)
   /// The pause after a look that found nothing, however often it is woken.
   static let breath = Duration.milliseconds(20)
 
@@ -105,7 +107,7 @@ struct JobRunner: Sendable {
       try? await Task.sleep(for: Self.pollInterval)
       if await table.isThere() { break }
     }
-    try? await Task.sleep(for: queue.heartbeat + Self.pollInterval)
+    try? await Task.sleep(for: queue.heartbeat + Self.reunion)
   }
 
   /// Does what is due now, and returns how many jobs that was.
