@@ -164,6 +164,30 @@ import Testing
     }
   }
 
+  @Test("an organisation cannot move an account that another one made, and invites later")
+  func madeElsewhere() async throws {
+    try await withIdentity { identity in
+      let maker = TestIdentity.id(), other = TestIdentity.id()
+      let account = try await identity.pending("ada@example.org", organization: maker)
+      // The same person comes to another organisation, whose file leads to the same account.
+      let found = try await identity.pending("ada@example.org", organization: other)
+      #expect(found.accountID == account.accountID)
+      for address in ["mine@example.org", ""] {
+        let refused = await refusal {
+          try await reserve(identity, account, address, organization: other)
+        }
+        #expect(refused?.reason == "LOGIN_EMAIL_OWNED_BY_HOLDER")
+      }
+      let kept = try await identity.client.getAccount(
+        GetAccountRequest(accountID: account.accountID))
+      #expect(kept.loginEmail == "ada@example.org")
+      // What it has is no change.
+      _ = try await reserve(identity, account, "ada@example.org", organization: other)
+      let moved = try await reserve(identity, account, "new@example.org", organization: maker)
+      #expect(moved.loginEmail == "new@example.org")
+    }
+  }
+
   @Test("an address that is taken is refused, a reserved one leads to its account")
   func taken() async throws {
     try await withIdentity { identity in

@@ -167,7 +167,8 @@ struct Accounts: Table, Sendable {
     guard var row = accounts.first else { throw IdentityError.accountNotFound }
     var changes: [AnyQuery] = []
     if email == nil || row.loginEmailNormalized != address {
-      guard row.state == .pending, shared.first != true else {
+      // Who made it may invite later; until then nothing but this says that it counts on it.
+      guard row.state == .pending, row.createdBy == organization, shared.first != true else {
         throw IdentityError.loginEmailOwnedByHolder
       }
       // Whoever holds the address: the person is not to be reached where the links went.
