@@ -111,6 +111,8 @@ room() {
     { grep -E 'recorded an issue|failed after|Fatal error|fatalError' "$log" | head -n 60
       tail -n 25 "$log"; } | cut -c 1-400 | sed 's/^/    /'
   fi
+  # What the checkers counted, in either case.
+  sed -n 's/^report: /        /p' "$log"
 }
 
 finish() {

@@ -1,5 +1,9 @@
 import Foundation
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// How much of something a run does: little in `make test`, more in `make torture`.
 public enum Setting {
   /// The number that a variable of the environment names, else the standard.
@@ -14,10 +18,14 @@ public enum Setting {
   }
 }
 
-/// What a run came to, in words that `make torture` gathers and adds up: see `scripts/torture.sh`.
+/// What a run came to, in words that `make test` prints beneath the room, and that `make torture`
+/// gathers and adds up: see `scripts/torture.sh`. They hold only what was counted.
 public enum Report {
   /// Prints it with a mark in front of each line.
   public static func say(_ words: String) {
+    // Lines of their own: what stands in the buffer is written before, and these at once.
+    fflush(nil)
     print(words.split(separator: "\n").map { "report: \($0)" }.joined(separator: "\n"))
+    fflush(nil)
   }
 }

@@ -42,8 +42,7 @@ import Testing
       // The same bytes each time: a reader's program shows one of them.
       #expect(Set(sink.mails).count == count)
       Report.say(
-        "mails, \(kills) kills: \(count) acknowledged, 0 in doubt, "
-          + "\(count - Set(ids).count) lost, "
+        "mails, \(kills) deaths: \(count) acknowledged, \(count - Set(ids).count) lost, "
           + "\(ids.count - count) sent again: nobody heard the first answer")
       // Taken without a word, or with one that a killed worker could not note.
       let silent = carrier.cut.withLock { $0 }

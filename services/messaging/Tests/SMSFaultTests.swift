@@ -51,7 +51,7 @@ import Testing
       let tries = try await stage.database.count("delivery_attempts")
       #expect(tries > Self.count)
       Report.say(
-        "sms, \(Self.kills) kills, \(tries) tries: \(acknowledged.count) acknowledged, 0 in doubt, "
+        "sms, \(Self.kills) deaths, \(tries) tries: \(acknowledged.count) acknowledged, "
           + "\(lost) lost, \(doubled) doubled")
     }
   }
