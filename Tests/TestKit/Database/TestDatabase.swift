@@ -37,18 +37,25 @@ public struct TestDatabase: Sendable {
     role: String? = nil, settings change: (inout DatabaseSettings) -> Void = { _ in },
     logger: Logger? = nil
   ) throws -> Database {
-    var settings = DatabaseSettings(connection: connection(role: role))
-    settings.connectionsMax = 8
-    // Tests run beside each other on machines that are busy with them.
-    settings.callTimeout = .seconds(30).patient
-    settings.queueWait = .seconds(20).patient
-    settings.connectTimeout = .seconds(20).patient
-    settings.prologue = try Self.prologue()
+    var settings = try Self.settings(connection: connection(role: role))
     change(&settings)
     let database = Database(settings: settings, logger: logger ?? Self.quiet)
     try database.start()
     pools.open.withLock { $0.append(database) }
     return database
+  }
+
+  /// Settings that fit tests.
+  /// - Parameter connection: as `connection` answers it, here or in a process of the test's own.
+  public static func settings(connection: String) throws -> DatabaseSettings {
+    var settings = DatabaseSettings(connection: connection)
+    settings.connectionsMax = 8
+    // Tests run beside each other on machines that are busy with them.
+    settings.callTimeout = .seconds(30).patient
+    settings.queueWait = .seconds(20).patient
+    settings.connectTimeout = .seconds(20).patient
+    settings.prologue = try prologue()
+    return settings
   }
 
   /// `CLIENTELE_DATABASE_PROLOGUE`, as services read it: whole rooms run in either form.
