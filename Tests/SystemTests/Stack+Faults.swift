@@ -154,12 +154,14 @@ extension Stack {
   }
 
   /// Stops PostgreSQL in its tracks for as long as the body runs.
-  nonisolated func withStoppedDatabase(_ body: () async throws -> Void) async throws {
+  nonisolated func withStoppedDatabase<Result>(
+    _ body: () async throws -> Result
+  ) async throws -> Result {
     let stopped = databaseProcesses()
     guard !stopped.isEmpty else { throw Failure(description: "PostgreSQL does not run") }
     for id in stopped { Glibc.kill(id, SIGSTOP) }
     defer { for id in stopped { Glibc.kill(id, SIGCONT) } }
-    try await body()
+    return try await body()
   }
 }
 

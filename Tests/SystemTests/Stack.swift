@@ -14,13 +14,15 @@ actor Stack {
   /// How to reach the gateway.
   nonisolated let url: URL
   private nonisolated let ports: [String: Int]
+  /// Where each process tells its figures; empty unless asked for.
+  nonisolated let adminPorts: [Int]
   private var process: Process?
 
   struct Failure: Error, CustomStringConvertible {
     let description: String
   }
 
-  init() throws {
+  init(adminPorts: Bool = false) throws {
     let name = "system-\(UUID().uuidString.prefix(8))"
     directory = Checkout.root.appending(path: ".run/\(name)")
     let free = try FreePorts.take(5)
@@ -31,12 +33,14 @@ actor Stack {
       throw Failure(description: "no address for port \(free[0])")
     }
     self.url = url
+    // The gateway's, and those of two processes a service.
+    self.adminPorts = adminPorts ? try FreePorts.row(1 + 2 * DevNames.services.count) : []
   }
 
   /// Where this run listens, for the operator's program.
   nonisolated var portOptions: [String] {
     ports.sorted { $0.key < $1.key }.flatMap { ["--\($0.key)-port", "\($0.value)"] }
-      + ["--admin-port", "0"]
+      + ["--admin-port", "\(adminPorts.first ?? 0)"]
   }
 
   /// `host:port` of a service, by the name its certificate has.
@@ -150,9 +154,10 @@ actor Stack {
 /// Runs a test on a stack of its own with the demo organisations, and takes it down again. What went
 /// wrong stays in its folder, logs included.
 func withStack(
-  environment: [String: String] = [:], _ body: (Stack) async throws -> Void
+  adminPorts: Bool = false, environment: [String: String] = [:],
+  _ body: (Stack) async throws -> Void
 ) async throws {
-  let stack = try Stack()
+  let stack = try Stack(adminPorts: adminPorts)
   do {
     try await stack.start(demo: true, environment: environment)
     try await body(stack)
@@ -183,19 +188,45 @@ enum FreePorts {
     var sockets: [Int32] = []
     defer { for socket in sockets { close(socket) } }
     return try (0..<count).map { _ in
-      let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      let (socket, port) = try hold(0)
       sockets.append(socket)
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let code = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer -> Int32 in
-          bind(socket, pointer, length) == 0 ? getsockname(socket, pointer, &length) : -1
-        }
-      }
-      guard code == 0 else { throw Stack.Failure(description: "no free port") }
-      return Int(UInt16(bigEndian: address.sin_port))
+      return port
     }
+  }
+
+  /// So many in a row, below those that the system gives out.
+  static func row(_ count: Int) throws -> [Int] {
+    for _ in 1...100 {
+      let first = Int.random(in: 20_000...30_000)
+      var sockets: [Int32] = []
+      defer { for socket in sockets { close(socket) } }
+      do {
+        for port in first..<first + count { sockets.append(try hold(port).socket) }
+        return Array(first..<first + count)
+      } catch {
+        continue
+      }
+    }
+    throw Stack.Failure(description: "no \(count) free ports in a row")
+  }
+
+  /// - Parameter port: 0 for any.
+  private static func hold(_ port: Int) throws -> (socket: Int32, port: Int) {
+    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer -> Int32 in
+        bind(socket, pointer, length) == 0 ? getsockname(socket, pointer, &length) : -1
+      }
+    }
+    guard code == 0 else {
+      close(socket)
+      throw Stack.Failure(description: "no free port")
+    }
+    return (socket, Int(UInt16(bigEndian: address.sin_port)))
   }
 }

@@ -1,23 +1,12 @@
-import ClientDirectoryAPI
 import Foundation
-import GRPC
 import TestKit
 import Testing
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// A network between the services and PostgreSQL that slows down, swallows, or cuts what passes:
 /// calls end in time, nothing piles up, and all is well once it is (R9, R7 on that link).
 @Suite(.serialized, .timeLimit(.minutes(20))) struct DistantDatabaseTests {
   /// How long each fault lasts, in seconds.
   static let seconds = Setting.count("CLIENTELE_FAULT_SECONDS", 4)
-  /// How far beyond its deadline a call may end on a machine that has more to do.
-  static let slack = Duration.seconds(1)
-  /// What a process may take up more than before, in bytes.
-  static let growthMax = 64 << 20
-
   private struct Fault: Sendable {
     let name: String
     /// What calls are given; enough for the fault where they are to succeed.
@@ -45,112 +34,40 @@ import Testing
     try await withProxiedStack { stack, proxy in
       let wires = try Wires(stack)
       let administrator = try await Administrator(wires, as: "admin@demo.example")
-      let run = Run(stack: stack, wires: wires, administrator: administrator)
+      let callers = Callers(stack: stack, wires: wires, administrator: administrator)
       let processes = try stack.processes()
-      // The first calls make connections and statements.
-      _ = try await run.rate()
-      var rates: [Int] = []
-      for _ in 0..<3 { rates.append(try await run.rate()) }
-      let usual = rates.min() ?? 0
+      let usual = try await callers.usualPace()
       let memory = try stack.memory()
       for fault in Self.faults {
-        let watches = try await run.during(fault.deadline, for: .seconds(Self.seconds)) {
+        let watches = try await callers.during(fault.deadline, for: .seconds(Self.seconds)) {
           fault.apply(proxy)
         }
         let healed = ContinuousClock.now
         proxy.heal()
-        _ = try await patiently {
-          try await SlowDatabaseTests.work(
-            1, wires, administrator.organization,
-            try await administrator.options(timeout: .seconds(2)))
-        }
-        let first = healed.duration(to: .now)
-        var rate = 0
-        try await wait("calls are answered as before", within: .seconds(60)) {
-          rate = try await run.rate()
-          return Double(rate) >= 0.95 * Double(usual)
-        }
-        let recovery = healed.duration(to: .now)
+        let recovery = try await callers.recovery(to: usual, since: healed)
         Report.say(
           "PostgreSQL, \(fault.name): calls with \(fault.deadline.brief) \(watches.calls); health "
-            + "\(watches.health); own turns \(watches.turns); a write succeeds after "
-            + "\(first.brief); \(usual) calls a second before, \(rate) within \(recovery.brief)")
-        let late = Self.slack + watches.turns.longest * 4
-        #expect(watches.calls.longest <= fault.deadline + late, "\(fault.name)")
-        #expect(watches.health.count("OK") == watches.health.count, "\(fault.name)")
-        #expect(watches.health.count > 0, "\(fault.name)")
+            + "\(watches.health); own turns \(watches.turns); event loops \(watches.loops); "
+            + "\(usual) calls a second before, 95 % of it from \(recovery.brief) after on")
+        #expect(watches.calls.longest <= fault.deadline + watches.late, "\(fault.name)")
+        watches.expectCalm(fault.name)
         let answered = watches.calls.count("OK")
         // What was on its way when the fault began may have come through.
         #expect(
-          fault.reaches ? answered * 10 >= watches.calls.count * 9 : answered <= Run.callers,
+          fault.reaches
+            ? answered * 10 >= watches.calls.count * 9 : answered <= Callers.onTheirWay,
           "\(fault.name): \(watches.calls)")
+        #expect(recovery <= SlowTargets.recovery, "\(fault.name)")
       }
       #expect(try stack.processes() == processes)
-      for (name, bytes) in try stack.memory() {
-        let growth = bytes - memory[name, default: 0]
-        #expect(growth <= Self.growthMax, "\(name) took \(growth >> 20) MiB more")
-      }
+      #expect(try stack.growth(since: memory).excesses == [])
       await wires.close()
-    }
-  }
-
-  /// Callers who read and write by turns.
-  private struct Run: Sendable {
-    static let callers = 8
-
-    let stack: Stack
-    let wires: Wires
-    let administrator: Administrator
-
-    /// Calls that are answered well in a second.
-    func rate() async throws -> Int {
-      let calls = Stopwatch()
-      let options = try await administrator.options(timeout: .seconds(4))
-      await work(calls, options, for: .seconds(1))
-      return calls.count("OK")
-    }
-
-    private func work(_ calls: Stopwatch, _ options: CallOptions, for length: Duration) async {
-      await withTaskGroup(of: Void.self) { group in
-        for number in 0..<Self.callers {
-          group.addTask {
-            await repeatedly(for: length) {
-              await calls.time {
-                try await SlowDatabaseTests.work(
-                  number, wires, administrator.organization, options)
-              }
-            }
-          }
-        }
-      }
-    }
-
-    /// Calls while something is the matter, and beside them what needs no database.
-    func during(
-      _ deadline: Duration, for length: Duration, _ fault: () -> Void
-    ) async throws -> (calls: Stopwatch, health: Stopwatch, turns: Stopwatch) {
-      let watches = (calls: Stopwatch(), health: Stopwatch(), turns: Stopwatch())
-      let options = try await administrator.options(timeout: deadline)
-      fault()
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask { await work(watches.calls, options, for: length) }
-        group.addTask { await watches.turns.observe(for: length) }
-        group.addTask {
-          await repeatedly(for: length) {
-            await watches.health.time {
-              try await wires.live()
-              _ = try await Console(url: stack.url).call("GET", "/openapi.json")
-            }
-          }
-        }
-      }
-      return watches
     }
   }
 
   /// A stack whose services reach their database through a proxy.
   private func withProxiedStack(_ body: (Stack, FaultProxy) async throws -> Void) async throws {
-    let stack = try Stack()
+    let stack = try Stack(adminPorts: true)
     let cluster = stack.directory.appending(path: "postgres").path
     _ = try await Script.run("scripts/postgres.sh", ["start", cluster, "--durable"])
     let host = try await Script.run("scripts/postgres.sh", ["host", cluster])
@@ -172,16 +89,5 @@ import Testing
     try await stack.stop()
     _ = try await Script.run("scripts/postgres.sh", ["stop", cluster])
     try FileManager.default.removeItem(at: stack.directory)
-  }
-}
-
-extension Stack {
-  /// Bytes that each process has in memory, by its name.
-  nonisolated func memory() throws -> [String: Int] {
-    try processes().mapValues { id in
-      let text = try String(contentsOfFile: "/proc/\(id)/statm", encoding: .utf8)
-      let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-      return pages * Int(getpagesize())
-    }
   }
 }

@@ -25,7 +25,13 @@ final class Stopwatch: Sendable, CustomStringConvertible {
     }
   }
 
-  private let kept = Mutex<[(time: Duration, outcome: String)]>([])
+  private struct Entry {
+    let time: Duration
+    let outcome: String
+    let end = ContinuousClock.now
+  }
+
+  private let kept = Mutex<[Entry]>([])
 
   func time(_ call: () async throws -> Void) async {
     let start = ContinuousClock.now
@@ -35,8 +41,21 @@ final class Stopwatch: Sendable, CustomStringConvertible {
     } catch {
       outcome = (error as? RPCError)?.code.name ?? "\(error)"
     }
-    let time = start.duration(to: .now)
-    kept.withLock { $0.append((time, outcome)) }
+    keep(start.duration(to: .now), outcome)
+  }
+
+  /// Notes a time that somebody else took.
+  func note(_ read: () async throws -> Duration) async {
+    do {
+      keep(try await read(), "OK")
+    } catch {
+      keep(.zero, "\(error)")
+    }
+  }
+
+  private func keep(_ time: Duration, _ outcome: String) {
+    let entry = Entry(time: time, outcome: outcome)
+    kept.withLock { $0.append(entry) }
   }
 
   /// Notes how late this process itself comes to its turns, with all the other tests.
@@ -46,13 +65,20 @@ final class Stopwatch: Sendable, CustomStringConvertible {
     while .now < end {
       let start = ContinuousClock.now
       try? await Task.sleep(for: pause)
-      let late = start.duration(to: .now) - pause
-      kept.withLock { $0.append((late, "OK")) }
+      keep(start.duration(to: .now) - pause, "OK")
     }
   }
 
   var count: Int { kept.withLock { $0.count } }
   func count(_ outcome: String) -> Int { kept.withLock { $0.count { $0.outcome == outcome } } }
+  /// Those that ended so between two moments.
+  func count(
+    _ outcome: String, from start: ContinuousClock.Instant, to end: ContinuousClock.Instant
+  ) -> Int {
+    kept.withLock { kept in
+      kept.count { $0.outcome == outcome && start <= $0.end && $0.end < end }
+    }
+  }
   var all: Times { Times(kept.withLock { $0.map(\.time) }) }
   func times(of outcome: String) -> Times {
     Times(kept.withLock { $0.filter { $0.outcome == outcome }.map(\.time) })
