@@ -30,20 +30,21 @@ struct ProbedMethod: Sendable {
     }
   }
 
-  /// All that the services offer on behalf of somebody.
-  static func ofAllServices() throws -> [ProbedMethod] {
+  /// All that the services offer on behalf of somebody, or what they offer on nobody's.
+  static func ofAllServices(onBehalf: Bool = true) throws -> [ProbedMethod] {
     try [
       ("identity", IdentityServiceMethods.service),
       ("organization", OrganizationServiceMethods.service),
       ("client-directory", ClientDirectoryServiceMethods.service),
       ("messaging", MessagingServiceMethods.service),
-    ].flatMap { try all(of: $1, in: $0) }
+    ].flatMap { try all(of: $1, in: $0, onBehalf) }
   }
 
-  /// All that a service offers on behalf of somebody.
-  static func all(of descriptor: ServiceDescriptor, in service: String) throws -> [ProbedMethod] {
+  private static func all(
+    of descriptor: ServiceDescriptor, in service: String, _ onBehalf: Bool
+  ) throws -> [ProbedMethod] {
     let pool = try DescriptorPool(fileDescriptorSet: descriptor.fileDescriptors)
-    return descriptor.methods.filter { $0.access.subject != .nobody }.map { method in
+    return descriptor.methods.filter { ($0.access.subject != .nobody) == onBehalf }.map { method in
       ProbedMethod(
         service: service, method: method, pool: pool,
         idPaths: paths(of: method.requestType.fullName, in: pool))

@@ -30,6 +30,8 @@ final class Prober: Sendable {
 
   var count: Int { state.withLock { $0.count } }
   var answers: Int { state.withLock { $0.answers } }
+  /// One more probe.
+  func countOne() { state.withLock { $0.count += 1 } }
 
   /// How much longer another's id takes than nobody's.
   var medianDifference: Duration {
@@ -57,7 +59,7 @@ final class Prober: Sendable {
 
   // MARK: Calling
 
-  private enum Answer {
+  enum Answer {
     case ok(String)
     case error(RPCError)
 
@@ -80,7 +82,7 @@ final class Prober: Sendable {
     }
   }
 
-  private func ask(
+  func ask(
     _ method: ProbedMethod, _ request: [String: any Sendable]
   ) async throws -> Answer {
     let bytes = try method.encoded(request)
@@ -203,12 +205,13 @@ final class Prober: Sendable {
     if method.takesPages { try await probePages(method, base, foreign) }
   }
 
-  private static let malformed = [
+  static let malformed = [
     "", "x", "00000000-0000-0000-0000-00000000000g",
     "' or '1'='1", "../..", String(repeating: "a", count: 2_000), "\u{202e}é\u{1F9EA}",
   ]
 
-  private func probe(
+  /// Another's id in one place, and nobody's: the answers are equal.
+  func probe(
     _ method: ProbedMethod, _ base: [String: any Sendable], _ path: ProbedMethod.IDPath,
     _ id: String
   ) async throws {
