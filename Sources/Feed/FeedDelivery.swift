@@ -79,11 +79,7 @@ extension FeedFollower {
   private static func isFault(_ error: any Error) -> Bool {
     switch error {
     case is CancellationError: return false
-    case PostgresError.refused(let sqlState, _, _, _):
-      // Lost a race, or waited for a lock in vain.
-      return !["40001", "40P01", "55P03"].contains(sqlState)
-    case PostgresError.decoding: return true
-    case is PostgresError: return false
+    case let error as PostgresError: return !error.isTransient
     case let error as RPCError:
       return ![.unavailable, .deadlineExceeded, .resourceExhausted, .aborted, .cancelled]
         .contains(error.code)

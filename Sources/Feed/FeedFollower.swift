@@ -106,7 +106,7 @@ public struct FeedFollower: Sendable {
         } else {
           try await list(until: watchesFrom, apply)
         }
-        if failures > 1 { logger.info("the feed is back") }
+        if failures > 1 { logger.info("the feed goes on") }
         failures = 0
         pause.reset()
       } catch let error as RPCError where error.code == .unimplemented && started >= watchesFrom {
@@ -114,13 +114,13 @@ public struct FeedFollower: Sendable {
         watchesFrom = .now + .seconds(60)
       } catch {
         guard !Task.isCancelled else { return }
-        if progress.heard > started {
+        if progress.hasMoved(since: started) {
           failures = 0
           pause.reset()
         }
         failures += 1
         // A process that is replaced ends its streams once; that is no news.
-        if failures == 2 { logger.warning("the feed is away", metadata: ["cause": "\(error)"]) }
+        if failures == 2 { logger.warning("the feed waits", metadata: ["cause": "\(error)"]) }
         if let reason = (error as? RPCError)?.reason,
           ["POSITION_EXPIRED", "POSITION_AHEAD"].contains(reason), progress.expire()
         {

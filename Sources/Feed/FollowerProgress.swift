@@ -45,6 +45,13 @@ final class FollowerProgress: Sendable {
 
   var heard: ContinuousClock.Instant { state.withLock { $0.heard } }
 
+  /// Whether the source said something since a moment, and no event has been in hand all the while.
+  func hasMoved(since moment: ContinuousClock.Instant) -> Bool {
+    state.withLock { state in
+      state.heard > moment && (state.inHand == nil || state.saved.map { $0 > moment } ?? false)
+    }
+  }
+
   /// Takes an event in hand, or nil once it was dealt with.
   func take(_ event: FeedEvent?) {
     state.withLock { state in

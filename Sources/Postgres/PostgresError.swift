@@ -54,6 +54,27 @@ extension PostgresError {
 }
 
 extension PostgresError {
+  /// Classes of codes that tell of connections (also of a Citus node's), wrong states of
+  /// transactions and servers such as a standby's, conflicts, want of resources, objects in use, and
+  /// operators at work.
+  private static let transientClasses: Set<String> = ["08", "25", "40", "53", "55", "57"]
+
+  /// Whether it is trouble of the server, of the way there or of others at work, and says nothing
+  /// about what was asked: the same may succeed later as it is. A right that is missing counts, since
+  /// a migration or an operator gives it; a row that breaks a policy has the same code and does not.
+  public var isTransient: Bool {
+    switch self {
+    case .refused("42501", _, _, let message):
+      !message.contains("row-level security policy")
+    case .refused(let sqlState, _, _, _):
+      isWorthRetrying || Self.transientClasses.contains(String(sqlState.prefix(2)))
+    case .decoding: false
+    case .unknownOutcome, .unavailable, .deadlineExceeded, .queueFull, .cancelled: true
+    }
+  }
+}
+
+extension PostgresError {
   /// What is known of a transaction whose call has ended.
   public enum Outcome: Sendable, Hashable {
     /// It was committed: its call returned.

@@ -111,6 +111,56 @@ import Testing
     }
   }
 
+  /// What PostgreSQL and Citus say when a connection to a node broke, an operator stops the server, a
+  /// standby was asked, a right is on its way, or a transaction was in nobody's hands any more.
+  private static let passing = [
+    "08006", "08000", "57P01", "57P03", "25001", "53300", "55006", "40003", "42501",
+  ]
+
+  @Test("nor does trouble of the database that passes", arguments: passing)
+  func passingTrouble(sqlState: String) async throws {
+    try await Rig.with { rig in
+      let applications = Counter()
+      for _ in 0..<3 { try await rig.announce() }
+      try await rig.following(
+        rig.follower(),
+        apply: { event in
+          // Longer than an event's own fault would be borne.
+          if applications.next() < 10 {
+            throw PostgresError.refused(
+              sqlState: sqlState, constraint: nil, table: nil,
+              message: "permission denied for table effects")
+          }
+          return try Rig.effect(event)
+        }
+      ) {
+        try await eventually {
+          let (done, parked) = (
+            try await rig.database.count("effects"), try await rig.database.count("feed_parked")
+          )
+          return done + parked == 3
+        }
+      }
+      #expect(try await rig.database.count("feed_parked") == 0)
+    }
+  }
+
+  @Test("a row that breaks a policy is an event's own fault, though its code is that of a right")
+  func brokenPolicy() async throws {
+    try await Rig.with { rig in
+      try await rig.database.sql(
+        """
+        alter table sample.effects enable row level security;
+        create policy effects_none on sample.effects for insert with check (false)
+        """)
+      try await rig.announce()
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.database.count("feed_parked") == 1 }
+      }
+      #expect(try await rig.parked.list().first?.failure.contains("42501") == true)
+    }
+  }
+
   @Test("a follower of some kinds gets these alone, and an event's effect is its organisation's")
   func kindsAndScope() async throws {
     try await Rig.with { rig in

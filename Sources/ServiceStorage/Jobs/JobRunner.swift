@@ -317,9 +317,7 @@ struct JobRunner: Sendable {
   private func reading(
     _ error: PostgresError, _ job: ClaimedJob, hasEffect: Bool
   ) async -> Reading {
-    guard case .refused(let sqlState, _, _, _) = error else { return .again }
-    // Conflicts, lack of resources, waits in vain, shutdowns, a standby.
-    if ["40", "53", "55", "57", "08", "25"].contains(String(sqlState.prefix(2))) { return .again }
+    guard case .refused(let sqlState, _, _, _) = error, !error.isTransient else { return .again }
     if sqlState == JobTable.divisionByZero {
       do {
         guard try await table.isHeld(job) else { return .lost }
