@@ -296,7 +296,10 @@ let package = Package(
       ]),
     tests(
       "SystemTests",
-      ["TestKit", "GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit"] + everyAPI,
+      [
+        "TestKit", "GRPC", "Protobuf", "CommonAPI", "Postgres", "ServiceKit", "ServiceStorage",
+        crypto, logging,
+      ] + everyAPI,
       exclude: ["abuse", "foreign_client.py", "hostile_peer.py"]),
     // The bodies of the fuzzers, fed with every committed input and with inputs near them.
     .testTarget(

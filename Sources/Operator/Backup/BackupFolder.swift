@@ -40,10 +40,31 @@ struct BackupFolder {
   /// Where a backup is until it is whole.
   func unfinished(_ name: String) -> URL { base.appending(path: ".\(name)") }
 
-  /// Makes the folder, closed to others.
+  /// How long nothing in the copy of a backup has changed, in seconds, when it counts as killed.
+  private static let abandonedAfter: TimeInterval = 24 * 3600
+
+  /// Makes the folder, closed to others, and removes what backups left behind that were killed.
   func prepare() throws {
     try FileManager.default.createDirectory(
       at: base, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    for name in try FileManager.default.contentsOfDirectory(atPath: base.path).sorted()
+    where name.hasPrefix(".") {
+      let place = base.appending(path: name)
+      guard try Self.lastChange(below: place) < .now - Self.abandonedAfter else { continue }
+      try FileManager.default.removeItem(at: place)
+      print("removed \(name), which was never whole")
+    }
+  }
+
+  /// When a file or the folder itself was last changed; a copy of days writes all the while.
+  private static func lastChange(below folder: URL) throws -> Date {
+    let key = URLResourceKey.contentModificationDateKey
+    let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: [key])
+    let dates = ([folder] + (files?.allObjects ?? []).compactMap { $0 as? URL }).compactMap {
+      // What is gone meanwhile is another process's.
+      (try? $0.resourceValues(forKeys: [key]))?.contentModificationDate
+    }
+    return dates.max() ?? .now
   }
 
   /// The whole backups, oldest first.

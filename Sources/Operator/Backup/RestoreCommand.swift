@@ -2,6 +2,7 @@ import ArgumentParser
 import Crypto
 import Foundation
 import Postgres
+import ServiceStorage
 
 /// `clientele restore FOLDER`: a new cluster from a backup, as it was at a moment.
 struct RestoreCommand: AsyncParsableCommand {
@@ -17,6 +18,13 @@ struct RestoreCommand: AsyncParsableCommand {
 
   @Option(help: "The moment, such as 2026-11-22T05:30:00Z. Default: all that was archived.")
   var to: String?
+
+  @Option(
+    help: """
+      Folder with the copies <service>.seals of audit seals: what of them the new cluster has is put \
+      beside it, for `clientele verify`. Default: .run/audit, if there.
+      """)
+  var copies: String?
 
   @Option(help: "Folder of the checkout.")
   var root = "."
@@ -100,8 +108,44 @@ struct RestoreCommand: AsyncParsableCommand {
       let applied = steps.filter { $0.state == .applied }.count
       print("\(service): \(applied) of \(steps.count) migrations applied")
     }
+    try await tellOfCopies(target, checkout, superuser)
     print("running; superuser: \(superuser)")
     print("stop it with scripts/postgres.sh stop \(target.path)")
+  }
+
+  /// The copies of seals go further than a database of an earlier moment, and `verify` takes that for
+  /// a log cut short.
+  private func tellOfCopies(_ target: URL, _ checkout: URL, _ superuser: String) async throws {
+    let source = URL(fileURLWithPath: copies ?? checkout.appending(path: ".run/audit").path)
+    let parts = target.appending(path: "audit")
+    var count = 0
+    for service in DevLayout.services {
+      let path = source.appending(path: "\(service).seals").path
+      guard FileManager.default.fileExists(atPath: path) else { continue }
+      let schema = Migrations.schema(service)
+      let found = try await PlainConnection.withSession("\(superuser) dbname=clientele") {
+        try $0.run("select coalesce(max(seal_number), 0) from \(schema).audit_seals")
+      }
+      guard let last = found.first?.first.flatMap({ $0 }).flatMap(Int64.init) else { continue }
+      let written = try SealFile(path: path).copy(
+        upTo: last, to: parts.appending(path: "\(service).seals").path)
+      count += 1
+      print("\(service): \(last) seals; of their copies \(written) put aside for it")
+    }
+    guard count > 0 else {
+      print(
+        """
+        no copies of audit seals at \(source.path): those there are elsewhere go further than this \
+        database; restore again with --copies, or see Backups in docs/operations.md
+        """)
+      return
+    }
+    print(
+      """
+      check it with clientele verify --superuser '\(superuser)' --copies \(parts.path)
+      before services use it: move the older copies out of the way, keep them, and put these in their \
+      place
+      """)
   }
 
   private static func waitUntilWritable(_ superuser: String) async throws {

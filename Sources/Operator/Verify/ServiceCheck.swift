@@ -54,6 +54,11 @@ struct ServiceCheck {
     report.oldestUnsealedSeconds = found.unsealed?.oldestSeconds
     progress("")
     report.violations += checked.findings
+    if checked.isBehindCopies {
+      report.warnings.append(
+        "of a database restored to an earlier moment this is so: hold it against what "
+          + "`clientele restore --copies` put aside (docs/operations.md, Backups)")
+    }
     if let file, copy == nil, found.seals > 0 {
       report.violations.append(
         AuditFinding(place: "copies of the seals", what: "there are none at \(file)"))

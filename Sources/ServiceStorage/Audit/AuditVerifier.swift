@@ -82,10 +82,13 @@ public struct AuditVerifier: Sendable {
     previous = seal
   }
 
+  /// Whether the copies tell of seals after the last one seen.
+  public var isBehindCopies: Bool { lastCopy > previous?.number ?? 0 }
+
   /// Ends the walk: the copies may tell of seals that are gone.
   public mutating func finish() {
-    let last = previous?.number ?? 0
-    if lastCopy > last {
+    if isBehindCopies {
+      let last = previous?.number ?? 0
       findings.append(
         AuditFinding(
           place: "seals \(last + 1) to \(lastCopy)",

@@ -25,6 +25,13 @@ public struct SealFile: Sendable {
     Self.seals(in: FileManager.default.contents(atPath: path) ?? Data())
   }
 
+  /// Writes the seals up to a number into another file, as they are, and answers how many that were.
+  public func copy(upTo number: Int64, to path: String) throws -> Int {
+    let part = seals().filter { $0.number <= number }
+    try SealFile(path: path).append(part)
+    return part.count
+  }
+
   private static func seals(in lines: Data) -> [AuditSeal] {
     let decoder = JSONDecoder()
     return lines.split(separator: UInt8(ascii: "\n")).compactMap {
