@@ -93,21 +93,27 @@ extension FeedFollower {
   /// Keeps the alerts as things are.
   func watchLag() async {
     var cleared: Set<String> = []
+    // What a process before this one left behind it clears at once.
+    var late: ContinuousClock.Instant?
     while !Task.isCancelled {
       do {
         let count = try await inbox.parkedCount()
         progress.park(count)
-        let lag = progress.lag
+        let isLate = progress.lag > settings.lagMax
+        if isLate { late = .now }
+        let isCalm = late.map { $0 + settings.calm <= .now } ?? true
         // The table says so for all processes; of the rest each clears what it raised itself, or
         // what one before it left behind.
         cleared.remove(FeedAlert.parked)
         try await tell(FeedAlert.parked, inbox.alert, isSo: count > 0, &cleared)
-        try await tell(
-          FeedAlert.behind,
-          Alerts.raise(
-            kind: FeedAlert.behind, subject: inbox.source,
-            detail: "this service follows \(inbox.source) more than \(settings.lagMax) late"),
-          isSo: lag > settings.lagMax, &cleared)
+        if isLate || isCalm {
+          try await tell(
+            FeedAlert.behind,
+            Alerts.raise(
+              kind: FeedAlert.behind, subject: inbox.source,
+              detail: "this service follows \(inbox.source) more than \(settings.lagMax) late"),
+            isSo: isLate, &cleared)
+        }
         try await tell(
           FeedAlert.expired,
           Alerts.raise(

@@ -30,6 +30,9 @@ public struct FeedFollower: Sendable {
     /// How far behind it may be before an alert is raised, and how often that is looked at.
     public var lagMax: Duration = .seconds(60)
     public var lagPause: Duration = .seconds(10)
+    /// For how long it must have kept up before that alert clears, so that one that comes and goes is
+    /// one alert.
+    public var calm: Duration = .seconds(300)
 
     /// The defaults.
     public init() {}
@@ -139,7 +142,7 @@ public struct FeedFollower: Sendable {
         after: try await inbox.position(), pageSize: settings.pageSize, kinds: kinds),
       options: CallOptions(timeout: .seconds(30)))
     while let message = try await next(of: stream) {
-      progress.hear()
+      progress.hear(held: message.heldSince?.date)
       for event in message.events { try await deliver(event, apply) }
       if message.events.isEmpty, let next = message.next,
         progress.mustSave(every: settings.savePause)

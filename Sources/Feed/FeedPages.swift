@@ -34,7 +34,22 @@ struct FeedPages: Table, Sendable {
     order by e.transaction_id, e.event_id
     """)
 
-  static var statements: [any DescribedStatement] { [select] }
+  /// The events that are there already and that no follower is shown yet are few: those since the
+  /// oldest open transaction began. The first of them by the order of the feed is old enough.
+  private static let held = Statement<Date>(
+    """
+    select created_at from events
+    where transaction_id >= pg_snapshot_xmin(pg_current_snapshot())
+      and (cardinality($1::text[]) = 0 or kind = any ($1))
+    order by transaction_id, event_id limit 1
+    """)
+
+  static var statements: [any DescribedStatement] { [select, held] }
+
+  /// When the first event was announced that waits for an open transaction; nil while none waits.
+  func heldSince(_ page: PageRequest) async throws(PostgresError) -> Date? {
+    try await database.run(.none, Self.held(page.kinds)).first
+  }
 
   /// - Throws: `RPCError` FAILED_PRECONDITION/POSITION_EXPIRED or POSITION_AHEAD; `PostgresError`.
   func read(_ page: PageRequest) async throws -> Page {

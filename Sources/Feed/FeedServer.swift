@@ -105,8 +105,11 @@ public struct FeedServer: FeedServiceProtocol {
         page.after = read.next
         if !read.events.isEmpty || told.map({ $0 + settings.heartbeat <= .now }) ?? true {
           let isAll = read.events.count < page.size
+          let held = read.events.isEmpty ? try await pages.heldSince(page) : nil
           try await responses.write(
-            WatchEventsResponse(events: read.events, next: read.next, caughtUp: isAll))
+            WatchEventsResponse(
+              events: read.events, next: read.next, caughtUp: isAll,
+              heldSince: held.map { Timestamp($0) }))
           told = .now
         }
         if read.events.count < page.size { await ringing.next() }

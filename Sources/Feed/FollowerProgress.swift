@@ -8,9 +8,12 @@ final class FollowerProgress: Sendable {
   private struct State {
     /// When the event in hand was announced, by the source's clock.
     var inHand: Date?
+    /// When the first event was announced that the source does not show yet, since a transaction
+    /// is open there.
+    var held: Date?
     /// When the source last said something.
     var heard = ContinuousClock.now
-    /// When the position was last stored.
+    /// When an event was last dealt with, or the position stored.
     var saved: ContinuousClock.Instant?
     var parked = 0
     /// Whether the source no longer keeps what comes after the position.
@@ -26,9 +29,11 @@ final class FollowerProgress: Sendable {
     self.silenceMax = silenceMax
   }
 
-  func hear() {
+  /// - Parameter held: since when the source has events that it does not show yet.
+  func hear(held: Date? = nil) {
     state.withLock { state in
       state.heard = .now
+      state.held = held
       state.isExpired = false
     }
   }
@@ -74,8 +79,9 @@ final class FollowerProgress: Sendable {
   /// The age of the oldest event known that has not been applied, or for how long the source has
   /// been silent beyond what is usual, whichever is more.
   var lag: Duration {
-    let (inHand, heard) = state.withLock { ($0.inHand, $0.heard) }
-    let age = inHand.map { Duration.seconds(max(0, Date().timeIntervalSince($0))) } ?? .zero
+    let (waiting, heard) = state.withLock { ([$0.inHand, $0.held], $0.heard) }
+    let oldest = waiting.compactMap { $0 }.min()
+    let age = oldest.map { Duration.seconds(max(0, Date().timeIntervalSince($0))) } ?? .zero
     let silence = heard.duration(to: .now)
     return silence > silenceMax ? max(age, silence) : age
   }

@@ -39,6 +39,50 @@ import Testing
     }
   }
 
+  @Test("an alert that comes and goes is one alert, until the follower has kept up for a while")
+  func comesAndGoes() async throws {
+    try await Rig.with { rig in
+      let (stops, stop) = AsyncStream<Void>.makeStream()
+      var waits = stops.makeAsyncIterator()
+      try await rig.following(
+        rig.follower { $0.calm = .seconds(3600) },
+        apply: { event in
+          while try await rig.alerts() != ["feed.behind"] {
+            try await Task.sleep(for: .milliseconds(5))
+          }
+          stop.yield()
+          return try Rig.effect(event)
+        }
+      ) {
+        for round in 1...3 {
+          try await rig.database.sql(
+            """
+            insert into sample.events (kind, aggregate_id, payload, created_at)
+            values ('old', gen_random_uuid(), '', now() - interval '1 hour')
+            """)
+          _ = await waits.next()
+          try await eventually { try await rig.database.count("effects") == round }
+          // The follower has looked, since it cleared what is so no more.
+          for _ in 0..<2 {
+            try await rig.database.sql(
+              """
+              insert into sample.alerts (kind, subject, detail)
+              values ('feed.parked', 'sample', '')
+              """)
+            try await eventually { try await rig.alerts() == ["feed.behind"] }
+          }
+        }
+      }
+      let rows = try await rig.database.sql(
+        "select count(*) from sample.alerts where kind = 'feed.behind'")
+      #expect(rows == [["1"]])
+      // The next process begins anew.
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.alerts().isEmpty }
+      }
+    }
+  }
+
   @Test("a source that is away makes its follower late")
   func away() async throws {
     try await Rig.with { rig in
@@ -50,6 +94,56 @@ import Testing
         try await eventually { try await rig.alerts() == ["feed.behind"] }
         let lag = Self.figure("clientele_feed_lag_seconds", in: follower.samples())
         #expect(try #require(lag) > 0.3)
+      }
+    }
+  }
+
+  @Test("events that an open transaction holds back make their follower late, nothing else does")
+  func heldBack() async throws {
+    var settings = FeedServer.Settings()
+    settings.heartbeat = .milliseconds(50)
+    try await Rig.with(settings: settings) { rig in
+      let follower = rig.follower(kinds: ["wanted"]) { $0.silenceMax = .seconds(600) }
+      var lag: Double? { Self.figure("clientele_feed_lag_seconds", in: follower.samples()) }
+      // A superuser's, which no time limit of ours ends on a busy machine.
+      try await rig.database.sql("create table sample.release ()")
+      let transaction = Task {
+        try await rig.database.sql(
+          """
+          do $$ begin
+            insert into sample.events (kind, aggregate_id, payload)
+            values ('held', gen_random_uuid(), '');
+            while not exists (select from sample.release) loop perform pg_sleep(0.02); end loop;
+          end $$
+          """)
+      }
+      try await eventually {
+        try await rig.database.sql(
+          "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
+        ) == [["1"]]
+      }
+      let unwanted = try await rig.announce("unwanted")
+      try await rig.following(follower) {
+        let old = "update sample.events set created_at = now() - interval '1 hour'"
+        try await rig.database.sql("\(old) where aggregate_id = '\(unwanted)'")
+        // Several words of where the feed stands, of which none is of an event that it would get.
+        var (words, silence) = (0, 0.0)
+        try await eventually {
+          let now = Self.figure("clientele_feed_position_age_seconds", in: follower.samples()) ?? 0
+          if now < silence { words += 1 }
+          silence = now
+          return words > 3
+        }
+        #expect(lag == 0)
+        let late = try await rig.announce("wanted")
+        try await rig.database.sql("\(old) where aggregate_id = '\(late)'")
+        try await eventually { lag ?? 0 >= 3600 }
+        try await eventually { try await rig.alerts() == ["feed.behind"] }
+        try await rig.database.sql("insert into sample.release default values")
+        _ = try await transaction.value
+        try await eventually { try await rig.kinds(of: late) == ["wanted"] }
+        try await eventually { try await rig.alerts().isEmpty }
+        #expect(lag == 0)
       }
     }
   }

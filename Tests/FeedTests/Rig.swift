@@ -104,6 +104,7 @@ struct Rig: Sendable {
     settings.retryPause = .milliseconds(20)
     settings.savePause = .milliseconds(20)
     settings.lagPause = .milliseconds(20)
+    settings.calm = .zero
     change(&settings)
     return FeedFollower(
       source: "sample", channel: channel ?? self.channel, database: worker, kinds: kinds,
@@ -153,16 +154,17 @@ struct Rig: Sendable {
 
 /// Waits until something is so, for at most a minute unless said otherwise.
 func eventually(
+  at line: Int = #line,
   within limit: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
   let end = ContinuousClock.now + limit.patient
   while try await !condition() {
-    guard .now < end else { throw NeverCame() }
+    guard .now < end else { throw NeverCame(line: line) }
     try await Task.sleep(for: .milliseconds(5))
   }
 }
 
-struct NeverCame: Error {}
+struct NeverCame: Error { let line: Int }
 
 /// Counts, from any task.
 final class Counter: Sendable {

@@ -417,6 +417,9 @@ public struct WatchEventsResponse: Protobuf.Message {
   public var next: FeedPosition? = nil
   /// Whether these were all there are by now.
   public var caughtUp: Bool = false
+  /// When the first of the events was announced that wait for an open transaction to end; absent while
+  /// none waits, and from a service that does not say.
+  public var heldSince: Timestamp? = nil
 
   public init() {}
 
@@ -424,11 +427,13 @@ public struct WatchEventsResponse: Protobuf.Message {
   public init(
     events: [FeedEvent] = [],
     next: FeedPosition? = nil,
-    caughtUp: Bool = false
+    caughtUp: Bool = false,
+    heldSince: Timestamp? = nil
   ) {
     self.events = events
     self.next = next
     self.caughtUp = caughtUp
+    self.heldSince = heldSince
   }
 
   public static func blankStructure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -442,6 +447,7 @@ public struct WatchEventsResponse: Protobuf.Message {
     self.events = StructFields.messages(c.pointee.n_events, c.pointee.events)
     self.next = StructFields.message(c.pointee.next)
     self.caughtUp = c.pointee.caught_up != 0
+    self.heldSince = StructFields.message(c.pointee.held_since)
   }
 
   public func structure(in arena: Arena) -> UnsafeMutableRawPointer {
@@ -451,6 +457,7 @@ public struct WatchEventsResponse: Protobuf.Message {
     c.pointee.events = arena.messages(self.events)
     if let value = self.next { c.pointee.next = arena.message(value) }
     c.pointee.caught_up = self.caughtUp ? 1 : 0
+    if let value = self.heldSince { c.pointee.held_since = arena.message(value) }
     return UnsafeMutableRawPointer(c)
   }
 
@@ -465,6 +472,8 @@ public struct WatchEventsResponse: Protobuf.Message {
         if let value = try reader.one(2, FeedPosition.init(json:)) { self.next = value }
       case "caughtUp", "caught_up":
         if let value = try reader.one(3, JSONMapping.bool) { self.caughtUp = value }
+      case "heldSince", "held_since":
+        if let value = try reader.one(4, Timestamp.init(json:)) { self.heldSince = value }
       default: throw reader.unknown()
       }
     }
@@ -475,11 +484,12 @@ public struct WatchEventsResponse: Protobuf.Message {
     if !self.events.isEmpty { object.add("events", .array(self.events.map { JSONMapping.json($0) })) }
     if let value = self.next { object.add("next", JSONMapping.json(value)) }
     if self.caughtUp { object.add("caughtUp", JSONMapping.json(self.caughtUp)) }
+    if let value = self.heldSince { object.add("heldSince", JSONMapping.json(value)) }
     return .object(object)
   }
 
   public static let wireTable = WireTable([
-    [.init(1, .message, 1), .init(2, .message, 2), .init(3, .varint)],
+    [.init(1, .message, 1), .init(2, .message, 2), .init(3, .varint), .init(4, .message, 3)],
     [.init(1, .message, 2), .init(2, .string), .init(3, .string), .init(4, .string), .init(5, .message, 3), .init(6, .bytes)],
     [.init(1, .varint), .init(2, .varint)],
     [.init(1, .varint), .init(2, .varint)],

@@ -623,7 +623,7 @@ const ProtobufCMessageDescriptor clientele__feed__v1__watch_events_request__desc
   (ProtobufCMessageInit) clientele__feed__v1__watch_events_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor clientele__feed__v1__watch_events_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor clientele__feed__v1__watch_events_response__field_descriptors[4] =
 {
   {
     "events",
@@ -661,16 +661,29 @@ static const ProtobufCFieldDescriptor clientele__feed__v1__watch_events_response
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "held_since",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Clientele__Feed__V1__WatchEventsResponse, held_since),
+    &google__protobuf__timestamp__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned clientele__feed__v1__watch_events_response__field_indices_by_name[] = {
   2,   /* field[2] = caught_up */
   0,   /* field[0] = events */
+  3,   /* field[3] = held_since */
   1,   /* field[1] = next */
 };
 static const ProtobufCIntRange clientele__feed__v1__watch_events_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor clientele__feed__v1__watch_events_response__descriptor =
 {
@@ -680,7 +693,7 @@ const ProtobufCMessageDescriptor clientele__feed__v1__watch_events_response__des
   "Clientele__Feed__V1__WatchEventsResponse",
   "clientele.feed.v1",
   sizeof(Clientele__Feed__V1__WatchEventsResponse),
-  3,
+  4,
   clientele__feed__v1__watch_events_response__field_descriptors,
   clientele__feed__v1__watch_events_response__field_indices_by_name,
   1,  clientele__feed__v1__watch_events_response__number_ranges,

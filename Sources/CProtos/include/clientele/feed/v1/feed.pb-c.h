@@ -103,10 +103,11 @@ struct  Clientele__Feed__V1__WatchEventsResponse
   Clientele__Feed__V1__Event **events;
   Clientele__Feed__V1__Position *next;
   protobuf_c_boolean caught_up;
+  Google__Protobuf__Timestamp *held_since;
 };
 #define CLIENTELE__FEED__V1__WATCH_EVENTS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&clientele__feed__v1__watch_events_response__descriptor) \
-    , 0,NULL, NULL, 0 }
+    , 0,NULL, NULL, 0, NULL }
 
 
 /* Clientele__Feed__V1__Position methods */
