@@ -270,6 +270,7 @@ CREATE TABLE client_directory.clients (
     stakeholder_ids uuid[],
     CONSTRAINT clients_access_state_check CHECK (((access_state >= 1) AND (access_state <= 4))),
     CONSTRAINT clients_case_manager_check CHECK (((case_manager_id IS NULL) OR (case_manager_name = ''::text))),
+    CONSTRAINT clients_contact_ids_check CHECK ((cardinality(contact_ids) <= 50)),
     CONSTRAINT clients_family_name_check CHECK (((char_length(family_name) >= 1) AND (char_length(family_name) <= 100))),
     CONSTRAINT clients_given_name_check CHECK (((char_length(given_name) >= 1) AND (char_length(given_name) <= 100))),
     CONSTRAINT clients_labels_check CHECK ((cardinality(labels) <= 20)),

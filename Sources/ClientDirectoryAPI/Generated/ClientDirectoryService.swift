@@ -33,7 +33,8 @@ public protocol ClientDirectoryServiceProtocol: Sendable {
   ) async throws -> CheckClientEmailResponse
   /// Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or
   /// PHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;
-  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.
+  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type;
+  /// FAILED_PRECONDITION/CONTACT_POINTS_FULL: a client has 50 at most.
   func addContactPoint(
     _ request: AddContactPointRequest, in call: CallContext
   ) async throws -> Client
@@ -148,7 +149,8 @@ public enum ClientDirectoryServiceMethods {
   )
   /// Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or
   /// PHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;
-  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.
+  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type;
+  /// FAILED_PRECONDITION/CONTACT_POINTS_FULL: a client has 50 at most.
   public static let addContactPoint = MethodDescriptor(
     service: "clientele.client_directory.v1.ClientDirectoryService",
     name: "AddContactPoint",
@@ -375,7 +377,8 @@ public struct ClientDirectoryServiceClient: Sendable {
 
   /// Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or
   /// PHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;
-  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.
+  /// ALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type;
+  /// FAILED_PRECONDITION/CONTACT_POINTS_FULL: a client has 50 at most.
   public func addContactPoint(
     _ request: AddContactPointRequest, options: CallOptions = .init()
   ) async throws -> Client {

@@ -8,6 +8,7 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
   case clientNotFound
   case contactPointNotFound
   case contactPointExists
+  case contactPointsFull
   case employeeNotFound
   case branchNotFound
   case assignNotAllowed
@@ -38,12 +39,6 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
     switch self {
     case .clientNotFound:
       RPCError(.notFound, reason: "CLIENT_NOT_FOUND", "no such client")
-    case .contactPointNotFound:
-      RPCError(.notFound, reason: "CONTACT_POINT_NOT_FOUND", "no such contact point")
-    case .contactPointExists:
-      RPCError(
-        .alreadyExists, reason: "CONTACT_POINT_EXISTS", "the client has this contact point already",
-        resolutions: [.calling("SetPrimaryContactPoint", "resolution.make_primary")])
     case .employeeNotFound:
       RPCError(.notFound, reason: "EMPLOYEE_NOT_FOUND", "no such employee works here")
     case .branchNotFound:
@@ -70,6 +65,8 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
       .field("FILTER_NOT_OFFERED", "filters", "at most one filter may be given")
     case .phoneInvalid:
       .field("PHONE_INVALID", "value", "is no number with its country code")
+    case .contactPointNotFound, .contactPointExists, .contactPointsFull:
+      contactPointError
     case .noPrimaryEmail, .alreadyActive, .loginEmailOwnedByHolder:
       accessError
     case .identifierInvalid, .identifierNotSet, .identifierInThisOrganization,
@@ -77,6 +74,22 @@ enum ClientDirectoryError: RPCErrorConvertible, Hashable {
       identifierError
     default:
       emailError
+    }
+  }
+
+  private var contactPointError: RPCError {
+    switch self {
+    case .contactPointNotFound:
+      RPCError(.notFound, reason: "CONTACT_POINT_NOT_FOUND", "no such contact point")
+    case .contactPointExists:
+      RPCError(
+        .alreadyExists, reason: "CONTACT_POINT_EXISTS", "the client has this contact point already",
+        resolutions: [.calling("SetPrimaryContactPoint", "resolution.make_primary")])
+    default:
+      RPCError(
+        .failedPrecondition, reason: "CONTACT_POINTS_FULL",
+        "the client has \(ClientRow.contactPointsMax) contact points, and no more are kept",
+        violations: [FieldViolation(field: "value", description: "is one too many")])
     }
   }
 

@@ -138,6 +138,51 @@ extension DirectoryHarness {
     }
   }
 
+  @Test("a client has 50 addresses and numbers at most, and the file can be changed all the same")
+  func bound() async throws {
+    try await withDirectory { harness in
+      let employee = harness.staff(.employee, of: harness.organization())
+      var client = try await harness.create(by: employee)
+      for number in 0..<49 {
+        client = try await harness.add(
+          "family.\(number)@example.org", .email, .secondary, to: client, by: employee)
+      }
+      client = try await harness.add("+32470123456", .phone, .secondary, to: client, by: employee)
+      #expect(client.contactPoints.count == 50)
+      for (value, kind, rank) in [
+        ("one.more@example.org", ContactKind.email, ContactRank.secondary),
+        ("login@example.org", .email, .primary), ("+3225550100", .phone, .primary),
+      ] {
+        let refused = await refusal {
+          try await harness.add(value, kind, rank, to: client, by: employee)
+        }
+        #expect(refused?.code == .failedPrecondition)
+        #expect(refused?.reason == "CONTACT_POINTS_FULL")
+        #expect(refused?.violations.map(\.field) == ["value"])
+      }
+      #expect(harness.identity.calls == 0)
+      #expect(try await harness.get(client.clientID, by: employee) == client)
+      // What is there is known, and takes its type.
+      let again = await refusal {
+        try await harness.add("family.7@example.org", .email, .secondary, to: client, by: employee)
+      }
+      #expect(again?.reason == "CONTACT_POINT_EXISTS")
+      client = try await harness.add("+32470123456", .phone, .primary, to: client, by: employee) {
+        $0.phoneType = .mobile
+      }
+      #expect(client.contactPoints.count == 50)
+      // Nor does the table take more.
+      await #expect(throws: (any Error).self) {
+        try await harness.database.sql(
+          """
+          update client_directory.clients
+          set contact_ids = contact_ids || '\(UUID().text)'::uuid
+          where client_id = '\(client.clientID)'
+          """)
+      }
+    }
+  }
+
   @Test("once the client has signed in, the login is theirs alone (B47)")
   func holder() async throws {
     try await withDirectory { harness in

@@ -4,7 +4,7 @@ import ServiceStorage
 /// The tables of this service, as its handlers use them. Each table's file says how it is reached.
 public struct ClientDirectoryStorage: Sendable {
   /// The newest migration when this was written: on an older schema the service does not work.
-  public static let schemaVersion = 28
+  public static let schemaVersion = 30
 
   let database: Database
   /// First answers of calls.

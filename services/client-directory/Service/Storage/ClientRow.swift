@@ -5,6 +5,10 @@ import ServiceKit
 
 /// A client's file with its contact points and stakeholders, as one statement reads it.
 struct ClientRow: PostgresRow, Hashable {
+  /// Most contact points of a file: all of it is in each answer, each event and each row of a list,
+  /// which have their own bounds. The same figure is in `clients_contact_ids_check`.
+  static let contactPointsMax = 50
+
   let organizationID: UUID
   let clientID: UUID
   var branchID: UUID

@@ -35,6 +35,7 @@ struct Clients: Table, Sendable {
   static let faults: ConstraintFaults = [
     "contact_points_value_key": ClientDirectoryError.contactPointExists,
     "contact_points_primary_key": ClientDirectoryError.staleETag,
+    "clients_contact_ids_check": ClientDirectoryError.contactPointsFull,
   ]
   /// Raised by `demand_change` when a file changed meanwhile.
   static let staleState = "CD001"

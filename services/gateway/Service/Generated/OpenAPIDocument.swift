@@ -795,7 +795,7 @@ enum OpenAPIDocument {
           "ClientDirectoryService"
         ],
         "summary": "Adds an e-mail address or a phone number (B23, B28, B44)",
-        "description": "Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or\nPHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;\nALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type.",
+        "description": "Adds an e-mail address or a phone number (B23, B28, B44). INVALID_ARGUMENT/EMAIL_INVALID or\nPHONE_INVALID; for a primary e-mail also the reasons of SetPrimaryContactPoint;\nALREADY_EXISTS/CONTACT_POINT_EXISTS, unless it is a number that takes another phone_type;\nFAILED_PRECONDITION/CONTACT_POINTS_FULL: a client has 50 at most.",
         "parameters": [
           {
             "name": "organization_id",

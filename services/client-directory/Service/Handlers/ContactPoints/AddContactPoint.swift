@@ -28,6 +28,9 @@ extension ClientDirectoryService {
       if let known = row.contactPoints.first(where: { $0.isSame(as: point) }) {
         return try row.retype(known, as: point)
       }
+      guard row.contactPoints.count < ClientRow.contactPointsMax else {
+        throw ClientDirectoryError.contactPointsFull
+      }
       if let email = draft.email, point.rank == .primary {
         let claim = try await loginClaim(
           email, of: row, request.existingEmailResolution, .add, intent, call)
