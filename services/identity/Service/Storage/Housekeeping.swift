@@ -27,15 +27,7 @@ struct Housekeeping: Table, Sendable {
       ) oldest
       """),
     delete: Statement("delete from sign_in_failures where window_started_at <= $1"))
-  private static let answers = AgedRows(
-    last: Statement(
-      """
-      select max(moment) from (
-        select created_at as moment from idempotency where created_at < $1 order by created_at limit $2
-      ) oldest
-      """),
-    delete: Statement("delete from idempotency where created_at <= $1"))
-  static let statements = [sessions, failures, answers].flatMap(\.statements)
+  static let statements = [sessions, failures].flatMap(\.statements)
 
   /// When to sweep: once an hour.
   static let schedule = Schedule(kind, .every(.seconds(3600)))
@@ -52,11 +44,8 @@ struct Housekeeping: Table, Sendable {
   func sweep() async throws {
     let now = clock.now()
     let day: TimeInterval = 24 * 3600
-    let aged = [
-      (Self.sessions, 31 * day), (Self.failures, day), (Self.answers, AnswerSweep.life),
-    ]
-    for (rows, age) in aged {
-      _ = try await rows.remove(before: now.addingTimeInterval(-age), in: database)
-    }
+    _ = try await Self.sessions.remove(before: now.addingTimeInterval(-31 * day), in: database)
+    _ = try await Self.failures.remove(before: now.addingTimeInterval(-day), in: database)
+    try await AnswerSweep(worker: database, clock: clock).sweep()
   }
 }
