@@ -234,8 +234,8 @@ let package = Package(
     tests(
       "GatewayTests", path: "services/gateway/Tests",
       [
-        "GatewayCore", "GRPC", "Protobuf", "CommonAPI", "ServiceKit", nio, nioPosix, logging,
-        lifecycle,
+        "GatewayCore", "GRPC", "Protobuf", "CommonAPI", "ServiceKit", "TestKit", nio, nioPosix,
+        logging, lifecycle,
       ]
         + everyAPI),
 

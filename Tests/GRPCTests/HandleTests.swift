@@ -35,40 +35,41 @@ import Testing
     }
   }
 
-  @Test("with no descriptor left a caller waits, it is counted, and served once there is one")
+  @Test("callers leave descriptors to the process: a late one waits, and is counted")
   func exhausted() async {
     await #expect(processExitsWith: .success) {
       try await withServer([echo()]) { server, channel, port in
-        // What a first connection and a first call make stays.
         _ = try await EchoClient(channel).unary(EchoRequest())
-        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        var limit = rlimit()
-        getrlimit(resource, &limit)
-        limit.rlim_cur = 256
-        setrlimit(resource, &limit)
-        let peer = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var taken: [Int32] = []
-        while case let descriptor = dup(STDERR_FILENO), descriptor >= 0 { taken.append(descriptor) }
-        #expect(count(server, .descriptors) == 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) {
-          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            connect(peer, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-          }
-        }
-        #expect(connected == 0)
-        _ = RawPeer.opening.withUnsafeBytes { write(peer, $0.baseAddress, $0.count) }
-        #expect(await eventually { count(server, .descriptors) > 0 })
+        let shortage = DescriptorShortage()
+        let last = HandleTests.peer(port)
+        #expect(await eventually { HandleTests.hears(last) })
+        #expect(await eventually { count(server, .descriptors) == 1 })
+        let late = HandleTests.peer(port)
         _ = try await EchoClient(channel).unary(EchoRequest())
-        #expect(!HandleTests.hears(peer))
-        for descriptor in taken { close(descriptor) }
-        #expect(await eventually { HandleTests.hears(peer) })
-        close(peer)
+        #expect(!HandleTests.hears(late))
+        shortage.end()
+        #expect(await eventually { HandleTests.hears(late) })
+        close(last)
+        close(late)
       }
     }
+  }
+
+  /// A connection that has said what every client begins with.
+  private static func peer(_ port: Int) -> Int32 {
+    let peer = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(peer, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    #expect(connected == 0)
+    _ = RawPeer.opening.withUnsafeBytes { write(peer, $0.baseAddress, $0.count) }
+    return peer
   }
 
   /// Whether a byte has come.

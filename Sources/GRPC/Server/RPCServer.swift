@@ -136,7 +136,9 @@ public final class RPCServer: Sendable {
         channel.eventLoop.makeCompletedFuture {
           try channel.keepFromChildren()
           try channel.pipeline.syncOperations.addHandler(
-            AcceptRest { self.core.bounds.add(.descriptors) })
+            AcceptRest(keeping: self.core.settings.descriptorsKept) {
+              self.core.bounds.add(.descriptors)
+            })
         }
       }
       .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

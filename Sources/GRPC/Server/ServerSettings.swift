@@ -12,6 +12,9 @@ public struct ServerSettings: Sendable {
   public var connectionsMax = 10_000
   /// Open connections from one address.
   public var connectionsPerAddressMax = 1_000
+  /// File descriptors that connections leave to the rest of the process, at most a quarter of its
+  /// limit (`RLIMIT_NOFILE`); while no more are free, further connections wait to be accepted.
+  public var descriptorsKept = 64
   /// Connections the kernel keeps waiting to be accepted.
   public var backlog: Int32 = 1_024
   /// Time for the TLS handshake.

@@ -50,6 +50,9 @@ public final class AdminServer: Sendable {
   static let loopDelayMax = Duration.seconds(1)
   /// Connections at once; scrapers need one each.
   static let connectionsMax = 32
+  /// File descriptors its connections leave free: fewer than callers do, so that somebody can look at
+  /// a process that is full of callers.
+  static let descriptorsKept = 16
   /// How long a connection may be silent.
   static let idleMax = TimeAmount.seconds(10)
 
@@ -70,7 +73,7 @@ public final class AdminServer: Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       .serverChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(AcceptRest())
+          try channel.pipeline.syncOperations.addHandler(AcceptRest(keeping: Self.descriptorsKept))
         }
       }
       .childChannelInitializer { [sources] channel in

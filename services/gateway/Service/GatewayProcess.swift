@@ -35,6 +35,7 @@ public enum GatewayProcess {
     do {
       var settings = ServiceSettings()
       CoreFiles.forbid(unless: settings)
+      OpenFileLimit.raise()
       let logger = settings.logger("gateway")
       let tls = settings.tls()
       let own = GatewaySettings(&settings)

@@ -28,6 +28,9 @@ public struct GatewaySettings: Sendable {
   public var connectionsMax = 10_000
   /// Open connections from one address that is no trusted proxy; further ones are closed.
   public var connectionsPerAddressMax = 100
+  /// File descriptors that connections leave to the rest of the process, at most a quarter of its
+  /// limit; while no more are free, further connections wait to be accepted.
+  public var descriptorsKept = 64
   /// Bytes of the target and of all header fields of a request, names and values.
   public var headerBytesMax = 16 << 10
   /// Bytes of one header field, name and value.

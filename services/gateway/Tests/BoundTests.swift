@@ -7,6 +7,7 @@ import NIOCore
 import NIOPosix
 import Protobuf
 import ServiceKit
+import TestKit
 import Testing
 
 @testable import GatewayCore
@@ -91,6 +92,26 @@ import Testing
       #expect(try await exchange(port, get("/")).isEmpty)
       await expect(gateway, .connections, 1)
       for channel in held { try await channel.close() }
+    }
+  }
+
+  @Test("connections leave descriptors to the process: a late one waits until there are more")
+  func descriptors() async {
+    await #expect(processExitsWith: .success) {
+      try await withLiveGateway(ScriptedServices()) { gateway, port in
+        #expect(try await exchange(port, get("/")).hasPrefix("HTTP/1.1 200"))
+        let shortage = DescriptorShortage()
+        // More than were free, and than have become free of those that the exchange had.
+        var held: [any Channel] = []
+        for _ in 0..<8 { held.append(try await connect(port)) }
+        #expect(await eventually { gateway.bounds[.descriptors] == 1 })
+        let late = Task { try await exchange(port, get("/")) }
+        held.append(try await connect(port))
+        #expect(gateway.watch.count < held.count)
+        shortage.end()
+        #expect(try await late.value.hasPrefix("HTTP/1.1 200"))
+        for channel in held { try await channel.close() }
+      }
     }
   }
 

@@ -5,6 +5,7 @@ import Synchronization
 /// Everything of the gateway that has a bound, by the name its counter has. The bounds themselves
 /// stand in `GatewaySettings`, those of JSON in `JSONBound`.
 enum GatewayBound: String, CaseIterable, Sendable {
+  case descriptors
   case connections
   case connectionsPerAddress = "connections_per_address"
   case idleTime = "idle_time"

@@ -47,9 +47,10 @@ public struct GatewayServer: ServiceLifecycle.Service {
       configuration: ApplicationConfiguration(
         address: .hostname(settings.host, port: settings.port), serverName: nil, backlog: 1_024),
       onServerRunning: { channel in
-        // Without it a process at its limit of descriptors asks for the next connection all the time.
         try? await channel.eventLoop.submit {
-          try channel.pipeline.syncOperations.addHandler(AcceptRest(), position: .first)
+          try channel.pipeline.syncOperations.addHandler(
+            AcceptRest(keeping: settings.descriptorsKept) { bounds.add(.descriptors) },
+            position: .first)
         }.get()
         let port = channel.localAddress?.port ?? settings.port
         logger.notice("listening", metadata: ["host": "\(settings.host)", "port": "\(port)"])
