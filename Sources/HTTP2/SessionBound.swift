@@ -5,7 +5,7 @@ public enum SessionBound: String, Sendable, Hashable, CaseIterable {
   case streams
   /// Bytes of a block of headers; its stream is reset.
   case headerListBytes = "header_list_bytes"
-  /// Fields of a block of headers; its stream is reset.
+  /// Fields of a block of headers, values joined by commas included; its stream is reset.
   case headerFields = "header_fields"
   /// Bytes of one field; its stream is reset.
   case headerFieldBytes = "header_field_bytes"

@@ -28,7 +28,11 @@ func installCallbacks(_ callbacks: OpaquePointer?) {
   }
   nghttp2_session_callbacks_set_on_header_callback(callbacks) {
     _, _, name, nameCount, value, valueCount, _, owner in
-    lend(owner, or: carryOn) { $0.fieldArrived(name, nameCount, value, valueCount) }
+    lend(owner, or: carryOn) {
+      $0.fieldArrived(
+        UnsafeRawBufferPointer(start: name, count: nameCount),
+        UnsafeRawBufferPointer(start: value, count: valueCount))
+    }
   }
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
     raw, _, id, bytes, count, owner in
@@ -78,11 +82,10 @@ extension Session {
 
   /// Counts before anything is copied: a few bytes on the wire may stand for megabytes here.
   fileprivate func fieldArrived(
-    _ name: UnsafePointer<UInt8>?, _ nameCount: Int,
-    _ value: UnsafePointer<UInt8>?, _ valueCount: Int
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
   ) -> Int32 {
-    let count = nameCount &+ valueCount
-    blockFields += 1
+    let count = name.count &+ value.count
+    blockFields += Self.values(name, value)
     blockBytes = blockBytes &+ count &+ 32
     guard
       count <= settings.headerFieldBytesMax, blockBytes <= settings.headerListBytesMax,
@@ -102,10 +105,22 @@ extension Session {
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
     turn.fields.append(
-      Turn.Extent(start: turn.bytes.count, name: nameCount, value: valueCount))
-    turn.bytes.append(UnsafeRawBufferPointer(start: name, count: nameCount))
-    turn.bytes.append(UnsafeRawBufferPointer(start: value, count: valueCount))
+      Turn.Extent(start: turn.bytes.count, name: name.count, value: value.count))
+    turn.bytes.append(name)
+    turn.bytes.append(value)
     return carryOn
+  }
+
+  /// How many values a field stands for: gRPC lets peers join those of a key that ends in `-bin`
+  /// with commas, and each costs as much as one that came by itself.
+  private static func values(
+    _ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer
+  ) -> Int {
+    // Most names differ in their last letter already.
+    guard name.last == UInt8(ascii: "n"), name.suffix(4).elementsEqual("-bin".utf8) else {
+      return 1
+    }
+    return 1 + value.count { $0 == UInt8(ascii: ",") }
   }
 
   private func closeBlock(keeping: Bool) {

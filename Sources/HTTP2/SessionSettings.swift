@@ -14,7 +14,8 @@ public struct SessionSettings: Sendable, Hashable {
   public var streamsMax: UInt32 = 100
   /// Bytes of all fields of one block of headers, each counted with 32 extra.
   public var headerListBytesMax = 16 << 10
-  /// Fields of one block of headers.
+  /// Fields of one block of headers; values that commas join under a key ending in `-bin` count
+  /// like fields of their own.
   public var headerFieldsMax = 64
   /// Bytes of one field, name and value.
   public var headerFieldBytesMax = 8 << 10

@@ -41,6 +41,23 @@ import Testing
     }
   }
 
+  @Test("values of a binary key may come joined, empty ones too, and blanks between them are none")
+  func joined() async throws {
+    let service = echo { _, call in
+      EchoResponse(payload: Array(call.metadata[binary: "x-bin"].joined(separator: [0x2c])))
+    }
+    try await withServer([service]) { _, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(
+        RawPeer.opening + RawPeer.request(stream: 1, [("x-bin", ",YQ==, YWI ,\t,"), ("x-bin", "")])
+          + RawPeer.data(stream: 1, empty, end: true))
+      #expect(await eventually { peer.ended(stream: 1) })
+      let values = Array(",a,ab,,,".utf8)
+      #expect(peer.body(stream: 1).dropFirst(7) == values[...])
+      peer.close()
+    }
+  }
+
   @Test("the text of an error keeps the spaces at its ends, whoever sends it")
   func messages() async throws {
     let service = echo { _, _ in throw RPCError(.notFound, " gone ") }

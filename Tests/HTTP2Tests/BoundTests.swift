@@ -158,6 +158,14 @@ import Testing
     #expect(many.streams.isEmpty && many.bounds == [.headerFields])
     let resets = many.frames.filter { $0.type == 3 }
     #expect(resets.map(\.errorCode) == [.enhanceYourCalm])
+    // Two values of one key, joined, are two fields; in a key for text a comma is a comma.
+    for (key, isBinary) in [("x-bin", true), ("x-bind", false), ("bin", false)] {
+      let joined = request(fields: 8) + FrameScript.remembered(key, Array(",".utf8))
+      #expect(try headers(joined) { $0.headerFieldsMax = 10 }.streams.count == 1)
+      let tight = try headers(joined) { $0.headerFieldsMax = 9 }
+      #expect(tight.streams.isEmpty == isBinary, "\(key)")
+      #expect(tight.bounds == (isBinary ? [.headerFields] : []), "\(key)")
+    }
 
     let field = FrameScript.requestBlock() + FrameScript.remembered("x", [1, 2, 3].map { $0 + 64 })
     // Pseudo-header fields are fields: the longest here is `:authority` with its value.

@@ -10,7 +10,9 @@ import Testing
     let run = try await Self.run([])
     #expect(run.status == 0, "\(run.output)")
     // A list that shrank unnoticed would pass as well.
-    for attack in ["rapid_reset", "hpack_bomb", "zero_window", "idle_connections", "wrong_frames"] {
+    for attack in [
+      "rapid_reset", "hpack_bomb", "comma_bomb", "zero_window", "idle_connections", "wrong_frames",
+    ] {
       #expect(run.output.contains("\n\(attack) "), "\(attack) was not made")
     }
   }

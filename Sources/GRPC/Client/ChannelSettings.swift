@@ -60,7 +60,7 @@ public struct ChannelSettings: Sendable {
   public var streamsMax = 100
   /// Bytes of all header fields of an answer, each counted with 32 extra.
   public var headerListBytesMax = 16 << 10
-  /// Header fields of an answer, or of what follows it.
+  /// Header fields of an answer, or of what follows it; counted as a server counts those of a request.
   public var headerFieldsMax = 64
   /// Bytes of one header field, name and value.
   public var headerFieldBytesMax = 8 << 10

@@ -88,7 +88,8 @@ public struct ServerSettings: Sendable {
   public var streamsMax: UInt32 = 100
   /// Bytes of all header fields of a request, each counted with 32 extra.
   public var headerListBytesMax = 16 << 10
-  /// Header fields of a request.
+  /// Header fields of a request; each of the values joined by commas under a key ending in `-bin`
+  /// is one.
   public var headerFieldsMax = 64
   /// Bytes of one header field, name and value.
   public var headerFieldBytesMax = 8 << 10

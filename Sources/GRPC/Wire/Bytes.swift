@@ -33,6 +33,9 @@ extension UnsafeRawBufferPointer {
     return UnsafeRawBufferPointer(rebasing: self[start...end])
   }
 
+  /// The elements of a list whose commas part them, empty ones too, each `trimmed`.
+  var listElements: ListElements { ListElements(rest: self) }
+
   /// What a content type says of how the messages of gRPC are written: "" when it says nothing, nil
   /// when it is none of gRPC. Case, blanks and parameters mean nothing.
   var grpcSubtype: String? {
@@ -58,6 +61,22 @@ extension UnsafeRawBufferPointer {
       value = value &* 10 &+ Int(byte &- 0x30)
     }
     return value
+  }
+}
+
+/// Finds the elements of a list one by one, so that the length of a list costs no memory.
+struct ListElements: Sequence, IteratorProtocol {
+  /// What has not been read; nil after the last element.
+  fileprivate var rest: UnsafeRawBufferPointer?
+
+  mutating func next() -> UnsafeRawBufferPointer? {
+    guard let list = rest else { return nil }
+    guard let comma = list.firstIndex(of: UInt8(ascii: ",")) else {
+      rest = nil
+      return list.trimmed
+    }
+    rest = UnsafeRawBufferPointer(rebasing: list[(comma + 1)...])
+    return UnsafeRawBufferPointer(rebasing: list[..<comma]).trimmed
   }
 }
 
@@ -102,6 +121,7 @@ enum WireBase64 {
   }
 
   private static func decode(bytes text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    guard !text.isEmpty else { return [] }
     var out: [UInt8] = []
     out.reserveCapacity(text.count / 4 &* 3 &+ 3)
     var held: UInt32 = 0

@@ -21,11 +21,7 @@ public enum Compression: String, Sendable, Hashable, CaseIterable {
 
   /// True when a list of names, as `grpc-accept-encoding` carries it, holds this one.
   func isNamed(in list: UnsafeRawBufferPointer) -> Bool {
-    list.split(separator: UInt8(ascii: ",")).contains { part in
-      let name = part.drop { $0 == 0x20 || $0 == 0x09 }
-      let end = name.lastIndex { $0 != 0x20 && $0 != 0x09 }
-      return end.map { name[...$0].elementsEqual(rawValue.utf8) } ?? false
-    }
+    list.listElements.contains { $0.elementsEqual(rawValue.utf8) }
   }
 
   /// Packs a message.

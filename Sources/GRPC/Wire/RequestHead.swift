@@ -88,10 +88,9 @@ enum MetadataReader {
       metadata.append(received: Metadata.Entry(key: key, value: .text(value.trimmed.text)))
       return
     }
-    // Some peers join the values of a repeated key with commas.
-    for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-      let part = UnsafeRawBufferPointer(rebasing: part).trimmed
-      guard let bytes = WireBase64.decode(part) else {
+    // Some peers join the values of a repeated key with commas; the session has counted them.
+    for element in value.listElements {
+      guard let bytes = WireBase64.decode(element) else {
         return orFail(RPCError(.invalidArgument, "the metadata \(key) is not base64"))
       }
       metadata.append(received: Metadata.Entry(key: key, value: .binary(bytes)))

