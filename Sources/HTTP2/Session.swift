@@ -102,8 +102,11 @@ public final class Session {
       option, UInt64(clamping: settings.resetsReceived.burst &* Self.resetsFactor),
       UInt64(clamping: Int64(min(settings.resetsReceived.perSecond, 1e9)))
         &* UInt64(Self.resetsFactor))
-    // gRPC's own library sends messages of errors as they are, spaces at their ends included.
-    nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1)
+    // gRPC's own library sends messages of errors as they are, spaces at their ends included. In a
+    // request they are malformed (RFC 9113, section 8.2.1).
+    if settings.role == .client {
+      nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1)
+    }
     // What is larger would be dropped without a word; the layer above has a bound far below.
     nghttp2_option_set_max_send_header_block_length(option, 1 << 20)
     nghttp2_option_set_max_continuations(option, max(0, settings.continuationsMax))

@@ -141,6 +141,21 @@ final class RawPeer: Sendable {
     frames.filter { $0.type == 0 && $0.stream == stream }.flatMap(\.payload)
   }
 
+  /// The HTTP status that a stream was answered with. One that HPACK's own table does not have is
+  /// found the first time only that a connection is told it.
+  func status(stream: UInt32) -> Int? {
+    let head = frames.first { $0.type == 1 && $0.stream == stream }
+    guard let block = head?.payload else { return nil }
+    if block.first == 0x88 { return 200 }
+    guard block.starts(with: [0x48, 3]) else { return nil }
+    return Int(String(decoding: block.dropFirst(2).prefix(3), as: UTF8.self))
+  }
+
+  /// The code of the last RST_STREAM received on a stream.
+  func resetCode(stream: UInt32) -> UInt32? {
+    frames.last { $0.type == 3 && $0.stream == stream }?.payload.reduce(0) { $0 << 8 | UInt32($1) }
+  }
+
   /// True once the stream was ended by the server.
   func ended(stream: UInt32) -> Bool {
     frames.contains { $0.stream == stream && $0.type <= 1 && $0.flags & 1 != 0 }

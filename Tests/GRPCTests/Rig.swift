@@ -169,6 +169,13 @@ final class Gate: Sendable {
   }
 }
 
+/// Calls that a server answered with this code.
+func handled(_ server: RPCServer, _ code: String) -> Double {
+  server.metrics.samples().filter {
+    $0.name == "grpc_server_handled_total" && $0.labels.contains { $0.value == code }
+  }.reduce(0) { $0 + $1.value }
+}
+
 /// How often a server's bound was reached, as its metrics tell; -1 when they do not name it.
 func count(_ server: RPCServer, _ bound: ServerBound) -> Double {
   server.metrics.samples().first {
