@@ -157,24 +157,80 @@ import Testing
 
   @Test("the content type of gRPC is known in any case, with blanks and parameters")
   func contentTypes() async throws {
-    try await withServer([echo()]) { server, _, port in
-      let peer = try await RawPeer.connect(port: port)
-      peer.send(RawPeer.opening)
+    try await withServer([echo()]) { _, _, port in
       let types = [
         "Application/GRPC", "application/grpc ; charset=utf-8", "application/grpc+PROTO",
-        "application/grpc-web+proto", "application/grpcx", "application/grpc+json",
+        "application/grpc-web+proto", "application/grpcx", "application/grpc+json", "text/html", "",
       ]
       for (index, type) in types.enumerated() {
-        let stream = UInt32(index * 2 + 1)
+        let peer = try await RawPeer.connect(port: port)
         peer.send(
-          RawPeer.request(stream: stream, contentType: type)
-            + RawPeer.data(stream: stream, empty, end: true))
-        #expect(await eventually { peer.ended(stream: stream) })
-        #expect((peer.body(stream: stream) == empty) == (index < 3), "\(type)")
+          RawPeer.opening + RawPeer.request(stream: 1, contentType: type)
+            + RawPeer.data(stream: 1, empty, end: true))
+        #expect(await eventually { peer.ended(stream: 1) })
+        #expect(peer.status(stream: 1) == (index < 3 ? 200 : 415), "\(type)")
+        #expect((peer.body(stream: 1) == empty) == (index < 3), "\(type)")
+        peer.close()
       }
-      peer.send(RawPeer.request(stream: 21, end: true, [("grpc-timeout", "soon")]))
-      #expect(await eventually { peer.ended(stream: 21) })
-      #expect(handled(server, "INTERNAL") == 1)
+    }
+  }
+
+  /// What a request that is no gRPC gets as long as it has not ended.
+  private func turnedAway(
+    _ request: [UInt8], status: Int, settings: ServerSettings = ServerSettings(),
+    _ then: (RawPeer, RPCServer) async -> Void
+  ) async throws {
+    try await withServer([echo()], settings: settings) { server, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(RawPeer.opening + request)
+      #expect(await eventually { !peer.body(stream: 1).isEmpty })
+      #expect(peer.status(stream: 1) == status)
+      #expect(!peer.ended(stream: 1) && peer.resetCode(stream: 1) == nil)
+      await then(peer, server)
+      peer.close()
+    }
+  }
+
+  @Test("a request that is no gRPC is told so at once, and its own end ends the answer")
+  func turnedAway() async throws {
+    let foreign = RawPeer.request(stream: 1, contentType: "text/plain", [("content-length", "5")])
+    // `:method PUT` with its name in the static table.
+    let put = RawPeer.frame(
+      1, flags: 4, stream: 1, [0x02, 3] + Array("PUT".utf8) + [0x86, 0x84, 0x01, 1, 0x78])
+    for (request, status) in [(foreign, 415), (put, 405)] {
+      try await turnedAway(request, status: status) { peer, _ in
+        peer.send(RawPeer.data(stream: 1, empty, end: true))
+        #expect(await eventually { peer.ended(stream: 1) })
+        #expect(peer.resetCode(stream: 1) == nil)
+      }
+    }
+    // A body of another length than the head says.
+    try await turnedAway(foreign, status: 415) { peer, _ in
+      peer.send(RawPeer.data(stream: 1, empty + [0], end: true))
+      #expect(await eventually { peer.resetCode(stream: 1) == 1 })
+      #expect(!peer.ended(stream: 1))
+    }
+  }
+
+  @Test("a request that is no gRPC and does not end is ended without blame")
+  func turnedAwayForGood() async throws {
+    var settings = ServerSettings()
+    settings.bodyIdleTimeout = .milliseconds(300)
+    let foreign = RawPeer.request(stream: 1, contentType: "text/plain")
+    try await turnedAway(foreign, status: 415, settings: settings) { peer, server in
+      #expect(await eventually { peer.resetCode(stream: 1) == 0 })
+      #expect(peer.ended(stream: 1) && count(server, .bodyIdleTime) == 1)
+    }
+    try await withServer([echo()], settings: settings) { server, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      // No window for a body: its answer cannot be sent, whether the request has ended or not.
+      let opening = RawPeer.opening + RawPeer.frame(4, stream: 0, [0, 4, 0, 0, 0, 0])
+      peer.send(
+        opening + foreign + RawPeer.request(stream: 3, contentType: "text/plain", end: true))
+      for stream in [1, 3] as [UInt32] {
+        #expect(await eventually { peer.resetCode(stream: stream) == 8 }, "\(stream)")
+      }
+      #expect(count(server, .writeIdleTime) == 2)
       peer.close()
     }
   }
@@ -187,7 +243,7 @@ import Testing
       let block: [UInt8] = [0x02, 4] + Array("HEAD".utf8) + [0x86, 0x84, 0x01, 1, 0x78]
       peer.send(RawPeer.opening + RawPeer.frame(1, flags: 5, stream: 1, block))
       #expect(await eventually { peer.ended(stream: 1) })
-      #expect(!peer.heard(frame: 0, stream: 1))
+      #expect(peer.status(stream: 1) == 405 && !peer.heard(frame: 0, stream: 1))
       peer.close()
     }
   }

@@ -32,7 +32,7 @@ import Testing
 
   @Test("an encoding nobody announced, and a body that is no gRPC, are refused")
   func encodings() async throws {
-    try await withPeer { peer, _, _ in
+    try await withPeer { peer, server, _ in
       peer.send(
         RawPeer.opening
           + RawPeer.request(stream: 1, end: true, [("grpc-encoding", "snappy")])
@@ -42,7 +42,11 @@ import Testing
           + RawPeer.request(stream: 9, end: true, [("grpc-timeout", "soon")])
           + RawPeer.request(stream: 11, end: true, [("x-bin", "%%%")]))
       for stream in [1, 3, 5, 7, 9, 11] as [UInt32] {
-        #expect(await eventually { peer.heard(frame: 1, stream: stream) })
+        #expect(await eventually { peer.ended(stream: stream) })
+        #expect(peer.status(stream: stream) == (stream == 3 ? 415 : 200), "\(stream)")
+      }
+      for (code, count) in [("UNIMPLEMENTED", 2.0), ("INTERNAL", 3), ("INVALID_ARGUMENT", 1)] {
+        #expect(handled(server, code) == count, "\(code)")
       }
       #expect(!peer.heard(frame: 7))
     }

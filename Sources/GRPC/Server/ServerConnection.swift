@@ -19,8 +19,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   /// By the index of the stream's handle. Not checked for exclusivity: each access is one look-up
   /// or one assignment, on one thread.
   @exclusivity(unchecked) var calls: [ServerCall?] = []
-  /// Requests that are no gRPC calls and have not ended.
-  @exclusivity(unchecked) var strangers: [StreamHandle: Stranger] = [:]
+  /// Requests that are no gRPC calls, and when each came.
+  @exclusivity(unchecked) var strangers: [StreamHandle: Int64] = [:]
   /// Handlers that have not ended, whether anybody still waits for them or not.
   var running = 0
   var openedAt: Int64 = 0
