@@ -207,9 +207,7 @@ import Testing
       func ask(
         _ question: ServerReflectionRequest.MessageRequest
       ) async throws -> ServerReflectionResponse.MessageResponse? {
-        try await stream.send(ServerReflectionRequest(messageRequest: question).serialized())
-        let answer = try #require(try await stream.next())
-        return try ServerReflectionResponse(serialized: answer.bytes).messageResponse
+        try await Self.ask(question, on: stream)
       }
       guard case .listServicesResponse(let list)? = try await ask(.listServices("")) else {
         return #expect(Bool(false), "no list")
@@ -230,6 +228,55 @@ import Testing
       #expect(error.errorCode == 5)
       await stream.finish()
       #expect(try await stream.next() == nil)
+    }
+  }
+
+  private static func ask(
+    _ question: ServerReflectionRequest.MessageRequest, on stream: RPCStream
+  ) async throws -> ServerReflectionResponse.MessageResponse? {
+    try await stream.send(ServerReflectionRequest(messageRequest: question).serialized())
+    let answer = try #require(try await stream.next())
+    return try ServerReflectionResponse(serialized: answer.bytes).messageResponse
+  }
+
+  @Test("reflection knows the extensions of a type, and where each is declared")
+  func extensions() async throws {
+    let type = "google.protobuf.MethodOptions"
+    let access: Int32 = 51001
+    try await withEcho(at: .wire, [echo()]) { _, channel in
+      let stream = try await channel.stream(
+        path: ServerReflectionMethods.serverReflectionInfo.path, options: CallOptions())
+      let numbers = try await Self.ask(.allExtensionNumbersOfType(type), on: stream)
+      guard case .allExtensionNumbersResponse(let known)? = numbers else {
+        return #expect(Bool(false), "no numbers")
+      }
+      #expect(known.baseTypeName == type && known.extensionNumber.contains(access))
+      let wanted = ExtensionRequest(containingType: type, extensionNumber: access)
+      let found = try await Self.ask(.fileContainingExtension(wanted), on: stream)
+      guard case .fileDescriptorResponse(let files)? = found else {
+        return #expect(Bool(false), "no file")
+      }
+      let declaring = FileOutline.files(ofSet: EchoMethods.service.fileDescriptors)
+        .first { $0.name == "clientele/common/v1/access.proto" }
+      #expect(try files.fileDescriptorProto.first == #require(declaring).bytes)
+      for question in [
+        ServerReflectionRequest.MessageRequest.allExtensionNumbersOfType("no.Such"),
+        .fileContainingExtension(ExtensionRequest(containingType: type, extensionNumber: 1)),
+        .fileContainingExtension(
+          ExtensionRequest(containingType: "no.Such", extensionNumber: access)),
+      ] {
+        guard case .errorResponse(let error)? = try await Self.ask(question, on: stream) else {
+          #expect(Bool(false), "no error for \(question)")
+          continue
+        }
+        #expect(error.errorCode == 5)
+      }
+      guard
+        case .allExtensionNumbersResponse(let none)? =
+          try await Self.ask(.allExtensionNumbersOfType(EchoRequest.fullName), on: stream)
+      else { return #expect(Bool(false), "no numbers of a type without extensions") }
+      #expect(none.extensionNumber.isEmpty)
+      await stream.finish()
     }
   }
 
