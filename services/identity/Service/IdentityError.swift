@@ -24,6 +24,7 @@ enum IdentityError: RPCErrorConvertible, Hashable {
   case passwordTooLong
   case passwordTooCommon
   case passwordWrong
+  case passwordsUnavailable
   case signInRefused
   case signInThrottled(retryAfter: Int)
   case signInBusy
@@ -47,6 +48,7 @@ enum IdentityError: RPCErrorConvertible, Hashable {
     case .quota, .signInThrottled, .signInBusy: .resourceExhausted
     case .staleVersion, .concurrentChange: .aborted
     case .passwordWrong: .permissionDenied
+    case .passwordsUnavailable: .unavailable
     case .signInRefused, .sessionInvalid: .unauthenticated
     }
   }
@@ -72,6 +74,7 @@ enum IdentityError: RPCErrorConvertible, Hashable {
     case .passwordTooLong: "PASSWORD_TOO_LONG"
     case .passwordTooCommon: "PASSWORD_TOO_COMMON"
     case .passwordWrong: "PASSWORD_WRONG"
+    case .passwordsUnavailable: "PASSWORDS_UNAVAILABLE"
     case .signInRefused: "SIGN_IN_REFUSED"
     case .signInThrottled: "SIGN_IN_THROTTLED"
     case .signInBusy: "SIGN_IN_BUSY"
@@ -103,6 +106,7 @@ enum IdentityError: RPCErrorConvertible, Hashable {
     case .passwordTooLong: "a password has at most \(Password.bytesMax) bytes"
     case .passwordTooCommon: "the password is among the first that are guessed"
     case .passwordWrong: "this is not the account's password"
+    case .passwordsUnavailable: "passwords cannot be looked at now; the service's log says why"
     case .signInRefused: "name or password are wrong"
     case .signInThrottled: "too many failed attempts; wait"
     case .signInBusy: "too many people sign in at this moment; try again"

@@ -111,6 +111,8 @@ extension Texts {
     "INVITATION_ADDRESS_DIFFERS":
       "Deze uitnodiging werd naar een ander adres gestuurd. Vraag de organisatie om ze "
       + "opnieuw te versturen.",
+    "PASSWORDS_UNAVAILABLE":
+      "Wachtwoorden kunnen nu niet nagekeken worden. Probeer het zo dadelijk opnieuw.",
     "SIGN_IN_BUSY": "Veel mensen melden zich nu aan. Probeer het zo dadelijk opnieuw.",
   ]
 

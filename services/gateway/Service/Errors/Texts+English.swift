@@ -107,6 +107,7 @@ extension Texts {
     "ORGANIZATION_EXISTS": "This organisation exists already.",
     "INVITATION_ADDRESS_DIFFERS":
       "This invitation was sent to another address. Ask the organisation to send it again.",
+    "PASSWORDS_UNAVAILABLE": "Passwords cannot be checked right now. Try again in a moment.",
     "SIGN_IN_BUSY": "Many people are signing in right now. Try again in a moment.",
   ]
 

@@ -116,6 +116,8 @@ extension Texts {
     "INVITATION_ADDRESS_DIFFERS":
       "Cette invitation a été envoyée à une autre adresse. Demandez à l'organisation de "
       + "la renvoyer.",
+    "PASSWORDS_UNAVAILABLE":
+      "Les mots de passe ne peuvent pas être vérifiés pour le moment. Réessayez dans un instant.",
     "SIGN_IN_BUSY": "Beaucoup de personnes se connectent en ce moment. Réessayez dans un instant.",
   ]
 

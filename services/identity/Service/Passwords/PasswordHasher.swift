@@ -2,6 +2,7 @@ import CArgon2
 import Dispatch
 import Foundation
 import GRPC
+public import Logging
 import ServiceKit
 import Synchronization
 
@@ -36,6 +37,7 @@ public final class PasswordHasher: Sendable {
   private let random: Randomness
   private let queueMax: Int
   private let waitMax: Duration
+  private let logger: Logger
   private let queue = DispatchQueue(label: "clientele.passwords")
   private let waiting = Mutex(0)
   private let hashed = Mutex(0)
@@ -45,7 +47,8 @@ public final class PasswordHasher: Sendable {
   /// - Parameter dictionary: the cracklib dictionary's path without ending.
   public init(
     peppers: PepperKeys, dictionary: String = "/var/cache/cracklib/cracklib_dict",
-    limits: IdentityLimits = IdentityLimits(), random: Randomness = .system
+    limits: IdentityLimits = IdentityLimits(), random: Randomness = .system,
+    logger: Logger = Logger(label: "clientele.passwords")
   ) {
     self.peppers = peppers
     rules = PasswordRules(dictionary: dictionary)
@@ -53,6 +56,7 @@ public final class PasswordHasher: Sendable {
     _ = Self.memoryIsGivenBack
     queueMax = limits.hashQueue
     waitMax = .milliseconds(limits.hashWaitMilliseconds)
+    self.logger = logger
   }
 
   /// What stands for a password where a request is compared with an earlier one: without the pepper
@@ -65,14 +69,14 @@ public final class PasswordHasher: Sendable {
   var hashCount: Int { hashed.withLock { $0 } }
 
   /// Checks a password being chosen and hashes it.
-  /// Throws PASSWORD_TOO_COMMON, SIGN_IN_BUSY or INTERNAL.
+  /// Throws PASSWORD_TOO_COMMON, SIGN_IN_BUSY or PASSWORDS_UNAVAILABLE.
   ///
   /// - Parameter context: texts about the person that the password must not consist of.
   func hash(
     choosing password: Password, context: [String], deadline: Deadline
   ) async throws -> PasswordHash {
     try await onThread(deadline) { [self] in
-      guard !rules.forbid(password, context: context) else {
+      guard try !rules.forbid(password, context: context) else {
         throw IdentityError.passwordTooCommon
       }
       return try hashNow(password)
@@ -80,16 +84,18 @@ public final class PasswordHasher: Sendable {
   }
 
   /// Whether the password is the one hashed; false for no hash, after the same time.
-  /// Throws SIGN_IN_BUSY.
+  /// Throws SIGN_IN_BUSY or PASSWORDS_UNAVAILABLE.
   func verify(
     _ password: Password, against stored: PasswordHash?, deadline: Deadline
   ) async throws -> Bool {
     try await onThread(deadline) { [self] in
-      let mixed = peppers.mixed(password, keyID: stored?.pepperKeyID ?? peppers.current.id)
+      let bytes = try mixed(password, keyID: stored?.pepperKeyID ?? peppers.current.id)
       hashed.withLock { $0 += 1 }
-      let phc = mixed == nil ? Self.nobody : stored?.phc ?? Self.nobody
-      let bytes = mixed ?? [UInt8](repeating: 0, count: 32)
-      return argon2id_verify(phc, bytes, bytes.count) == ARGON2_OK.rawValue && stored != nil
+      let code = argon2id_verify(stored?.phc ?? Self.nobody, bytes, bytes.count)
+      // All else, such as no memory, says nothing of the password.
+      if code == ARGON2_VERIFY_MISMATCH.rawValue { return false }
+      try Self.check(code)
+      return stored != nil
     }
   }
 
@@ -108,18 +114,27 @@ public final class PasswordHasher: Sendable {
     let keyID = peppers.current.id
     let salt = random.bytes(Self.saltBytes)
     var encoded = [CChar](repeating: 0, count: 160)
-    guard let mixed = peppers.mixed(password, keyID: keyID) else { throw Failure() }
+    let mixed = try mixed(password, keyID: keyID)
     hashed.withLock { $0 += 1 }
     let code = argon2id_hash_encoded(
       Self.passes, Self.memoryKiB, Self.lanes, mixed, mixed.count, salt, salt.count,
       Self.tagBytes, &encoded, encoded.count)
-    guard code == ARGON2_OK.rawValue else { throw Failure() }
+    try Self.check(code)
     let text = encoded.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
     return PasswordHash(phc: String(decoding: text, as: UTF8.self), pepperKeyID: keyID)
   }
 
-  /// argon2 found no memory, or a key is gone: nothing a caller can mend.
-  private struct Failure: Error {}
+  private func mixed(_ password: Password, keyID: String) throws(PasswordTrouble) -> [UInt8] {
+    guard let mixed = peppers.mixed(password, keyID: keyID) else {
+      throw PasswordTrouble(cause: "there is no pepper \(keyID)")
+    }
+    return mixed
+  }
+
+  private static func check(_ code: Int32) throws(PasswordTrouble) {
+    guard code != ARGON2_OK.rawValue else { return }
+    throw PasswordTrouble(cause: "argon2: \(String(cString: argon2_error_message(code)))")
+  }
 
   /// Runs a body on the thread, unless too many wait already or its turn comes too late.
   private func onThread<Result: Sendable>(
@@ -138,10 +153,26 @@ public final class PasswordHasher: Sendable {
         guard !latest.hasPassed else {
           return continuation.resume(throwing: IdentityError.signInBusy)
         }
-        continuation.resume(with: Swift.Result { try body() })
+        continuation.resume(with: Swift.Result { try told(body) })
       }
     }
   }
+
+  /// Trouble goes to the log with its cause, and to the caller without.
+  private func told<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch let trouble as PasswordTrouble {
+      logger.error("passwords cannot be looked at", metadata: ["cause": "\(trouble.cause)"])
+      throw IdentityError.passwordsUnavailable
+    }
+  }
+}
+
+/// What keeps passwords from being looked at and is no fault of theirs: no memory for argon2, a
+/// pepper or a dictionary that is gone.
+struct PasswordTrouble: Error {
+  let cause: String
 }
 
 extension PasswordHasher {
@@ -149,7 +180,7 @@ extension PasswordHasher {
   /// no dictionary.
   ///
   /// - Parameter pepperFile: the key file; its name is the key's id.
-  /// - Throws: PASSWORD_TOO_SHORT or PASSWORD_TOO_LONG; `KeyFiles.Unusable`.
+  /// - Throws: PASSWORD_TOO_SHORT or PASSWORD_TOO_LONG; `KeyFiles.Unusable`; `PasswordTrouble`.
   public static func hash(
     seeding text: String, pepperFile: String
   ) throws -> (phc: String, pepperKeyID: String) {

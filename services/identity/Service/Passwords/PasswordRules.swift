@@ -11,23 +11,32 @@ struct PasswordRules: Sendable {
   /// Path of the cracklib dictionary without ending.
   let dictionary: String
 
+  /// What cracklib says where it has looked at nothing.
+  private static let troubles = ["error loading dictionary", "memory allocation error"]
+
   /// Cracklib keeps state in static variables; held on hashing threads only.
   private static let cracklib = Mutex(())
 
   /// True when the password may not be chosen. Reads files: for the hashing thread.
   ///
   /// - Parameter context: texts about the person: names, the e-mail's local part, the username.
-  func forbid(_ password: Password, context: [String]) -> Bool {
-    isMostlyContext(password, context) || isGuessedFirst(password)
+  func forbid(_ password: Password, context: [String]) throws(PasswordTrouble) -> Bool {
+    if isMostlyContext(password, context) { return true }
+    return try isGuessedFirst(password)
   }
 
-  private func isGuessedFirst(_ password: Password) -> Bool {
+  /// Named a user, cracklib does not ask the system who runs the process: in a container that need
+  /// not be anybody.
+  private func isGuessedFirst(_ password: Password) throws(PasswordTrouble) -> Bool {
     let text = password.bytes.map { CChar(bitPattern: $0) } + [0]
-    return Self.cracklib.withLock { _ in
-      text.withUnsafeBufferPointer { text in
-        dictionary.withCString { FascistCheck(text.baseAddress, $0) != nil }
-      }
+    let verdict = Self.cracklib.withLock { _ in
+      FascistCheckUser(text, dictionary, "nobody", "").map { String(cString: $0) }
     }
+    guard let verdict else { return false }
+    guard !Self.troubles.contains(verdict) else {
+      throw PasswordTrouble(cause: "cracklib, \(dictionary): \(verdict)")
+    }
+    return true
   }
 
   private func isMostlyContext(_ password: Password, _ context: [String]) -> Bool {

@@ -18,7 +18,8 @@ extension IdentityService {
     let service = IdentityService(
       storage: IdentityStorage(database: database),
       passwords: PasswordHasher(
-        peppers: secrets.peppers, dictionary: secrets.dictionary, limits: limits),
+        peppers: secrets.peppers, dictionary: secrets.dictionary, limits: limits,
+        logger: rig.logger),
       links: secrets.links, signer: secrets.signer, limits: limits, clock: rig.clock)
     let housekeeping = Housekeeping(database: worker, clock: rig.clock)
     let sealer = try rig.auditSealer(worker)

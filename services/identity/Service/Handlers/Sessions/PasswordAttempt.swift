@@ -5,7 +5,7 @@ import ServiceKit
 extension IdentityService {
   /// Compares a password. Every path that does goes through here: the attempt is counted before
   /// the hash starts, so that guesses made at once cannot slip past the limit together.
-  /// Throws SIGN_IN_THROTTLED or SIGN_IN_BUSY.
+  /// Throws SIGN_IN_THROTTLED, SIGN_IN_BUSY or PASSWORDS_UNAVAILABLE.
   ///
   /// - Parameter subjects: what a failure is counted against.
   func isRight(
@@ -18,14 +18,15 @@ extension IdentityService {
       try await storage.failures.reserve(
         subject, limit: limit, window: window, at: now, deadline: call.deadline)
     }
+    let right: Bool
     do {
-      let right = try await passwords.verify(password, against: stored, deadline: call.deadline)
-      if right { try await storage.failures.succeeded(subjects, deadline: call.deadline) }
-      return right
-    } catch let busy as IdentityError {
+      right = try await passwords.verify(password, against: stored, deadline: call.deadline)
+    } catch {
       try await storage.failures.takeBack(subjects, deadline: call.deadline)
-      throw busy
+      throw error
     }
+    if right { try await storage.failures.succeeded(subjects, deadline: call.deadline) }
+    return right
   }
 
   private func bounds(of subject: FailureSubject) -> (limit: Int, window: Int) {
