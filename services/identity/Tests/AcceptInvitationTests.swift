@@ -135,6 +135,20 @@ import Testing
     }
   }
 
+  @Test("a hat whose version cannot rise is refused, and identity lives on")
+  func lastVersion() async throws {
+    try await withIdentity { identity in
+      let organization = TestIdentity.id()
+      let account = try await identity.active("ada@example.org", organization: organization)
+      try await identity.database.sql(
+        "update identity.memberships set version = 9223372036854775807")
+      let token = try await identity.token(
+        try await identity.invite(account, organization: organization))
+      let refused = await refusal { try await identity.accept(token) }
+      #expect(refused?.reason == "CONCURRENT_CHANGE")
+    }
+  }
+
   @Test("an account that has a password is asked for that one")
   func knownAccount() async throws {
     try await withIdentity { identity in

@@ -85,6 +85,14 @@ import Testing
           account, organization: TestIdentity.id(), profile: .unspecified)
       }
       #expect(profile?.violations.map(\.field) == ["membership.profile"])
+      for version: Int64 in [0, 1 << 53 + 1, .max] {
+        let outside = await refusal {
+          try await identity.staff(account, organization: TestIdentity.id(), version: version)
+        }
+        #expect(outside?.code == .invalidArgument)
+        #expect(outside?.violations.map(\.field) == ["membership.version"])
+      }
+      _ = try await identity.staff(account, organization: TestIdentity.id(), version: 1 << 53)
       let empty = await refusal {
         try await identity.client.putMembership(PutMembershipRequest())
       }

@@ -34,6 +34,8 @@ extension Invitations {
     "invitations_answered_at_check": IdentityError.concurrentChange,
     // Two first passwords at once, through two organisations' invitations.
     "credentials_pkey": IdentityError.concurrentChange,
+    // A newer version of the hat was put meanwhile.
+    "memberships_version_rises": IdentityError.concurrentChange,
   ]
 
   /// What a link leads to. Throws why it does not open.
@@ -105,6 +107,7 @@ extension InvitationPage {
     MembershipRow(
       organizationID: organization, accountID: accountID, hat: .client, profile: .none,
       branchIDs: [], permissions: [], recordID: recordID, active: true,
-      version: (clientVersion ?? 0) + 1, organizationName: organizationName)
+      version: min(clientVersion ?? 0, MembershipRow.versionMax) + 1,
+      organizationName: organizationName)
   }
 }

@@ -21,6 +21,8 @@ extension MembershipRow {
   /// Longest lists that still fit a context token into one header field.
   static let branchesMax = 100
   static let permissionsMax = 64
+  /// The highest version taken: what a JSON number still holds, and far from where adding one ends.
+  static let versionMax: Int64 = 1 << 53
 
   /// Names every bad field at once.
   init(_ request: PutMembershipRequest) throws {
@@ -46,7 +48,9 @@ extension MembershipRow {
     if profile == nil || (profile == ProfileHeld.none) != (hat == .client) {
       errors.add("membership.profile", "is for staff, who need one")
     }
-    if wire.version < 1 { errors.add("membership.version", "must be 1 or more") }
+    if !(1...Self.versionMax).contains(wire.version) {
+      errors.add("membership.version", "must be 1 to \(Self.versionMax)")
+    }
     try errors.throwIfAny()
     guard let organization, let account, let record, let name, let hat, let profile else {
       throw IdentityError.accountNotFound
