@@ -28,6 +28,19 @@ import Testing
     #expect(errors.violations.count == 4)
   }
 
+  @Test("text is counted in code points, as the database counts it")
+  func codePoints() {
+    var errors = FieldErrors()
+    let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466}"
+    let seven = String(repeating: family, count: 7)
+    #expect(Parse.text(seven, "label", 1...50, &errors) == seven)
+    #expect(errors.isEmpty)
+    #expect(Parse.text(seven + family, "label", 1...50, &errors) == nil)
+    let accented = "e" + String(repeating: "\u{301}", count: 120)
+    #expect(Parse.text(accented, "given_name", 1...100, &errors) == nil)
+    #expect(errors.violations.map(\.field) == ["label", "given_name"])
+  }
+
   @Test(
     "languages in canonical case",
     arguments: [("FR", "fr"), ("fr-ca", "fr-CA"), ("nl-BE", "nl-BE"), ("en", "en")])
@@ -67,6 +80,13 @@ import Testing
       let cut = String(text.prefix(length))
       #expect(PageToken(cut, filters: ["org", "NAME"], keyCount: 2) == nil)
     }
+    // Two names of 100 Hangul syllables, decomposed as they are sorted by, and an id.
+    let hangul = String(repeating: "\u{1112}\u{1161}\u{11ab}", count: 100)
+    let long = PageToken(keys: ["\(hangul) \(hangul)", UUIDv7.make().text])
+    #expect(PageToken(long.text(filters: []), filters: [], keyCount: 2) == long)
+    // What no text of the database can hold is no row's key.
+    let nul = PageToken(keys: ["Lam\0bert"]).text(filters: [])
+    #expect(PageToken(nul, filters: [], keyCount: 1) == nil)
     let empty = PageToken(keys: ["", "é"]).text(filters: [])
     #expect(PageToken(empty, filters: [], keyCount: 2)?.keys == ["", "é"])
   }

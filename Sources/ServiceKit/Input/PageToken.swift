@@ -8,8 +8,9 @@ public struct PageToken: Sendable, Hashable {
   /// The sort keys of the last row shown.
   public let keys: [String]
 
-  /// The longest token looked at, in bytes.
-  static let bytesMax = 2048
+  /// The longest token looked at, in bytes: two names of 100 characters, decomposed to be sorted by,
+  /// and an id take 2 500.
+  static let bytesMax = 4096
 
   /// A token for the row after these keys.
   public init(keys: [String]) {
@@ -51,7 +52,9 @@ public struct PageToken: Sendable, Hashable {
     while let high = rest.popFirst() {
       guard let low = rest.popFirst() else { return nil }
       let count = Int(high) << 8 | Int(low)
-      guard count <= rest.count, let key = String(validating: rest.prefix(count), as: UTF8.self)
+      // NUL is in no row's key, and the database takes none.
+      guard count <= rest.count, !rest.prefix(count).contains(0),
+        let key = String(validating: rest.prefix(count), as: UTF8.self)
       else { return nil }
       keys.append(key)
       rest = rest.dropFirst(count)

@@ -26,7 +26,8 @@ public enum Parse {
 
   /// Text for people: composed (NFC), without surrounding blanks, without control characters.
   ///
-  /// - Parameter length: how many characters it may have; a range from 0 lets it be empty.
+  /// - Parameter length: how many code points it may have, as the database counts them; a range from
+  ///   0 lets it be empty.
   public static func text(
     _ text: String, _ field: String, _ length: ClosedRange<Int>, _ errors: inout FieldErrors
   ) -> String? {
@@ -38,7 +39,7 @@ public enum Parse {
     if isPlain(text), length.contains(text.utf8.count) { return text }
     let composed = text.precomposedStringWithCanonicalMapping
       .trimmingCharacters(in: .whitespacesAndNewlines)
-    guard length.contains(composed.count) else {
+    guard length.contains(composed.unicodeScalars.count) else {
       errors.add(
         field,
         composed.isEmpty
