@@ -66,12 +66,19 @@ import Testing
       let office = rig.office(
         [], schedules: [Schedule(Self.kind, .every(.seconds(3600)))],
         clock: ServiceClock { shift.withLock { Date() + $0 / .seconds(1) } })
-      try await office.enqueueDue()
-      #expect(try await rig.database.count("jobs") == 0)
+      // What is due by the database's clock is enqueued meanwhile, once.
+      for _ in 0..<2 { try await office.enqueueDue() }
+      #expect(try await rig.database.count("jobs") == 1)
+      #expect(
+        try await rig.database.count("schedules where slot <= now() + interval '1 minute'") == 1)
       try await rig.database.sql(
-        "insert into organization.schedules values ('sweep', now() + interval '30 days')")
-      shift.withLock { $0 = .zero }
-      try await office.enqueueDue()
+        """
+        delete from organization.jobs;
+        update organization.schedules set slot = now() + interval '30 days'
+        """)
+      let other = rig.office(
+        [], schedules: [Schedule(Self.kind, .every(.seconds(3600)))], clock: .system)
+      try await other.enqueueDue()
       #expect(try await rig.database.count("jobs") == 1)
       #expect(try await rig.database.count("schedules where slot <= now()") == 1)
       // One that a migration ended stays so.
@@ -80,6 +87,22 @@ import Testing
       shift.withLock { $0 = .seconds(-7_200) }
       try await office.enqueueDue()
       #expect(try await rig.database.count("jobs") == 0)
+    }
+  }
+
+  @Test("under a clock that is minutes ahead runs are due by the database's clock")
+  func clockMinutesAhead() async throws {
+    try await JobRig.with { rig in
+      let office = rig.office(
+        [], schedules: [Schedule(Self.kind, .every(.seconds(1)))],
+        clock: ServiceClock { Date() + 300 })
+      for _ in 0..<2 {
+        try await JobRig.wait {
+          try await office.enqueueDue()
+          return try await rig.database.count("jobs") == 1
+        }
+        try await rig.database.sql("delete from organization.jobs")
+      }
     }
   }
 

@@ -87,7 +87,8 @@ struct Scheduler: Table, Sendable {
     from (select slot from moved union all select slot from made) as due
     on conflict do nothing
     """, announces: true)
-  static let statements: [any DescribedStatement] = [enqueue]
+  private static let latestDue = Statement<Date>("select now() + interval '1 minute'")
+  static let statements: [any DescribedStatement] = [enqueue, latestDue]
 
   /// Looks every second what is due, until it is cancelled.
   func run() async {
@@ -104,8 +105,13 @@ struct Scheduler: Table, Sendable {
   /// Enqueues what is due now and not enqueued by anybody yet.
   func enqueueDue() async throws {
     for schedule in schedules {
-      let slot = schedule.slot(at: clock.now())
-      guard done.latest.withLock({ $0[schedule.name] != slot }) else { continue }
+      var slot = schedule.slot(at: clock.now())
+      guard !isDone(slot, of: schedule) else { continue }
+      // A slot that is not due by the database's clock yet would be refused, and never come again.
+      if let latest = try await worker.run(.none, Self.latestDue()).first {
+        slot = min(slot, schedule.slot(at: latest))
+      }
+      guard !isDone(slot, of: schedule) else { continue }
       _ = try await worker.run(
         .none,
         Self.enqueue(
@@ -113,5 +119,9 @@ struct Scheduler: Table, Sendable {
           schedule.kind.name, [UInt8]("{}".utf8), schedule.kind.attemptsMax))
       done.latest.withLock { $0[schedule.name] = slot }
     }
+  }
+
+  private func isDone(_ slot: Date, of schedule: Schedule) -> Bool {
+    done.latest.withLock { $0[schedule.name] == slot }
   }
 }

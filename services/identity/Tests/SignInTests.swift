@@ -137,6 +137,26 @@ import Testing
     }
   }
 
+  @Test("a clock that was a month ahead locks nobody once it is right again")
+  func clockWasAhead() async throws {
+    try await withIdentity { identity in
+      _ = try await identity.active("ada@example.org")
+      let month = 30.0 * 24 * 3600
+      identity.clock.advance(month)
+      for host in 1...10 {
+        _ = await refusal {
+          try await identity.signIn("ada@example.org", "wrong one", from: "192.0.2.\(host)")
+        }
+      }
+      let throttled = await refusal {
+        try await identity.signIn("ada@example.org", from: "192.0.2.99")
+      }
+      #expect(throttled?.reason == "SIGN_IN_THROTTLED")
+      identity.clock.advance(-month)
+      _ = try await identity.signIn("ada@example.org", from: "192.0.2.99")
+    }
+  }
+
   @Test("who would wait too long is refused at once, and loses no attempt")
   func busy() async throws {
     var limits = IdentityLimits.patient

@@ -36,17 +36,20 @@ extension IdentityStorage {
 struct SignInFailures: Table, Sendable {
   let database: Database
 
+  /// Whether a window's time is over; one that begins more than its length after now was begun by a
+  /// clock that was wrong.
+  private static let isOver =
+    "abs(extract(epoch from $2 - f.window_started_at)::double precision) >= $4"
+
   /// Answers a row when the attempt is within the limit.
   private static let reserve = Statement<Int64>(
     """
     insert into sign_in_failures as f (subject, window_started_at, failures)
     values ($1, $2, 1)
     on conflict (subject) do update set
-      failures = case when f.window_started_at + make_interval(secs => $4) <= $2
-        then 1 else f.failures + 1 end,
-      window_started_at = case when f.window_started_at + make_interval(secs => $4) <= $2
-        then $2 else f.window_started_at end
-    where f.failures < $3 or f.window_started_at + make_interval(secs => $4) <= $2
+      failures = case when \(isOver) then 1 else f.failures + 1 end,
+      window_started_at = case when \(isOver) then $2 else f.window_started_at end
+    where f.failures < $3 or \(isOver)
     returning failures
     """)
   private static let windowStart = Statement<Date>(
