@@ -90,7 +90,7 @@ extension FeedFollower {
 
 /// What an operator is told.
 extension FeedFollower {
-  /// Keeps the alerts as things are.
+  /// Keeps the alerts as things are, but for `feed.expired`, which stays until an operator decides.
   func watchLag() async {
     var cleared: Set<String> = []
     // What a process before this one left behind it clears at once.
@@ -114,14 +114,6 @@ extension FeedFollower {
               detail: "this service follows \(inbox.source) more than \(settings.lagMax) late"),
             isSo: isLate, &cleared)
         }
-        try await tell(
-          FeedAlert.expired,
-          Alerts.raise(
-            kind: FeedAlert.expired, subject: inbox.source,
-            detail: "events of \(inbox.source) were removed before this service had applied them, "
-              + "or it was restored to an earlier time: clientele feeds skip goes on with the "
-              + "oldest that are kept"),
-          isSo: progress.isExpired, &cleared)
       } catch {
         logger.debug("alerts cannot be kept", metadata: ["cause": "\(error)"])
       }

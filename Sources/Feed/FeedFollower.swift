@@ -104,10 +104,13 @@ public struct FeedFollower: Sendable {
     while !Task.isCancelled {
       let started = ContinuousClock.now
       do {
-        if started >= watchesFrom {
-          try await watch(apply)
-        } else {
-          try await list(until: watchesFrom, apply)
+        let place = try await inbox.place()
+        try await stopping(at: place) {
+          if started >= watchesFrom {
+            try await watch(after: place, apply)
+          } else {
+            try await list(after: place, until: watchesFrom, apply)
+          }
         }
         if failures > 1 { logger.info("the feed goes on") }
         failures = 0
@@ -124,22 +127,34 @@ public struct FeedFollower: Sendable {
         failures += 1
         // A process that is replaced ends its streams once; that is no news.
         if failures == 2 { logger.warning("the feed waits", metadata: ["cause": "\(error)"]) }
-        if let reason = (error as? RPCError)?.reason,
-          ["POSITION_EXPIRED", "POSITION_AHEAD"].contains(reason), progress.expire()
-        {
-          logger.error(
-            "events may have been missed; see clientele alerts", metadata: ["reason": "\(reason)"])
-        }
         await pause.take()
       }
     }
   }
 
+  /// Takes note when the source refuses a place. It may take the same place again once it has given
+  /// as many ids, with other events before it: from here on only an operator has the follower go on.
+  private func stopping(
+    at place: FeedPosition?, _ body: () async throws -> Void
+  ) async throws {
+    do {
+      try await body()
+    } catch let error as RPCError {
+      if let place, let reason = error.reason,
+        ["POSITION_EXPIRED", "POSITION_AHEAD"].contains(reason)
+      {
+        try await inbox.stop(at: place)
+        logger.error(
+          "events may have been missed; see clientele alerts", metadata: ["reason": "\(reason)"])
+      }
+      throw error
+    }
+  }
+
   /// Follows one stream to its end.
-  private func watch(_ apply: Apply) async throws {
+  private func watch(after place: FeedPosition?, _ apply: Apply) async throws {
     let stream = try await feed.watchEvents(
-      WatchEventsRequest(
-        after: try await inbox.position(), pageSize: settings.pageSize, kinds: kinds),
+      WatchEventsRequest(after: place, pageSize: settings.pageSize, kinds: kinds),
       options: CallOptions(timeout: .seconds(30)))
     while let message = try await next(of: stream) {
       progress.hear(held: message.heldSince?.date)
@@ -168,8 +183,10 @@ public struct FeedFollower: Sendable {
   }
 
   /// Follows a source that cannot watch, page by page.
-  private func list(until end: ContinuousClock.Instant, _ apply: Apply) async throws {
-    var position = try await inbox.position()
+  private func list(
+    after place: FeedPosition?, until end: ContinuousClock.Instant, _ apply: Apply
+  ) async throws {
+    var position = place
     while .now < end {
       let page = try await feed.listEvents(
         ListEventsRequest(

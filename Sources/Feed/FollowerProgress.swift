@@ -16,8 +16,6 @@ final class FollowerProgress: Sendable {
     /// When an event was last dealt with, or the position stored.
     var saved: ContinuousClock.Instant?
     var parked = 0
-    /// Whether the source no longer keeps what comes after the position.
-    var isExpired = false
   }
 
   private let source: String
@@ -34,19 +32,8 @@ final class FollowerProgress: Sendable {
     state.withLock { state in
       state.heard = .now
       state.held = held
-      state.isExpired = false
     }
   }
-
-  /// Takes note that events were missed; answers whether that is news.
-  func expire() -> Bool {
-    state.withLock { state in
-      defer { state.isExpired = true }
-      return !state.isExpired
-    }
-  }
-
-  var isExpired: Bool { state.withLock { $0.isExpired } }
 
   var heard: ContinuousClock.Instant { state.withLock { $0.heard } }
 

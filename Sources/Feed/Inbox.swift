@@ -43,6 +43,20 @@ struct Inbox: Table, Sendable {
     where (p.transaction_id, p.event_id) < (excluded.transaction_id, excluded.event_id)
     """)
 
+  private static let isStopped = Statement<Bool>(
+    "select exists (select from alerts where kind = $1 and subject = $2 and cleared_at is null)")
+
+  /// Fails where the follower stands elsewhere, since an operator decided meanwhile.
+  private static let stand = Statement<NoRow>(
+    """
+    with held as (
+      update feed_positions set event_id = event_id
+      where source = $1 and transaction_id = $2 and event_id = $3
+      returning 1
+    )
+    select 1 / count(*) from held
+    """, writes: true)
+
   private static let hasParked = Statement<Bool>(
     "select exists (select from feed_parked where source = $1 and aggregate_id = $2)")
 
@@ -52,6 +66,25 @@ struct Inbox: Table, Sendable {
       (source, transaction_id, event_id, kind, event, attempts, failure, aggregate_id)
     values ($1, $2, $3, $4, $5, $6, $7, $8)
     """)
+
+  /// Where to go on; nil before the follower got anywhere.
+  /// - Throws: `EventsMissed` until an operator decides; `PostgresError`.
+  func place() async throws -> FeedPosition? {
+    let (stopped, rows) = try await database.run(
+      .none, Self.isStopped(FeedAlert.expired, source), Self.select(source))
+    if stopped.first == true { throw EventsMissed() }
+    return rows.first?.position
+  }
+
+  /// Has every process of this follower wait, from a place that the source refused, with an alert.
+  func stop(at place: FeedPosition) async throws(PostgresError) {
+    let raising = Alerts.raise(
+      kind: FeedAlert.expired, subject: source,
+      detail: "events of \(source) were removed before this service had applied them, or it was "
+        + "restored to an earlier time: clientele feeds skip goes on with the oldest that are kept")
+    try await database.run(
+      .none, all: [AnyQuery(Self.stand(source, place.transaction, place.event)), raising])
+  }
 
   /// Where the follower got to; nil before it got anywhere.
   func position() async throws(PostgresError) -> FeedPosition? {
@@ -100,9 +133,15 @@ struct Inbox: Table, Sendable {
   }
 
   static var statements: [any DescribedStatement] {
-    [select, advance, save, hasParked, insertParked, selectDue, take, isThere, parkAgain, count]
+    [
+      select, advance, save, isStopped, stand, hasParked, insertParked, selectDue, take, isThere,
+      parkAgain, count,
+    ]
   }
 }
+
+/// The follower missed events, and no operator has decided yet what to do.
+struct EventsMissed: Error {}
 
 /// Kinds of alerts that followers raise; the subject is the source.
 enum FeedAlert {

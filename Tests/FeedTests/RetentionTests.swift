@@ -77,7 +77,6 @@ import Testing
         #expect(try await rig.database.count("effects") == 1)
         #expect(try await parked.skip("sample"))
         try await eventually { try await rig.database.count("effects") == 2 }
-        // It may have said so once more just after it was told, and takes that back as it goes on.
         try await eventually { try await rig.alerts().isEmpty }
       }
       #expect(try await rig.kinds(of: missed).isEmpty)
@@ -104,6 +103,41 @@ import Testing
         #expect(try await rig.parked.skip("sample"))
         // From the oldest that is kept: the first once more.
         try await eventually { try await rig.database.count("effects") == 3 }
+      }
+    }
+  }
+
+  @Test("a restored source that reaches the position again is not followed without a decision")
+  func restoredAndBusy() async throws {
+    try await Rig.with { rig in
+      _ = try await rig.announce()
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.database.count("effects") == 1 }
+      }
+      // As if the source had been a little ahead before.
+      let rows = try await rig.database.sql(
+        """
+        update sample.feed_positions
+        set transaction_id = (pg_current_xact_id()::text::bigint + 20)::text::xid8, event_id = 7
+        returning transaction_id
+        """)
+      let ahead = FeedPosition(
+        transactionID: try #require(UInt64(rows.first?.first.flatMap { $0 } ?? "")), eventID: 7)
+      try await rig.following(rig.follower()) {
+        try await eventually { try await rig.alerts().contains("feed.expired") }
+        for _ in 0..<40 { try await rig.announce() }
+        _ = try await rig.list(after: ahead)
+      }
+      // A process started anew waits too, while a follower of another name takes all.
+      try await rig.following(rig.follower()) {
+        try await rig.following(rig.follower(of: "other")) {
+          try await eventually { try await rig.database.count("effects") >= 1 + 41 }
+        }
+        #expect(try await rig.database.count("effects") == 1 + 41)
+        #expect(try await rig.alerts() == ["feed.expired"])
+        #expect(try await rig.parked.skip("sample"))
+        try await eventually { try await rig.database.count("effects") == 1 + 41 + 41 }
+        try await eventually { try await rig.alerts().isEmpty }
       }
     }
   }

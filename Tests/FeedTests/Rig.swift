@@ -92,7 +92,7 @@ struct Rig: Sendable {
 
   /// A follower that is quick to try again.
   func follower(
-    channel: (any RPCChannel)? = nil, kinds: [String] = [],
+    of source: String = "sample", channel: (any RPCChannel)? = nil, kinds: [String] = [],
     change: (inout FeedFollower.Settings) -> Void = { _ in }
   ) -> FeedFollower {
     var settings = FeedFollower.Settings()
@@ -107,7 +107,7 @@ struct Rig: Sendable {
     settings.calm = .zero
     change(&settings)
     return FeedFollower(
-      source: "sample", channel: channel ?? self.channel, database: worker, kinds: kinds,
+      source: source, channel: channel ?? self.channel, database: worker, kinds: kinds,
       logger: Logger(label: "follower") { _ in SwiftLogNoOpLogHandler() }, settings: settings)
   }
 
