@@ -21,7 +21,7 @@ public enum Compression: String, Sendable, Hashable, CaseIterable {
 
   /// True when a list of names, as `grpc-accept-encoding` carries it, holds this one.
   func isNamed(in list: UnsafeRawBufferPointer) -> Bool {
-    list.listElements.contains { $0.elementsEqual(rawValue.utf8) }
+    list.listElements.contains { Compression(name: $0) == self }
   }
 
   /// Packs a message.
