@@ -35,6 +35,15 @@ import Testing
     }
   }
 
+  @Test("a channel to a name has the threads of its look-ups before its first call")
+  func lookUps() async {
+    await #expect(processExitsWith: .success) {
+      let channel = try ClientChannel(host: "localhost", port: 1)
+      #expect(await eventually { Handles.threads(named: "SGLTN-TP") > 0 })
+      await channel.close()
+    }
+  }
+
   @Test("callers leave descriptors to the process: a late one waits, and is counted")
   func exhausted() async {
     await #expect(processExitsWith: .success) {

@@ -15,10 +15,15 @@ public struct Handles: Sendable, Hashable {
   public static var now: Handles {
     Handles(
       descriptors: entries("/proc/self/fd").count,
-      threads: entries("/proc/self/task").count { thread in
-        let name = (try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8))
-        return name.map { $0.hasPrefix("NIO-") || $0.hasPrefix("postgres") } ?? false
-      })
+      threads: threads(named: "NIO-") + threads(named: "postgres"))
+  }
+
+  /// Threads whose name begins so; the system keeps 15 characters of it.
+  public static func threads(named prefix: String) -> Int {
+    entries("/proc/self/task").count { thread in
+      let name = try? String(contentsOfFile: "/proc/self/task/\(thread)/comm", encoding: .utf8)
+      return name?.hasPrefix(prefix) ?? false
+    }
   }
 
   /// Whether each TCP socket at a local port, or connected to one, is kept from processes that are

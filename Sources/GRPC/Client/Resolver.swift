@@ -29,6 +29,9 @@ final class Resolver: @unchecked Sendable {
     self.patience = patience
     self.lookUp = lookUp
     self.onLate = onLate
+    // NIO ends a process that has no thread left for the pool: when a channel is made rather than at
+    // its first call.
+    if hasNames { _ = NIOThreadPool.singleton }
   }
 
   /// False when there are only addresses: they never mean anything else.

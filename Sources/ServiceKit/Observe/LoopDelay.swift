@@ -14,8 +14,10 @@ public enum LoopDelay {
     return longest
   }
 
-  /// That of the loops which channels share, and which carry HTTP.
-  public static func ofProcess() async -> Duration {
-    await longest(of: MultiThreadedEventLoopGroup.singleton)
+  /// Tells that of the loops which channels share, and which carry HTTP. They are made here, at a
+  /// process's start: NIO ends a process that has no thread left for them, and a probe must not.
+  public static func ofProcess() -> @Sendable () async -> Duration {
+    let loops = MultiThreadedEventLoopGroup.singleton
+    return { await longest(of: loops) }
   }
 }

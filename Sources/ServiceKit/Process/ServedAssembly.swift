@@ -49,12 +49,13 @@ struct ServedAssembly: ServiceLifecycle.Service {
   }
 
   private var sources: AdminServer.Sources {
-    AdminServer.Sources(
+    let shared = LoopDelay.ofProcess()
+    return AdminServer.Sources(
       samples: {
         server.metrics.samples() + channels.samples() + (await figures.samples())
           + (await assembly.figures())
       },
-      loopDelay: { max(await server.loopDelay(), await LoopDelay.ofProcess()) },
+      loopDelay: { max(await server.loopDelay(), await shared()) },
       isReady: assembly.isReady)
   }
 

@@ -53,7 +53,7 @@ public enum GatewayProcess {
       let office = AdminServer(
         AdminServer.Sources(
           samples: { gateway.samples() + channels.flatMap { $0.metrics.samples() } },
-          loopDelay: LoopDelay.ofProcess))
+          loopDelay: LoopDelay.ofProcess()))
       await office.startIfWanted(admin, logger)
       try await run(gateway, ReadyFile(settings, logger: logger), logger: logger)
       await office.stop()
