@@ -47,7 +47,7 @@ struct EchoServer: AsyncParsableCommand {
     let bound = try await server.start(port: port)
     server.health.setServing(true)
     // Not by `print`, which keeps the line to itself while its reader waits at a pipe.
-    FileHandle.standardOutput.write(Data("listening on 127.0.0.1:\(bound)\n".utf8))
+    try? FileHandle.standardOutput.write(contentsOf: Data("listening on 127.0.0.1:\(bound)\n".utf8))
     while true { try await Task.sleep(for: .seconds(3_600)) }
   }
 }

@@ -178,7 +178,10 @@ import Testing
 
   @Test(
     "words that stop the process are found",
-    arguments: ["try! f()", "a as! B", "fatalError(\"\")", "Task.detached { }"])
+    arguments: [
+      "try! f()", "a as! B", "fatalError(\"\")", "Task.detached { }",
+      "FileHandle.standardError.write(Data(a))", "FileHandle.standardOutput.write(Data(a))",
+    ])
   func words(line: String) {
     #expect(TextRules.words(SwiftFile(path: "Sources/A.swift", "\n" + line)).map(\.line) == [2])
     #expect(TextRules.words(SwiftFile(path: "Tests/A.swift", line)).isEmpty)

@@ -49,6 +49,8 @@ enum TextRules {
     ("try!", "stops the process; handle the error"),
     ("as!", "stops the process; use as?"),
     ("fatalError(", "stops the process; throw"),
+    ("standardError.write(Data", "stops the process on a full disk; try? write(contentsOf:)"),
+    ("standardOutput.write(Data", "stops the process on a full disk; try? write(contentsOf:)"),
     ("Task.detached", "loses the caller's cancellation and executor"),
   ]
 

@@ -52,7 +52,7 @@ enum Refusal {
     do {
       try body()
     } catch let error as ScenarioError {
-      FileHandle.standardError.write(Data("loadtest: \(error)\n".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("loadtest: \(error)\n".utf8))
       throw ExitCode(2)
     }
   }

@@ -81,7 +81,7 @@ struct RunCommand: AsyncParsableCommand {
       try result.write(to: json)
       try HTMLReport(result).write(to: page)
     } catch let error as ScenarioError {
-      FileHandle.standardError.write(Data("loadtest: \(error)\n".utf8))
+      try? FileHandle.standardError.write(contentsOf: Data("loadtest: \(error)\n".utf8))
       throw ExitCode(2)
     }
     if !quiet {

@@ -144,7 +144,8 @@ struct LoadRun: Sendable {
     let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
     for await _ in signals {
       if stop.isSet { exit(130) }
-      FileHandle.standardError.write(Data("\nending early; once more to quit at once\n".utf8))
+      let told = Data("\nending early; once more to quit at once\n".utf8)
+      try? FileHandle.standardError.write(contentsOf: told)
       stop.set()
     }
   }

@@ -66,13 +66,14 @@ struct CallCommand: AsyncParsableCommand {
   /// What went wrong, for a person; the exit code of a refused call is its gRPC code plus 64.
   static func told(_ error: any Error) -> any Error {
     guard let error = error as? RPCError else { return error }
-    FileHandle.standardError.write(Data("\(error)\n".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data("\(error)\n".utf8))
     for violation in error.violations {
       let line = "  \(violation.field): \(violation.description)\n"
-      FileHandle.standardError.write(Data(line.utf8))
+      try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
     }
     for way in error.resolutions {
-      FileHandle.standardError.write(Data("  way out: \(way.rpc) (\(way.labelKey))\n".utf8))
+      let line = "  way out: \(way.rpc) (\(way.labelKey))\n"
+      try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
     }
     return ExitCode(Int32(64 + error.code.rawValue))
   }

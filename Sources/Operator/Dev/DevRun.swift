@@ -18,7 +18,7 @@ struct DevRun: ServiceLifecycle.Service {
   }
 
   @Sendable static func say(_ line: String) {
-    FileHandle.standardOutput.write(Data("clientele: \(line)\n".utf8))
+    try? FileHandle.standardOutput.write(contentsOf: Data("clientele: \(line)\n".utf8))
   }
 
   func run() async throws {

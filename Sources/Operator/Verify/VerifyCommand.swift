@@ -58,7 +58,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
   private static func tell(_ line: String) {
     guard isatty(STDERR_FILENO) == 1 else { return }
-    FileHandle.standardError.write(Data("\r\(line)\u{1B}[K".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data("\r\(line)\u{1B}[K".utf8))
   }
 }
 

@@ -7,7 +7,7 @@ import Synchronization
 #endif
 
 /// Writes log lines to standard output, one `write` each: the moment, the level, the label, the
-/// message, and the facts in order of their names.
+/// message, and the facts in order of their names. A thread of its own does so: see `LineWriter`.
 ///
 /// A line has 8 KiB at most, and a process writes at most 1,000 a second; what is beyond is cut, or
 /// dropped and counted, so that a flood of failures does not become one of the disk's.
@@ -30,10 +30,7 @@ public struct LineLog: LogHandler {
 
   /// A log of the process.
   public init(label: String) {
-    self.init(label: label, budget: .process) { line in
-      // A line that cannot be written is lost; there is nowhere to say so.
-      _ = line.withUnsafeBytes { Glibc.write(1, $0.baseAddress, $0.count) }
-    }
+    self.init(label: label, budget: .process) { LineWriter.standardOutput.write($0) }
   }
 
   init(label: String, budget: LineBudget, write: @escaping @Sendable ([UInt8]) -> Void) {
@@ -45,7 +42,12 @@ public struct LineLog: LogHandler {
   /// Makes this the log of every `Logger` of the process. Once, before the first of them.
   public static func install() {
     LoggingSystem.bootstrap { LineLog(label: $0) }
+    // However the process ends by itself, its last lines say why.
+    atexit { LineWriter.standardOutput.finish() }
   }
+
+  /// Lines of the process that were not written.
+  static var dropped: UInt64 { LineBudget.process.dropped + LineWriter.standardOutput.dropped }
 
   /// One fact of every line.
   public subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -15,8 +15,8 @@ enum ProcessFigures {
         value: cpuSeconds()),
       MetricSample(
         name: "clientele_log_lines_dropped_total",
-        help: "Log lines that were not written, since there were too many.", kind: .counter,
-        value: Double(LineBudget.process.dropped)),
+        help: "Log lines that were not written: too many, or nobody took them.", kind: .counter,
+        value: Double(LineLog.dropped)),
     ]
     if let pages = statm(1) {
       samples.append(

@@ -1,9 +1,4 @@
-import Foundation
 import Synchronization
-
-#if canImport(Glibc)
-  import Glibc
-#endif
 
 /// What must be so before a process does its work, asked at its start until it is known.
 final class Requirements: Sendable {
@@ -25,8 +20,7 @@ final class Requirements: Sendable {
     BackgroundTask("requirements") { [self] in
       for question in questions.withLock({ $0 }) where !areMet {
         if let refusal = try await answer(question) {
-          FileHandle.standardError.write(Data("\(process): \(refusal)\n".utf8))
-          exit(ServiceProcess.badSettings)
+          ServiceProcess.end(process, saying: refusal, code: ServiceProcess.badSettings)
         }
       }
       met.store(true, ordering: .relaxed)

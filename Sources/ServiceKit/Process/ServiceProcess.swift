@@ -1,4 +1,3 @@
-import Foundation
 import GRPC
 import Logging
 import ServiceLifecycle
@@ -54,13 +53,23 @@ public enum ServiceProcess {
       try await run(rig, assembly, served)
       await rig.channels.close()
       await assembly.close()
-    } catch let error as ServiceSettings.Invalid {
-      FileHandle.standardError.write(Data("\(name): \(error)\n".utf8))
-      exit(badSettings)
     } catch {
-      FileHandle.standardError.write(Data("\(name): \(error)\n".utf8))
-      exit(1)
+      end(name, by: error)
     }
+  }
+
+  /// Ends the process and says why on standard error: code 78 for settings that cannot be used, 1 for
+  /// anything else.
+  public static func end(_ name: String, by error: any Error) -> Never {
+    end(name, saying: "\(error)", code: error is ServiceSettings.Invalid ? badSettings : 1)
+  }
+
+  static func end(_ name: String, saying reason: String, code: Int32) -> Never {
+    // Not even this waits for a reader that has stopped, or traps on a full disk.
+    let writer = LineWriter(descriptor: STDERR_FILENO)
+    writer.write(Array("\(name): \(reason)\n".utf8))
+    writer.finish()
+    exit(code)
   }
 
   /// What every call passes through, from the outside in.

@@ -1,5 +1,4 @@
 import ClientDirectoryAPI
-import Foundation
 import GRPC
 import IdentityAPI
 import Logging
@@ -12,9 +11,6 @@ import UnixSignals
 /// The life of the gateway's process: settings, channels, server, drain. It answers no gRPC itself,
 /// which is what sets it apart from `ServiceProcess`.
 public enum GatewayProcess {
-  /// Exit code for settings that cannot be used (`EX_CONFIG` of sysexits.h).
-  static let badSettings: Int32 = 78
-
   /// How long calls in flight may take to end.
   static let grace = Duration.seconds(10)
 
@@ -58,12 +54,8 @@ public enum GatewayProcess {
       try await run(gateway, ReadyFile(settings, logger: logger), logger: logger)
       await office.stop()
       for channel in channels { await channel.close() }
-    } catch let error as ServiceSettings.Invalid {
-      FileHandle.standardError.write(Data("gateway: \(error)\n".utf8))
-      exit(badSettings)
     } catch {
-      FileHandle.standardError.write(Data("gateway: \(error)\n".utf8))
-      exit(1)
+      ServiceProcess.end("gateway", by: error)
     }
   }
 

@@ -24,7 +24,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 
 /// Ends the process as libFuzzer wants it, and says why: optimised, a trap does not.
 private func end(_ words: String) -> Never {
-  FileHandle.standardError.write(Data("\(words)\n".utf8))
+  try? FileHandle.standardError.write(contentsOf: Data("\(words)\n".utf8))
   preconditionFailure()
 }
 
