@@ -180,7 +180,7 @@ private final class MessagePipe: Sendable {
     private struct State {
       var unread = 0
       var isOver = false
-      var writer: OneShot<Void>?
+      var writers: [OneShot<Void>] = []
     }
 
     private static let unreadMax = 64 << 10
@@ -193,7 +193,7 @@ private final class MessagePipe: Sendable {
         state.unread += count
         guard state.unread > Self.unreadMax else { return (false, nil) }
         let turn = OneShot<Void>()
-        state.writer = turn
+        state.writers.append(turn)
         return (false, turn)
       }
       if isOver { throw RPCError(.cancelled, "the call has ended") }
@@ -201,22 +201,22 @@ private final class MessagePipe: Sendable {
     }
 
     func leave(_ count: Int) {
-      let writer = state.withLock { state -> OneShot<Void>? in
+      let writers = state.withLock { state -> [OneShot<Void>] in
         state.unread -= count
-        guard state.unread <= Self.unreadMax else { return nil }
-        defer { state.writer = nil }
-        return state.writer
+        guard state.unread <= Self.unreadMax else { return [] }
+        defer { state.writers = [] }
+        return state.writers
       }
-      writer?.give(.success(()))
+      for writer in writers { writer.give(.success(())) }
     }
 
     func close() {
-      let writer = state.withLock { state in
+      let writers = state.withLock { state in
         state.isOver = true
-        defer { state.writer = nil }
-        return state.writer
+        defer { state.writers = [] }
+        return state.writers
       }
-      writer?.give(.failure(RPCError(.cancelled, "the call has ended")))
+      for writer in writers { writer.give(.failure(RPCError(.cancelled, "the call has ended"))) }
     }
   }
 

@@ -205,4 +205,113 @@ struct StreamFlowTests {
       #expect(await eventually { refused.value == 1 && server.callsInFlight == 0 })
     }
   }
+
+  @Test("several tasks of a handler may write: each message comes whole", arguments: Depth.allCases)
+  func severalAnswerWriters(depth: Depth) async throws {
+    let written = Counter()
+    var service = StreamEcho()
+    service.server = { _, answers, _ in
+      try await Self.writeFromTwoTasks(written) { payload, n in
+        try await answers.write(EchoResponse(payload: payload, n: n))
+      }
+    }
+    try await withEcho(at: depth, [.echo(service)]) { client, _ in
+      let answers = try await client.serverStream(EchoStreamRequest(), options: Self.patience)
+      _ = try #require(await written.standstill(above: 0))
+      var arrived = Arrived()
+      for try await answer in answers { arrived.add(answer.payload, answer.n) }
+      #expect(arrived.isWhole)
+    }
+  }
+
+  @Test("several tasks of a caller may write: each message comes whole", arguments: Depth.allCases)
+  func severalRequestWriters(depth: Depth) async throws {
+    let gate = Gate()
+    let written = Counter()
+    var service = StreamEcho()
+    service.client = { requests, _ in
+      try await gate.pass()
+      var arrived = Arrived()
+      for try await request in requests { arrived.add(request.payload, request.n) }
+      return EchoResponse(n: arrived.isWhole ? 1 : 0)
+    }
+    try await withEcho(at: depth, [.echo(service)]) { client, _ in
+      let call = try await client.clientStream(options: Self.patience)
+      async let writing: Void = Self.writeFromTwoTasks(written) { payload, n in
+        try await call.requests.write(EchoRequest(payload: payload, n: n))
+      }
+      _ = try #require(await written.standstill(above: 0))
+      gate.open()
+      try await writing
+      await call.requests.finish()
+      #expect(try await call.response().n == 1)
+    }
+  }
+
+  @Test("a task that gives up its turn to write leaves its message unsent, and the call whole")
+  func writerLeaves() async throws {
+    let written = Counter()
+    let left = Counter()
+    var service = StreamEcho()
+    service.server = { _, answers, _ in
+      let impatient = Task {
+        while true {
+          try await answers.write(EchoResponse(payload: Self.payload))
+          written.add()
+        }
+      }
+      _ = try #require(await written.standstill(above: 0))
+      impatient.cancel()
+      let error = await refusal { try await impatient.value }
+      #expect(error?.code == .cancelled)
+      left.add()
+      try await answers.write(EchoResponse(n: 1))
+    }
+    try await withEcho(at: .wire, [.echo(service)]) { client, _ in
+      let answers = try await client.serverStream(EchoStreamRequest(), options: Self.patience)
+      #expect(await eventually { left.value == 1 })
+      var tags: [Int32] = []
+      for try await answer in answers { tags.append(answer.n) }
+      #expect(tags.last == 1)
+      #expect(tags.count == written.value + 1)
+    }
+  }
+
+  private static func writeFromTwoTasks(
+    _ written: Counter, _ write: @escaping @Sendable ([UInt8], Int32) async throws -> Void
+  ) async throws {
+    try await withThrowingTaskGroup { group in
+      for task in Arrived.tasks {
+        group.addTask {
+          for n in 0..<Arrived.countOfEach {
+            try await write(Arrived.payload(of: task), n)
+            written.add()
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+  }
+}
+
+/// The messages of two tasks, told apart by what they are filled with.
+private struct Arrived {
+  static let tasks: [UInt8] = [0, 1]
+  static let countOfEach: Int32 = 100
+  private var numbers: [[Int32]] = [[], []]
+  private var areFilledWell = true
+
+  static func payload(of task: UInt8) -> [UInt8] { [UInt8](repeating: task, count: 16 << 10) }
+
+  mutating func add(_ payload: [UInt8], _ n: Int32) {
+    guard let task = payload.first, payload == Self.payload(of: task) else {
+      return areFilledWell = false
+    }
+    numbers[Int(task)].append(n)
+  }
+
+  /// All have come, as they were written, those of each task in their order.
+  var isWhole: Bool {
+    areFilledWell && numbers.allSatisfy { $0 == Array(0..<Self.countOfEach) }
+  }
 }

@@ -53,8 +53,8 @@ public struct RPCResponse: Sendable, Hashable {
   }
 }
 
-/// A call with streams of messages both ways. Use it from one task at a time for each direction; a
-/// task that is cancelled while it waits here gives the call up.
+/// A call with streams of messages both ways. Several tasks may send, one reads; a task that is
+/// cancelled while it waits here gives the call up.
 public struct RPCStream: Sendable {
   let sendMessage: @Sendable ([UInt8], Bool) async throws -> Void
   let endSending: @Sendable () async -> Void

@@ -215,7 +215,7 @@ final class ChannelCore: @unchecked Sendable {
     if call.outbox.bytes <= Self.waitingBytesMax {
       room.give(.success(()))
     } else {
-      call.writer = room
+      call.writers.append(room)
     }
   }
 

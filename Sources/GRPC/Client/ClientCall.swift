@@ -43,8 +43,8 @@ final class ClientCall: @unchecked Sendable {
   var refusals = 0
   /// Attempts that a server looked at and that failed.
   var failures = 0
-  /// The sender of a call with streams, waiting for room.
-  var writer: OneShot<Void>?
+  /// Who sends the messages of a call with streams and waits for room.
+  var writers: [OneShot<Void>] = []
   /// What a call with streams has sent, as long as it may have to be sent again.
   var outbox = Outbox()
 
@@ -157,8 +157,14 @@ final class ClientCall: @unchecked Sendable {
 
   private func close() {
     outbox = Outbox(limit: 0)
-    writer?.give(.failure(lateness))
-    writer = nil
+    tellWriters(.failure(lateness))
+  }
+
+  /// Tells all who wait for room that there is some, or will be none.
+  func tellWriters(_ result: Result<Void, any Error>) {
+    let waiting = writers
+    writers = []
+    for room in waiting { room.give(result) }
   }
 
   /// The head of the request; the deadline goes along as what is left of it.

@@ -100,10 +100,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
       call.outbox.sent()
       if call.outbox.isFinished { session.finish(stream) }
       opened.give(.success(()))
-      if let room = call.writer {
-        call.writer = nil
-        waitForRoom(call, stream, room)
-      }
+      if !call.writers.isEmpty { tellWritersOfRoom(call, stream) }
     case .watch(let request, _):
       append(stream, request, isPacked: false)
       session.finish(stream)
@@ -140,15 +137,23 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
   func send(_ call: ClientCall, _ message: Outbox.Message, _ room: OneShot<Void>) {
     guard let stream = call.stream else { return }
     append(stream, message.bytes, isPacked: message.isPacked)
-    waitForRoom(call, stream, room)
+    if hasRoom(stream) {
+      room.give(.success(()))
+    } else {
+      call.writers.append(room)
+      session.tellWhenDrained(stream)
+    }
     connection?.flushSoon()
   }
 
-  private func waitForRoom(_ call: ClientCall, _ stream: StreamHandle, _ room: OneShot<Void>) {
-    if session.pendingBytes(stream) <= ChannelCore.waitingBytesMax {
-      room.give(.success(()))
+  private func hasRoom(_ stream: StreamHandle) -> Bool {
+    session.pendingBytes(stream) <= ChannelCore.waitingBytesMax
+  }
+
+  private func tellWritersOfRoom(_ call: ClientCall, _ stream: StreamHandle) {
+    if hasRoom(stream) {
+      call.tellWriters(.success(()))
     } else {
-      call.writer = room
       session.tellWhenDrained(stream)
     }
   }
@@ -356,8 +361,7 @@ final class ClientConnection: ConnectionDelegate, @unchecked Sendable {
 
   func streamDrained(_ stream: StreamHandle) {
     guard let call = call(stream) else { return }
-    call.writer?.give(.success(()))
-    call.writer = nil
+    tellWritersOfRoom(call, stream)
   }
 
   func streamClosed(_ stream: StreamHandle, _ code: ErrorCode, unprocessed: Bool) {

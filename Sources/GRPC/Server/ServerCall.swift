@@ -17,6 +17,7 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
     case answered
   }
 
+  /// A message of a handler that waits for room in the answer.
   struct Writer {
     let room: OneShot<Void>
     let message: [UInt8]
@@ -49,8 +50,8 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
   /// Bytes counted for it in `ServerLoop.hold`.
   var heldBytes = 0
   var sentHead = false
-  /// A handler that waits for room in the answer.
-  var writer: Writer?
+  /// Who waits for room in the answer, in turn.
+  var writers: [Writer] = []
   /// Bytes of whole messages that the handler has not taken.
   var untakenBytes = 0
   /// Received bytes for which the peer has not been given new room.
@@ -80,6 +81,13 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
   var interceptors: [any ServerInterceptor] { connection.core.interceptors(route: route) }
 
   var decoding: DecodingLimits { connection.core.settings.decoding }
+
+  /// Tells all who wait for room in the answer that there will be none.
+  func dismissWriters(_ error: RPCError) {
+    let left = writers
+    writers = []
+    for writer in left { writer.room.give(.failure(error)) }
+  }
 
   func unreadable(_ error: DecodeError) -> RPCError { connection.core.unreadable(error) }
 

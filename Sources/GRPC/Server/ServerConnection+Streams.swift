@@ -43,7 +43,9 @@ extension ServerConnection {
       try await withTaskCancellationHandler {
         try await room.take()
       } onCancel: {
-        room.give(.failure(RPCError(.cancelled, "the call was cancelled")))
+        if room.give(.failure(RPCError(.cancelled, "the call was cancelled"))) {
+          self.loop.execute { self.call(stream)?.writers.removeAll { $0.room === room } }
+        }
       }
     }
     let interceptors = core.interceptors(route: call.route)
@@ -104,15 +106,24 @@ extension ServerConnection {
     call.withheldBytes = 0
   }
 
-  /// Adds a message to the answer. Returns false when more waits to be sent than should.
+  /// Adds a message to the answer. Returns false when more waits to be sent than should, or others
+  /// wait for their turn.
   private func write(
     _ stream: StreamHandle, _ message: [UInt8], _ compressed: Bool
   ) throws(RPCError) -> Bool {
     guard let call = call(stream), call.phase != .answered else {
       throw RPCError(.cancelled, "the call has ended")
     }
-    let isFull = session.pendingBytes(stream) > Self.waitingBytesMax
-    if isFull { return false }
+    guard call.writers.isEmpty, hasRoom(stream) else { return false }
+    try add(call, message, compressed)
+    return true
+  }
+
+  private func hasRoom(_ stream: StreamHandle) -> Bool {
+    session.pendingBytes(stream) <= Self.waitingBytesMax
+  }
+
+  private func add(_ call: ServerCall, _ message: [UInt8], _ compressed: Bool) throws(RPCError) {
     if call.context.method.clientStreaming {
       call.hasSpoken = true
       call.lastByteAt = Self.now
@@ -121,14 +132,13 @@ extension ServerConnection {
       if let error = hush(call) { throw error }
       let head = answerHead(call)
       call.sentHead = true
-      session.respond(stream, headers: head)
+      session.respond(call.stream, headers: head)
     }
     let part = try pack(call, message, compressed: compressed)
     session.append(
-      stream, head: MessageAssembler.head(of: part.bytes, compressed: part.isPacked), headCount: 5,
-      part.bytes)
+      call.stream, head: MessageAssembler.head(of: part.bytes, compressed: part.isPacked),
+      headCount: 5, part.bytes)
     connectionNeedsFlush()
-    return true
   }
 
   /// Adds a message to the answer once there is room.
@@ -142,8 +152,8 @@ extension ServerConnection {
       if try write(stream, message, compressed) {
         room.give(.success(()))
       } else {
-        call(stream)?.writer = ServerCall.Writer(
-          room: room, message: message, compressed: compressed)
+        call(stream)?.writers.append(
+          ServerCall.Writer(room: room, message: message, compressed: compressed))
         session.tellWhenDrained(stream)
       }
     } catch {
@@ -152,9 +162,17 @@ extension ServerConnection {
   }
 
   func streamDrained(_ stream: StreamHandle) {
-    guard let writer = call(stream)?.writer else { return }
-    call(stream)?.writer = nil
-    awaitRoom(stream, writer.message, writer.compressed, writer.room)
+    guard let call = call(stream), !call.writers.isEmpty else { return }
+    while let writer = call.writers.first, hasRoom(stream) {
+      call.writers.removeFirst()
+      do throws(RPCError) {
+        try add(call, writer.message, writer.compressed)
+        writer.room.give(.success(()))
+      } catch {
+        writer.room.give(.failure(error))
+      }
+    }
+    if !call.writers.isEmpty { session.tellWhenDrained(stream) }
   }
 
   private func streamFinished(_ stream: StreamHandle, _ error: (any Error)?, _ route: Int) {

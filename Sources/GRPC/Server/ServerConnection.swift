@@ -165,7 +165,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     call.task?.cancel()
     let error = RPCError(.cancelled, "the caller gave up")
     call.queue?.finish(.failure(error), dropping: true)
-    call.writer?.room.give(.failure(error))
+    call.dismissWriters(error)
     settle(call, .cancelled, at: home.tick())
   }
 
@@ -233,8 +233,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     }
     let end = error ?? RPCError(.cancelled, "the call has ended")
     call.queue?.finish(.failure(end), dropping: true)
-    call.writer?.room.give(.failure(end))
-    call.writer = nil
+    call.dismissWriters(end)
     connectionNeedsFlush()
   }
 

@@ -60,7 +60,8 @@ public struct MessageStream<Element: Message>: AsyncSequence, Sendable {
   }
 }
 
-/// Takes the messages that a handler answers with.
+/// Takes the messages that a handler answers with, of one task or of several: each goes out whole,
+/// and who finds no room waits in turn.
 public struct MessageWriter<Element: Message>: Sendable {
   @usableFromInline let raw: ResponseWriter
 

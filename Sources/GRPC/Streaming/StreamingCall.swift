@@ -2,8 +2,8 @@ public import Protobuf
 
 /// A call under way that sends a stream of messages.
 ///
-/// Write from one task at a time, and read from one; both may go on side by side. The call is given
-/// up when a task that waits for it is cancelled, and when nothing refers to it any more.
+/// Write from as many tasks as you like: each message goes out whole. Read from one. The call is
+/// given up when a task that waits for it is cancelled, and when nothing refers to it any more.
 public struct StreamingCall<Request: Message, Response: Message>: Sendable {
   /// Takes what is sent.
   public let requests: RequestWriter<Request>
