@@ -213,7 +213,7 @@ import Testing
       []
     } _: { _, channel in
       let error = await refusal { try await call(channel, CallOptions(timeout: .seconds(30))) }
-      #expect(error?.code == .deadlineExceeded || error?.code == .unavailable)
+      #expect(error?.code == .deadlineExceeded)
     }
   }
 

@@ -94,10 +94,10 @@ enum TestAuthority {
       #expect(try await ask("gateway") == "gateway")
       for name in ["two", "nobody", "foreign", "stranger", nil] {
         let error = await refusal { try await ask(name) }
-        #expect(error?.code == .unavailable, "\(name ?? "cleartext")")
+        #expect(error?.reason == RPCError.noConnection, "\(name ?? "cleartext")")
       }
       let error = await refusal { try await ask("gateway", expecting: "organization") }
-      #expect(error?.code == .unavailable)
+      #expect(error?.reason == RPCError.noConnection)
       #expect(try await ask("gateway") == "gateway")
       await server.shutdownGracefully()
     }
@@ -132,7 +132,9 @@ enum TestAuthority {
           try await EchoClient(channel).unary(
             EchoRequest(), options: CallOptions(timeout: patience))
         }
-        #expect(error?.code == (isGood ? nil : .unavailable), "\(host) as \(name ?? "itself")")
+        #expect(
+          error?.reason == (isGood ? nil : RPCError.noConnection),
+          "\(host) as \(name ?? "itself")")
         await channel.close(grace: .zero)
       }
       try await ask("localhost")

@@ -10,8 +10,9 @@ public struct CallOptions: Sendable, Hashable {
   public var leastRemaining: Duration = .zero
   /// How requests are packed. Answers may come packed whatever is said here.
   public var compression: Compression
-  /// True: the call waits for a connection until its deadline. False: it fails with UNAVAILABLE
-  /// once every server was tried in vain. As the method's or the channel's settings say without it.
+  /// True: the call waits for a connection until its deadline, and ends with DEADLINE_EXCEEDED,
+  /// reason NO_CONNECTION, when none came. False: it fails with UNAVAILABLE once every server was
+  /// tried in vain. As the method's or the channel's settings say without it.
   public var waitsForReady: Bool?
 
   /// Options; all of them may be left out.

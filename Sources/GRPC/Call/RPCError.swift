@@ -38,6 +38,10 @@ public struct RPCError: Error, Sendable, Hashable {
   /// The reason of the `ErrorInfo` detail, if there is one.
   public var reason: String? { StatusDetails.errorInfo(in: details)?.reason }
 
+  /// The reason of DEADLINE_EXCEEDED when the call waited for a connection all the while: nobody was
+  /// asked, and the text says why.
+  public static let noConnection = "NO_CONNECTION"
+
   /// The facts of the `ErrorInfo` detail; empty without one.
   public var errorInfoMetadata: [String: String] {
     StatusDetails.errorInfo(in: details)?.metadata ?? [:]

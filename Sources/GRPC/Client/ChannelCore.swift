@@ -296,11 +296,13 @@ final class ChannelCore: @unchecked Sendable {
     if !picks.isEmpty {
       return RPCError(.deadlineExceeded, "too many calls were under way to start this one in time")
     }
-    return unreachable()
+    return RPCError(.deadlineExceeded, reason: RPCError.noConnection, whyUnreachable)
   }
 
-  private func unreachable() -> RPCError {
+  private func unreachable() -> RPCError { RPCError(.unavailable, whyUnreachable) }
+
+  private var whyUnreachable: String {
     let why = lastFailure.map { ": \($0)" } ?? ""
-    return RPCError(.unavailable, "no connection to \(metrics.target) in time\(why)")
+    return "no connection to \(metrics.target) in time\(why)"
   }
 }

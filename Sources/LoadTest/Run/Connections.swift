@@ -68,7 +68,9 @@ final class Connections: Sendable {
           _ = try await channel.unary(
             path: "/grpc.health.v1.Health/Check", request: [],
             options: CallOptions(timeout: .seconds(15)))
-        } catch let error as RPCError where error.code == .unavailable {
+        } catch let error as RPCError
+          where error.code == .unavailable || error.reason == RPCError.noConnection
+        {
           let address = targets[name].map { "\($0.host):\($0.port)" } ?? name
           throw ScenarioError(
             "nobody answers at \(address): \(error.message). Is the server running (`make run`)?",

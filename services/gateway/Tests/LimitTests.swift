@@ -220,6 +220,20 @@ final class TestClock: Sendable {
     #expect(answer.status == 409)
   }
 
+  @Test func aServiceThatCannotBeReachedIsUnavailable() async throws {
+    services.answer(ClientDirectoryServiceMethods.listClients) {
+      (_: ListClientsRequest, _) -> ListClientsResponse in
+      throw RPCError(
+        .deadlineExceeded, reason: RPCError.noConnection, "no connection to 192.0.2.7:1 in time")
+    }
+    let answer = try await services.gateway().respond(
+      to: .sample("GET", Sample.clients, bearer: Sample.token))
+    #expect(answer.status == 503)
+    #expect(answer.header("retry-after") == "1")
+    #expect(answer.reason == "UNAVAILABLE")
+    #expect(!String(decoding: answer.body, as: UTF8.self).contains("192.0.2.7"))
+  }
+
   @Test func aCallEndsAtItsDeadline() async throws {
     services.answer(ClientDirectoryServiceMethods.listClients) { (_: ListClientsRequest, _) in
       try await Task.sleep(for: .seconds(30))

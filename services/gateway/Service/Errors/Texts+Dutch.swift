@@ -103,6 +103,7 @@ extension Texts {
     "DATABASE_UNAVAILABLE": "De dienst kan nu niet antwoorden. Probeer het zo dadelijk opnieuw.",
     "OUTCOME_UNKNOWN":
       "Het is niet zeker of dit gebeurd is. Verstuur het opnieuw: het gebeurt geen twee keer.",
+    "NO_CONNECTION": "De dienst kan nu niet antwoorden. Probeer het zo dadelijk opnieuw.",
     "OVERLOADED": "De dienst heeft het druk. Probeer het zo dadelijk opnieuw.",
     "INVALID_REQUEST": "De aanvraag is niet geldig.",
     "EMAIL_REQUIRED": "Uw organisatie vraagt voor elke cliënt een e-mailadres.",

@@ -100,6 +100,7 @@ extension Texts {
     "DATABASE_UNAVAILABLE": "The service cannot answer right now. Try again in a moment.",
     "OUTCOME_UNKNOWN":
       "It is not certain whether this was done. Send it again: it will not be done twice.",
+    "NO_CONNECTION": "The service cannot answer right now. Try again in a moment.",
     "OVERLOADED": "The service is very busy. Try again in a moment.",
     "INVALID_REQUEST": "The request is not valid.",
     "EMAIL_REQUIRED": "Your organisation requires an e-mail address for every client.",

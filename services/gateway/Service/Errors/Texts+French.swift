@@ -108,6 +108,7 @@ extension Texts {
     "OUTCOME_UNKNOWN":
       "Il n'est pas certain que cela ait été fait. Renvoyez la demande : elle ne sera "
       + "pas exécutée deux fois.",
+    "NO_CONNECTION": "Le service ne peut pas répondre pour le moment. Réessayez dans un instant.",
     "OVERLOADED": "Le service est très sollicité. Réessayez dans un instant.",
     "INVALID_REQUEST": "La demande n'est pas valide.",
     "EMAIL_REQUIRED": "Votre organisation exige une adresse courriel pour chaque client.",
