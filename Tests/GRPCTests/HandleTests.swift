@@ -66,19 +66,9 @@ import Testing
 
   /// A connection that has said what every client begins with.
   private static func peer(_ port: Int) -> Int32 {
-    let peer = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = in_port_t(port).bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let connected = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(peer, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-      }
-    }
-    #expect(connected == 0)
-    _ = RawPeer.opening.withUnsafeBytes { write(peer, $0.baseAddress, $0.count) }
-    return peer
+    let peer = LoopbackPeer()
+    #expect(peer.connect(port: port) && peer.send(RawPeer.opening))
+    return peer.socket
   }
 
   /// Whether a byte has come.

@@ -58,13 +58,12 @@ package final class AcceptRest: ChannelInboundHandler {
   /// Whether no more are free than are kept. The system gives the lowest number that is free, so a
   /// number tells how many are taken.
   private func isFull(_ channel: any Channel) -> Bool {
-    let limit = OpenFileLimit.now
     let next = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(
       of: NIOBSDSocket.Handle.self
     ) { fcntl($0, F_DUPFD_CLOEXEC, 0) }
     guard let next else { return false }
     guard next >= 0 else { return true }
     close(next)
-    return Int(next) >= limit - min(kept, limit / 4)
+    return Int(next) >= OpenFileLimit.leaving(kept)
   }
 }

@@ -20,5 +20,19 @@ package enum OpenFileLimit {
     _ = setrlimit(resource, &limit)
   }
 
+  /// How many of them connections may have that leave so many to everything else, or a quarter of
+  /// the limit where that is less.
+  package static func leaving(_ kept: Int) -> Int { now - min(kept, now / 4) }
+
+  /// How many connections one address may have: at most half of those that there may be, so that
+  /// nobody takes the last descriptor alone where the limit is low.
+  ///
+  /// - Parameters:
+  ///   - most: what the settings allow.
+  ///   - kept: descriptors that connections leave free.
+  package static func connectionsPerAddress(_ most: Int, keeping kept: Int) -> Int {
+    min(most, leaving(kept) / 2)
+  }
+
   private static var resource: __rlimit_resource_t { .init(RLIMIT_NOFILE.rawValue) }
 }

@@ -75,7 +75,8 @@ public final class RPCServer: Sendable {
 
   // MARK: Start
 
-  /// Listens and answers.
+  /// Listens and answers. Raises the limit of open files of the process to what the system allows:
+  /// each connection takes one.
   ///
   /// - Parameters:
   ///   - host: a numeric address; loopback unless said otherwise.
@@ -87,7 +88,8 @@ public final class RPCServer: Sendable {
   }
 
   /// Answers whoever connects to a socket that listens already, such as one that a supervisor
-  /// hands from process to process so that nobody is ever refused.
+  /// hands from process to process so that nobody is ever refused. Raises the limit of open files as
+  /// `start(host:port:)` does.
   ///
   /// - Parameter descriptor: of a TCP socket, bound and listening; the server closes it.
   /// - Returns: the port.
@@ -107,6 +109,7 @@ public final class RPCServer: Sendable {
     orPort port: Int, _ listen: (ServerBootstrap) async throws -> any Channel
   ) async throws -> Int {
     signal(SIGPIPE, SIG_IGN)
+    OpenFileLimit.raise()
     let identity = try tls.map { try TLSIdentity($0, server: true, logger: core.logger) }
     let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, core.settings.loops))
     state.withLock { state in
@@ -178,13 +181,15 @@ public final class RPCServer: Sendable {
   }
 
   private func admit(_ loop: any EventLoop, _ address: String) -> ServerLoop? {
-    state.withLock { state in
+    let perAddressMax = OpenFileLimit.connectionsPerAddress(
+      core.settings.connectionsPerAddressMax, keeping: core.settings.descriptorsKept)
+    return state.withLock { state in
       guard !state.isStopping else { return nil }
       if state.connections.count >= core.settings.connectionsMax {
         core.bounds.add(.connections)
         return nil
       }
-      if state.perAddress[address, default: 0] >= core.settings.connectionsPerAddressMax {
+      if state.perAddress[address, default: 0] >= perAddressMax {
         core.bounds.add(.connectionsPerAddress)
         return nil
       }

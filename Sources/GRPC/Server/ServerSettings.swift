@@ -10,7 +10,8 @@ public struct ServerSettings: Sendable {
   public var loops = 1
   /// Open connections; further ones are closed at once.
   public var connectionsMax = 10_000
-  /// Open connections from one address.
+  /// Open connections from one address, at most half of those that the process may have by its limit
+  /// of open files (`RLIMIT_NOFILE`); further ones are closed at once.
   public var connectionsPerAddressMax = 1_000
   /// File descriptors that connections leave to the rest of the process, at most a quarter of its
   /// limit (`RLIMIT_NOFILE`); while no more are free, further connections wait to be accepted.

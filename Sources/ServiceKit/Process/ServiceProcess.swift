@@ -22,7 +22,6 @@ public enum ServiceProcess {
     do {
       let settings = ServiceSettings()
       CoreFiles.forbid(unless: settings)
-      OpenFileLimit.raise()
       var rig = Rig(name: name, settings: settings)
       let verifier = rig.contextVerifier()
       var assembly = try await assemble(&rig)

@@ -52,7 +52,7 @@ public struct Gateway: Sendable {
     proxies = settings.trustedProxies.compactMap(AddressBlock.init)
     watch = ConnectionWatch(
       max: settings.connectionsMax, perAddressMax: settings.connectionsPerAddressMax,
-      exempt: proxies)
+      descriptorsKept: settings.descriptorsKept, exempt: proxies)
     cookie = SessionCookie(isSecure: settings.isSecure)
     origins = OriginRule(publicOrigin: settings.publicOrigin)
     security = SecurityHeaders(isSecure: settings.isSecure)

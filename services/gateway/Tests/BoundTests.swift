@@ -115,6 +115,24 @@ import Testing
     }
   }
 
+  @Test("one address has half of the connections that the limit of open files leaves room for")
+  func share() async {
+    await #expect(processExitsWith: .success) {
+      try await withLiveGateway(ScriptedServices()) { gateway, port in
+        let most = DescriptorShortage.limit * 3 / 4 / 2
+        let peers = (0...most).map { _ in LoopbackPeer(isAboveLimit: true) }
+        DescriptorShortage.lowerLimit()
+        for peer in peers.prefix(most) { #expect(peer.connect(port: port)) }
+        #expect(await eventually { gateway.watch.count == most })
+        #expect(gateway.bounds[.connectionsPerAddress] == 0)
+        #expect(peers[most].connect(port: port))
+        #expect(await eventually { gateway.bounds[.connectionsPerAddress] == 1 })
+        #expect(gateway.watch.count == most)
+        #expect(gateway.bounds[.descriptors] == 0)
+      }
+    }
+  }
+
   // MARK: Headers
 
   /// What `get` sends: the target and two fields.

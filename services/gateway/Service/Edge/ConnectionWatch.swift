@@ -1,3 +1,4 @@
+import GRPC
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -20,15 +21,19 @@ final class ConnectionWatch: Sendable {
   private let state = Mutex(State())
   private let max: Int
   private let perAddressMax: Int
+  private let descriptorsKept: Int
   private let exempt: [AddressBlock]
 
   /// - Parameters:
   ///   - max: open connections.
-  ///   - perAddressMax: open connections from one address.
+  ///   - perAddressMax: open connections from one address, at most half of those that the process
+  ///     may have by its limit of open files.
+  ///   - descriptorsKept: descriptors that connections leave free.
   ///   - exempt: proxies, which may have as many as there may be.
-  init(max: Int, perAddressMax: Int, exempt: [AddressBlock]) {
+  init(max: Int, perAddressMax: Int, descriptorsKept: Int, exempt: [AddressBlock]) {
     self.max = max
     self.perAddressMax = perAddressMax
+    self.descriptorsKept = descriptorsKept
     self.exempt = exempt
   }
 
@@ -56,6 +61,8 @@ final class ConnectionWatch: Sendable {
   func opened(_ channel: any Channel) -> GatewayBound? {
     let address = channel.remoteAddress?.ipAddress ?? ""
     let isExempt = exempt.contains { $0.contains(address) }
+    let perAddressMax = OpenFileLimit.connectionsPerAddress(
+      perAddressMax, keeping: descriptorsKept)
     return state.withLock { state in
       guard state.connections.count < max else { return .connections }
       let count = (state.counts[address] ?? 0) + 1
