@@ -1,4 +1,5 @@
 import Foundation
+import GRPC
 import Protobuf
 import Testing
 
@@ -43,6 +44,23 @@ import Testing
     #expect(scenario.calls.first?.deadline == 2_000_000_000)
     #expect(scenario.calls.first?.expected == ["OK"])
     #expect(scenario.targets["echo"]?.port == 50_100)
+  }
+
+  @Test(
+    "certificates of services name them; who shows none goes by the names of hosts",
+    arguments: [
+      ("{}", TLSSettings()),
+      (#"{"authority": "ca.pem"}"#, TLSSettings(authorityPath: "ca.pem")),
+      (
+        #"{"certificate": "a.pem", "key": "a.key", "authority": "ca.pem"}"#,
+        TLSSettings(
+          certificatePath: "a.pem", keyPath: "a.key", authorityPath: "ca.pem",
+          trustDomain: "clientele.local")
+      ),
+    ])
+  func tls(json: String, settings: TLSSettings) throws {
+    let text = Self.least.replacing(#""load":"#, with: "\"tls\": \(json), \"load\":")
+    #expect(try withFile(text) { try ScenarioFile.read($0) }.tls == settings)
   }
 
   @Test(

@@ -32,23 +32,21 @@ final class Connections: Sendable {
       return try ClientChannel(
         host: target.host, port: target.port, settings: settings, eventLoopGroup: loop)
     }
-    guard let files = scenario.certificates else {
+    guard let tls = scenario.tls else {
       throw ScenarioError(
-        "speaks TLS, and the scenario names no certificates: add \"tls\", or \"plaintext\": true",
+        "speaks TLS, and the scenario does not say how: add \"tls\", or \"plaintext\": true",
         at: [.key("targets"), .key(target.name)])
     }
-    for path in [files.certificate, files.key, files.authority]
+    for path in [tls.certificatePath, tls.keyPath, tls.authorityPath].compactMap(\.self)
     where !FileManager.default.isReadableFile(atPath: path) {
       throw ScenarioError(
         "\(path) cannot be read: `make run` makes it; run loadtest from the same checkout",
         at: [.key("tls")])
     }
     return try ClientChannel(
-      host: target.host, port: target.port,
-      tls: TLSSettings(
-        certificatePath: files.certificate, keyPath: files.key, authorityPath: files.authority,
-        trustDomain: files.trustDomain),
-      expectedPeer: target.peer, settings: settings, eventLoopGroup: loop)
+      host: target.host, port: target.port, tls: tls,
+      expectedPeer: tls.trustDomain == nil ? nil : target.peer, settings: settings,
+      eventLoopGroup: loop)
   }
 
   /// The channel whose turn it is.

@@ -1,3 +1,4 @@
+import GRPC
 import Protobuf
 
 /// What a test does: whom it calls, with what, how often.
@@ -7,7 +8,8 @@ struct Scenario: Sendable {
   /// A sentence for the reader of the report.
   var about = ""
   var targets: [String: Target] = [:]
-  var certificates: Certificates?
+  /// Of all targets that are not in plaintext.
+  var tls: TLSSettings?
   var setup: [SetupStep] = []
   var metadata: [MetadataPair] = []
   var calls: [Call] = []
@@ -21,17 +23,9 @@ struct Scenario: Sendable {
     let name: String
     let host: String
     let port: Int
-    /// The service that the server's certificate must name.
+    /// The service that the server's certificate must name, where certificates name services.
     let peer: String
     let isPlaintext: Bool
-  }
-
-  /// Files of mutual TLS.
-  struct Certificates: Sendable, Hashable {
-    var certificate: String
-    var key: String
-    var authority: String
-    var trustDomain: String
   }
 
   /// A pair sent with every call.

@@ -1,3 +1,4 @@
+import GRPC
 import Protobuf
 
 /// Turns the JSON of a scenario file into a scenario, or says what is wrong with it.
@@ -16,7 +17,7 @@ enum ScenarioReader {
     scenario.source = json
     scenario.about = try file.string("about") ?? ""
     scenario.targets = try targets(file)
-    if let tls = file.json("tls") { scenario.certificates = try certificates(tls, file.at("tls")) }
+    if let json = file.json("tls") { scenario.tls = try tls(json, file.at("tls")) }
     scenario.load = try load(file)
     for (json, place) in try file.array("setup") {
       scenario.setup.append(try step(json, place, scenario.targets))
@@ -100,20 +101,23 @@ enum ScenarioReader {
       peer: try fields.string("peer") ?? name, isPlaintext: try fields.flag("plaintext") ?? false)
   }
 
-  private static func certificates(
+  /// Certificates of our services name them; whoever shows none calls servers of others, whose
+  /// certificates name hosts.
+  private static func tls(
     _ json: JSONValue, _ place: [JSONStep]
-  ) throws(ScenarioError) -> Scenario.Certificates {
+  ) throws(ScenarioError) -> TLSSettings {
     let fields = try FieldReader(
       json, at: place, known: ["certificate", "key", "authority", "trustDomain"])
-    func file(_ key: String, _ example: String) throws(ScenarioError) -> String {
-      guard let path = try fields.string(key) else { throw fields.missing(key, "\"\(example)\"") }
-      return path
+    let certificate = try fields.string("certificate")
+    let key = try fields.string("key")
+    if certificate == nil, key != nil {
+      throw fields.missing("certificate", "\".run/dev-client.pem\"")
     }
-    return Scenario.Certificates(
-      certificate: try file("certificate", ".run/dev-client.pem"),
-      key: try file("key", ".run/dev-client.key"),
-      authority: try file("authority", ".run/ca.pem"),
-      trustDomain: try fields.string("trustDomain") ?? "clientele.local")
+    if certificate != nil, key == nil { throw fields.missing("key", "\".run/dev-client.key\"") }
+    return TLSSettings(
+      certificatePath: certificate, keyPath: key, authorityPath: try fields.string("authority"),
+      trustDomain: try fields.string("trustDomain")
+        ?? (certificate == nil ? nil : "clientele.local"))
   }
 
   // MARK: Calls
