@@ -124,6 +124,35 @@ import Testing
     }
   }
 
+  @Test("a copy that somebody keeps locked is an alert until they let go", .timeLimit(.minutes(3)))
+  func lockedCopy() async throws {
+    try await withAudit { stage in
+      try await stage.write(3, failing: { _ in false })
+      try await stage.sealer().sealAll()
+      let holder = try #require(FileHandle(forReadingAtPath: stage.path))
+      #expect(flock(holder.fileDescriptor, LOCK_EX) == 0)
+      try await stage.write(3, failing: { _ in false })
+      let alerts = Alerts(database: stage.worker)
+      await #expect(throws: SealFile.Unusable.self) { try await stage.sealer().turn() }
+      #expect(try await alerts.open().map(\.kind) == [AuditSealer.alert])
+      #expect(stage.file.seals().map(\.number) == [1])
+      try holder.close()
+      try await stage.sealer().turn()
+      #expect(try await alerts.open().isEmpty)
+      #expect(stage.file.seals().map(\.number) == [1, 2])
+    }
+  }
+
+  @Test("a copy that is not there has no seals yet; one that cannot be opened is an error")
+  func unreadableCopy() throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+    #expect(try SealFile(path: path).lastNumber() == 0)
+    // A link to itself: it cannot be opened even by root.
+    try FileManager.default.createSymbolicLink(atPath: path, withDestinationPath: path)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    #expect(throws: SealFile.Unusable.self) { try SealFile(path: path).lastNumber() }
+  }
+
   @Test(
     "rows that wait for longer than a minute since sealing fails are told, until they are sealed")
   func failing() async throws {

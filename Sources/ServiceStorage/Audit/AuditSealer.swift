@@ -16,6 +16,8 @@ public struct AuditSealer: Sendable, Table {
   /// How long rows may wait for transactions to end before an operator is told: a minute, of which
   /// they may have waited a pause for the first glance.
   static let patience = Duration.seconds(60) - pause
+  /// How long another process may keep the file to itself: it appends at most 500 seals.
+  static let copyPatience = Duration.seconds(5)
 
   private let service: String
   private let worker: Database
@@ -256,10 +258,13 @@ public struct AuditSealer: Sendable, Table {
   /// Brings the file up to the table. Whoever stopped between the two leaves that to the next.
   private func copySeals() async throws {
     guard let copy else { return }
+    let end = ContinuousClock.now + Self.copyPatience
     while true {
       let missing = try await worker.run(.none, Self.seals(try copy.lastNumber()))
       guard !missing.isEmpty else { return }
-      try copy.append(missing)
+      if try copy.append(missing) { continue }
+      guard .now < end else { throw SealFile.Unusable("somebody else keeps it locked") }
+      try await Task.sleep(for: .milliseconds(50))
     }
   }
 }

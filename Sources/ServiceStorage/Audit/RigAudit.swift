@@ -10,7 +10,7 @@ extension Rig {
     let signer = settings.attempt { try AuditSigner(file: path) }
     let copy = settings.optional("CLIENTELE_AUDIT_COPY").map(SealFile.init)
     try settings.check()
-    guard let signer else { throw SealFile.Unusable(description: "no key to seal with") }
+    guard let signer else { throw SealFile.Unusable("no key to seal with") }
     if copy == nil { logger.warning("CLIENTELE_AUDIT_COPY is not set: seals have no copy") }
     return AuditSealer(
       service: name, worker: worker, signer: signer, copy: copy, logger: logger

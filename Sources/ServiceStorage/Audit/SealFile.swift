@@ -12,6 +12,10 @@ public struct SealFile: Sendable {
   public struct Unusable: Error, CustomStringConvertible {
     /// What is wrong.
     public let description: String
+
+    init(_ description: String) { self.description = description }
+
+    init(_ what: String, _ code: Int32) { self.init("\(what): \(String(cString: strerror(code)))") }
   }
 
   private let path: String
@@ -28,7 +32,7 @@ public struct SealFile: Sendable {
   /// Writes the seals up to a number into another file, as they are, and answers how many that were.
   public func copy(upTo number: Int64, to path: String) throws -> Int {
     let part = seals().filter { $0.number <= number }
-    try SealFile(path: path).append(part)
+    guard try SealFile(path: path).append(part) else { throw Unusable("\(path) is locked") }
     return part.count
   }
 
@@ -42,8 +46,13 @@ public struct SealFile: Sendable {
   /// The number of the last seal, 0 when there is none, and whether its line was ended. The end
   /// of the file is read alone.
   private func end() throws -> (number: Int64, isWhole: Bool) {
-    guard let file = FileHandle(forReadingAtPath: path) else { return (0, true) }
-    defer { try? file.close() }
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      // A file that cannot be read is no empty one: its seals would be appended again and again.
+      guard errno == ENOENT else { throw Unusable("\(path) cannot be read", errno) }
+      return (0, true)
+    }
+    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     let size = try file.seekToEnd()
     try file.seek(toOffset: size > Self.tailBytes ? size - Self.tailBytes : 0)
     let tail = try file.readToEnd() ?? Data()
@@ -59,14 +68,18 @@ public struct SealFile: Sendable {
   private static let tailBytes: UInt64 = 256 * 1024
 
   /// Appends those that another process has not appended meanwhile, and waits for the disk.
-  func append(_ seals: [AuditSeal]) throws {
+  /// - Returns: false when somebody has the file locked: nothing was appended.
+  func append(_ seals: [AuditSeal]) throws -> Bool {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
-    guard descriptor >= 0, flock(descriptor, LOCK_EX) == 0 else {
-      throw Unusable(description: "\(path) cannot be appended to")
-    }
+    guard descriptor >= 0 else { throw Unusable("\(path) cannot be appended to", errno) }
     let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    // Never waited for here: this thread is of Swift's pool, and there are few.
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      guard errno == EWOULDBLOCK else { throw Unusable("\(path) cannot be locked", errno) }
+      return false
+    }
     let last = try end()
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
@@ -76,5 +89,6 @@ public struct SealFile: Sendable {
     }
     try file.write(contentsOf: lines)
     try file.synchronize()
+    return true
   }
 }
