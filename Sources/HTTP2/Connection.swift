@@ -11,6 +11,8 @@ public protocol ConnectionDelegate: AnyObject, SessionEvents {
   func connectionStalled()
   /// All that one read brought has been told.
   func readEnded()
+  /// What the peer could take of what waited was handed to the socket.
+  func connectionSent()
   /// The connection is gone; `streamClosed` was called for every stream before.
   func connectionClosed(_ reason: String?)
 }
@@ -18,6 +20,8 @@ public protocol ConnectionDelegate: AnyObject, SessionEvents {
 extension ConnectionDelegate {
   /// Does nothing.
   public func readEnded() {}
+  /// Does nothing.
+  public func connectionSent() {}
 }
 
 /// The handler at the end of a channel that drives a session: one for a connection, none for a
@@ -209,6 +213,7 @@ public final class Connection: ChannelInboundHandler, @unchecked Sendable {
       if let delegate { session.drainEvents(to: delegate) }
     } while needsPump && !isBroken && context.channel.isWritable && delegate != nil
     isPumping = false
+    delegate?.connectionSent()
     if isBroken || !session.isAlive { context.close(promise: nil) }
   }
 

@@ -61,7 +61,7 @@ struct InteropServer: AsyncParsableCommand {
     settings.requestBytesMax = 4 << 20
     settings.responseBytesMax = 4 << 20
     // A few hundred large answers at once.
-    settings.outboundBytesMax = 128 << 20
+    settings.outboundBytesMax = 16 << 20
     // Runners cancel call after call, which an open server takes for an attack.
     settings.resetsReceived = Frequency(burst: 10_000, perSecond: 1_000)
     let server = RPCServer(

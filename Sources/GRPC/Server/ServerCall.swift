@@ -33,6 +33,8 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
   var task: Task<Void, Never>?
   /// What answers a unary call whose request has been read and whose handler has not begun.
   @exclusivity(unchecked) var work: UnaryWork?
+  /// Bytes of the request of a unary call, once it has been read.
+  var requestBytes = 0
   /// When the handler of a unary call began.
   var handlerBeganAt: Int64 = 0
   /// The request of a unary call that was complete before its stream ended, as it came.

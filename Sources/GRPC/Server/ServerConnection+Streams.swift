@@ -63,16 +63,22 @@ extension ServerConnection {
   }
 
   func streamDataArrived(_ call: ServerCall, _ bytes: UnsafeRawBufferPointer, end: Bool) {
-    call.lastByteAt = connection?.lastReadAt ?? 0
+    let wasInside = call.assembler.isInsideMessage
+    var isWhole = false
     call.withheldBytes += bytes.count
     do throws(RPCError) {
       try call.assembler.add(bytes) { message, wasCompressed in
+        isWhole = true
         call.hasSpoken = true
         call.untakenBytes += message.count &+ MessageQueue.messageCost
         call.queue?.push(received: Array(message), isPacked: wasCompressed)
       }
     } catch {
       return refuseBytes(call, error)
+    }
+    // A message has its own time from its first byte on, whatever comes of it in between.
+    if isWhole || !wasInside && call.assembler.isInsideMessage {
+      call.lastByteAt = connection?.lastReadAt ?? 0
     }
     guard hold(call, call.assembler.heldBytes &+ call.untakenBytes) else {
       core.bounds.add(.heldBytes)
@@ -120,7 +126,7 @@ extension ServerConnection {
   }
 
   private func hasRoom(_ stream: StreamHandle) -> Bool {
-    session.pendingBytes(stream) <= Self.waitingBytesMax
+    session.pendingBytes(stream) <= Self.waitingBytesMax && !isStuffed(home.clock)
   }
 
   private func add(_ call: ServerCall, _ message: [UInt8], _ compressed: Bool) throws(RPCError) {
@@ -154,10 +160,22 @@ extension ServerConnection {
       } else {
         call(stream)?.writers.append(
           ServerCall.Writer(room: room, message: message, compressed: compressed))
-        session.tellWhenDrained(stream)
+        awaitTaking(stream)
       }
     } catch {
       room.give(.failure(error))
+    }
+  }
+
+  /// The handler goes on once the peer has taken what waits on the stream, or on others.
+  private func awaitTaking(_ stream: StreamHandle) {
+    guard let call = call(stream) else { return }
+    let patience = core.takingPatience(call.route)
+    if patience < .max { look(at: home.tick() &+ patience) }
+    if session.pendingBytes(stream) > Self.waitingBytesMax {
+      session.tellWhenDrained(stream)
+    } else {
+      park(call)
     }
   }
 
@@ -172,7 +190,7 @@ extension ServerConnection {
         writer.room.give(.failure(error))
       }
     }
-    if !call.writers.isEmpty { session.tellWhenDrained(stream) }
+    if !call.writers.isEmpty { awaitTaking(stream) }
   }
 
   private func streamFinished(_ stream: StreamHandle, _ error: (any Error)?, _ route: Int) {

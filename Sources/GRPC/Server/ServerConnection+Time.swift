@@ -120,7 +120,12 @@ extension ServerConnection {
       }
       let deadline = call.context.deadline.nanoseconds
       let idle = patienceEnds(call, now)
-      if deadline <= now {
+      let stuck = call.writers.isEmpty ? .max : takingEnds(call, now)
+      if stuck <= now, deadline > now {
+        core.bounds.add(.streamIdleTime)
+        session.reset(call.stream, .cancel)
+        connectionNeedsFlush()
+      } else if deadline <= now {
         if core.isOfGreatestAge(call) { core.bounds.add(.streamTime) }
         end(call, RPCError(.deadlineExceeded, "the deadline has passed"))
       } else if idle <= now, call.context.method.clientStreaming {
@@ -131,7 +136,7 @@ extension ServerConnection {
         end(call, RPCError(.deadlineExceeded, "the request did not arrive in time"))
         session.reset(call.stream, .cancel)
       } else {
-        next = min(next, deadline, idle)
+        next = min(next, deadline, idle, stuck)
       }
     }
     return next
@@ -150,21 +155,25 @@ extension ServerConnection {
     return call.lastByteAt &+ patience
   }
 
-  /// An answer of which the peer's window takes nothing ends as one that its socket does not take. The
-  /// last ones of a stream are waited for like the others: until then a slow reader was not late.
-  private func sweepAnswer(_ call: ServerCall, _ now: Int64) -> Int64 {
+  /// When the peer will have taken nothing of what waits on the stream for too long.
+  private func takingEnds(_ call: ServerCall, _ now: Int64) -> Int64 {
     let left = session.pendingBytes(call.stream)
-    guard left > 0 else { return .max }
-    if left != call.unsentBytes {
+    if left != call.unsentBytes || call.unsentSince == 0 {
       call.unsentBytes = left
       call.unsentSince = now
     }
-    var moment = call.unsentSince &+ core.settings.writeIdleTimeout.clampedNanoseconds
-    if core.router.isStream[call.route] {
-      let patience = core.streamIdleNanoseconds
-      moment = patience < .max ? call.unsentSince &+ patience : .max
-      moment = min(moment, call.context.deadline.nanoseconds)
-    }
+    let patience =
+      core.router.isStream[call.route]
+      ? core.takingPatience(call.route) : core.settings.writeIdleTimeout.clampedNanoseconds
+    return patience < .max ? call.unsentSince &+ patience : .max
+  }
+
+  /// An answer of which the peer's window takes nothing ends as one that its socket does not take. The
+  /// last ones of a stream are waited for like the others: until then a slow reader was not late.
+  private func sweepAnswer(_ call: ServerCall, _ now: Int64) -> Int64 {
+    guard session.pendingBytes(call.stream) > 0 else { return .max }
+    var moment = takingEnds(call, now)
+    if core.router.isStream[call.route] { moment = min(moment, call.context.deadline.nanoseconds) }
     guard moment <= now else { return moment }
     core.bounds.add(.writeIdleTime)
     session.reset(call.stream, .cancel)

@@ -97,6 +97,7 @@ extension ServerConnection {
     }
     call.phase = .waiting
     call.message = nil
+    call.requestBytes = bytes.count
     if call.heldBytes > 0 { _ = hold(call, 0) }
     home.add(call)
   }
@@ -104,6 +105,7 @@ extension ServerConnection {
   /// The handler begins now.
   func start(_ call: ServerCall) {
     call.work = nil
+    if call.heldBytes > 0 { _ = hold(call, 0) }
     call.handlerBeganAt = home.clock
     tookPlace(call)
     call.phase = .running
@@ -131,6 +133,10 @@ extension ServerConnection {
     if let error = hush(call) { return close(call, error) }
     let headers = answerHead(call)
     do throws(RPCError) {
+      if isOverstuffed(now) {
+        core.bounds.add(.outboundBytes)
+        throw RPCError(.resourceExhausted, "too many answers wait for the caller to take them")
+      }
       let part = try pack(call, message, compressed: true)
       settle(call, .ok, at: now)
       session.respond(

@@ -23,6 +23,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   @exclusivity(unchecked) var strangers: [StreamHandle: Int64] = [:]
   /// Handlers that have not ended, whether anybody still waits for them or not.
   var running = 0
+  /// Bytes of its calls among those that their event loop counts.
+  var heldBytes = 0
   var openedAt: Int64 = 0
   var lastCallAt: Int64 = 0
   var sawSettings = false
@@ -36,6 +38,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   var drain = Drain.none
   /// How many bytes of bodies the peer had taken when somebody looked, and since when no more.
   var taken = (bytes: 0, at: Int64(0))
+  /// Calls that wait until the peer takes some of what waits for it.
+  var parked: [StreamHandle] = []
   let security: TLSSettings?
   let onClose: @Sendable (ServerConnection) -> Void
 
@@ -82,7 +86,7 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   }
 
   private func hasRoom(_ route: Int) -> Bool {
-    if core.isAlwaysAdmitted(route) { return route != core.watchRoute || hasRoomToWatch() }
+    if core.isAlwaysAdmitted(route) { return hasRoomForBuiltIn(route) }
     let readAt = connection?.lastReadAt ?? 0
     home.noteRead(at: readAt)
     let before = connection?.previousReadAt ?? 0
@@ -94,27 +98,18 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       core.bounds.add(.handlersPerConnection)
       return false
     }
-    if session.outboundBytes >= core.settings.outboundBytesMax, !takesAnswers(readAt) {
+    if isStuffed(readAt) {
       core.bounds.add(.outboundBytes)
       return false
     }
     return true
   }
 
-  /// This many times as much as should be may wait for a peer that takes its answers, if slowly.
-  private static let outboundFactor = 4
-  /// A peer that has taken nothing for as long, or never anything, takes no answers.
-  private static let leastTaking: Int64 = 1_000_000_000
-
-  private func takesAnswers(_ now: Int64) -> Bool {
-    if taken.bytes != session.sentBytes { taken = (session.sentBytes, now) }
-    return now &- taken.at < Self.leastTaking
-      && session.outboundBytes / Self.outboundFactor < core.settings.outboundBytesMax
-  }
-
-  private func hasRoomToWatch() -> Bool {
-    let watches = calls.count { $0?.route == core.watchRoute && $0?.phase != .answered }
-    guard watches >= core.settings.watchesPerConnectionMax else { return true }
+  /// Streams of health and of reflection hold no place among the others', so they have few.
+  private func hasRoomForBuiltIn(_ route: Int) -> Bool {
+    guard core.router.isStream[route] else { return true }
+    let streams = calls.count { $0?.route == route && $0?.phase != .answered }
+    guard streams >= core.settings.watchesPerConnectionMax else { return true }
     core.bounds.add(.watches)
     return false
   }
@@ -198,7 +193,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   func hold(_ call: ServerCall, _ bytes: Int) -> Bool {
     let more = bytes - call.heldBytes
     call.heldBytes = bytes
-    return home.hold(more)
+    heldBytes += more
+    return home.hold(more, heldByConnection: heldBytes)
   }
 
   /// Answers a request that no handler will see and that holds no place.

@@ -81,6 +81,11 @@ final class ServerCore: Sendable {
     return isFirst ? firstMessageNanoseconds : streamIdleNanoseconds
   }
 
+  /// How long a caller may take nothing of an answer in streams; `.max` for as long as it likes.
+  func takingPatience(_ route: Int) -> Int64 {
+    isBuiltIn(route) ? settings.writeIdleTimeout.clampedNanoseconds : streamIdleNanoseconds
+  }
+
   /// Calls whose handlers have not ended.
   var callsInFlight: Int { inFlight.load(ordering: .relaxed) }
 

@@ -322,6 +322,11 @@ final class ServerLoop: @unchecked Sendable {
         givePlaceBack()
         continue
       }
+      if call.connection.isStuffed(clock) {
+        givePlaceBack()
+        call.connection.park(call)
+        continue
+      }
       call.connection.start(call)
       return work
     }
@@ -341,10 +346,17 @@ final class ServerLoop: @unchecked Sendable {
 
   // MARK: Bytes
 
+  /// What a connection may hold when all the others' share is taken.
+  private static let smallHolding = 64 << 10
+
   /// Notes how many bytes more, or fewer, requests hold that have not begun. Returns false when
-  /// they are too many.
-  func hold(_ bytes: Int) -> Bool {
+  /// they are too many: all together, or half of them of one connection. An eighth of what there may
+  /// be is kept for connections that hold little.
+  func hold(_ bytes: Int, heldByConnection: Int) -> Bool {
     heldBytes += bytes
-    return bytes <= 0 || heldBytes <= core.heldBytesPerLoop
+    let most = core.heldBytesPerLoop
+    guard bytes > 0, heldBytes > most / 2 else { return true }
+    if heldByConnection <= Self.smallHolding { return heldBytes <= most }
+    return heldByConnection <= most / 2 && heldBytes <= most - most / 8
   }
 }

@@ -29,12 +29,14 @@ public struct ServerSettings: Sendable {
   /// Time for the first message, either way, of a call whose caller sends a stream of them; zero
   /// waits for ever.
   public var firstMessageTimeout = Duration.seconds(30)
-  /// Time without a message either way while a handler waits for one of its caller; zero waits for
-  /// ever. Callers that owe nothing, such as followers of events, may be silent for as long as they
-  /// like.
+  /// Time without a message either way while a handler waits for one of its caller, from the
+  /// message's first byte once it has begun, and time without a byte taken while a handler waits for
+  /// room in its answer; zero waits for ever. Callers that owe nothing, such as followers of events,
+  /// may be silent for as long as they like.
   public var streamIdleTimeout = Duration.seconds(600)
-  /// Time without a byte taken by a caller who has one answer coming, or by a whole connection. The
-  /// last answers of a stream wait as long as those before them: `streamIdleTimeout`.
+  /// Time without a byte taken by a caller who has one answer coming, or who asks for reflection, and
+  /// time in which a whole connection takes less than 32 KiB of what waits in its socket. The last
+  /// answers of a stream wait as long as those before them: `streamIdleTimeout`.
   public var writeIdleTimeout = Duration.seconds(10)
   /// Time without any call after which a connection is drained; zero keeps it.
   public var connectionIdleTimeout = Duration.seconds(900)
@@ -63,9 +65,10 @@ public struct ServerSettings: Sendable {
   /// is said by its method's access rule.
   public var admission = AdmissionSettings()
   /// Bytes of all requests that have not begun to be answered, and of what streams sent and no
-  /// handler has taken.
+  /// handler has taken. One connection may hold half of them, and the last eighth is for connections
+  /// that hold no more than 64 KiB.
   public var heldBytesMax = 64 << 20
-  /// Health watches of one connection.
+  /// Health watches of one connection, and its streams of reflection.
   public var watchesPerConnectionMax = 8
   /// Bytes of one request message.
   public var requestBytesMax = 1 << 20
@@ -130,6 +133,7 @@ public struct ServerSettings: Sendable {
   public var outboundFramesMax = 1_000
   /// Bytes that wait to be sent on one connection. With more, new calls on it are refused if the
   /// peer has taken nothing for a second, or four times as many wait; at once if it never took any.
+  /// Handlers of calls that came before begin, or write on, once it has taken some.
   public var outboundBytesMax = 1 << 20
 
   // MARK: Built-in services
