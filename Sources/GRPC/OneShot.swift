@@ -32,6 +32,16 @@ final class OneShot<Value: Sendable>: Sendable {
     return isFirst
   }
 
+  /// True once a value was given: whoever waits, or will, gets that one.
+  var isGiven: Bool {
+    state.withLock { state in
+      switch state {
+      case .empty, .waited: false
+      case .given, .taken: true
+      }
+    }
+  }
+
   /// Waits for the value; for one task.
   func take() async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in

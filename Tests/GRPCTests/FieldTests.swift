@@ -215,7 +215,7 @@ import Testing
   @Test("a request that is no gRPC and does not end is ended without blame")
   func turnedAwayForGood() async throws {
     var settings = ServerSettings()
-    settings.bodyIdleTimeout = .milliseconds(300)
+    settings.bodyIdleTimeout = .seconds(2)
     let foreign = RawPeer.request(stream: 1, contentType: "text/plain")
     try await turnedAway(foreign, status: 415, settings: settings) { peer, server in
       #expect(await eventually { peer.resetCode(stream: 1) == 0 })

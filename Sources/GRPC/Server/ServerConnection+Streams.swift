@@ -154,6 +154,7 @@ extension ServerConnection {
     guard loop.inEventLoop else {
       return loop.execute { self.awaitRoom(stream, message, compressed, room) }
     }
+    guard !room.isGiven else { return }
     do throws(RPCError) {
       if try write(stream, message, compressed) {
         room.give(.success(()))
@@ -183,6 +184,8 @@ extension ServerConnection {
     guard let call = call(stream), !call.writers.isEmpty else { return }
     while let writer = call.writers.first, hasRoom(stream) {
       call.writers.removeFirst()
+      // Its task has given up in this very turn.
+      guard !writer.room.isGiven else { continue }
       do throws(RPCError) {
         try add(call, writer.message, writer.compressed)
         writer.room.give(.success(()))
