@@ -1,6 +1,7 @@
 import BenchAPI
 import CommonAPI
 import Synchronization
+import TestKit
 import Testing
 
 @testable import GRPC
@@ -42,6 +43,12 @@ import Testing
       peer.send(Self.streams.flatMap { RawPeer.data(stream: $0, empty, end: true) })
       #expect(await eventually { peer.heard(frame: 1, stream: 1) })
       #expect((5...6).contains(begun.load(ordering: .relaxed)))
+      // Health has its answer all the same.
+      peer.send(
+        RawPeer.request(stream: 101, path: HealthMethods.check.path)
+          + RawPeer.data(stream: 101, empty, end: true))
+      #expect(await eventually { peer.heard(frame: 1, stream: 101) })
+      #expect(!peer.ended(stream: 101))
       peer.send(openWindow)
       #expect(await eventually { Self.streams.allSatisfy { peer.ended(stream: $0) } })
       #expect(Self.streams.allSatisfy { peer.body(stream: $0).count > 1_000 })
@@ -92,6 +99,37 @@ import Testing
       #expect(await eventually { peer.heard(frame: 3, stream: 1) })
       #expect(await eventually { server.callsInFlight == 0 })
       #expect(count(server, .streamIdleTime) == 1)
+      peer.close()
+    }
+  }
+
+  @Test("a stream of which little is taken at a time goes on, however much waits at any time")
+  func steadyReader() async throws {
+    var settings = ServerSettings.patient
+    settings.streamIdleTimeout = .seconds(2).patient
+    var service = StreamEcho()
+    service.server = { _, answers, _ in
+      let payload = [UInt8](repeating: 1, count: 16_000)
+      while true { try await answers.write(EchoResponse(payload: payload)) }
+    }
+    try await withServer([.echo(service)], settings: settings) { server, _, port in
+      let peer = try await RawPeer.connect(port: port)
+      peer.send(
+        closedWindow + RawPeer.frame(8, stream: 0, RawPeer.big(16 << 20))
+          + RawPeer.request(stream: 1, path: EchoMethods.serverStream.path)
+          + RawPeer.data(stream: 1, empty, end: true))
+      #expect(await eventually { peer.heard(frame: 1, stream: 1) })
+      // One message at a time, so that as much waits as before: for longer than twice the time.
+      let end = ContinuousClock.now + .seconds(5).patient
+      var taken = 0
+      while .now < end, !peer.heard(frame: 3, stream: 1) {
+        peer.send(RawPeer.frame(8, stream: 1, RawPeer.big(16_008)))
+        taken += 16_008
+        #expect(await eventually { peer.body(stream: 1).count == taken })
+        try await Task.sleep(for: .milliseconds(100))
+      }
+      #expect(!peer.heard(frame: 3, stream: 1))
+      #expect(count(server, .streamIdleTime) == 0)
       peer.close()
     }
   }

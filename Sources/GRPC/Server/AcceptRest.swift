@@ -19,6 +19,7 @@ package final class AcceptRest: ChannelInboundHandler {
   private static let rest = TimeAmount.milliseconds(100)
   private let kept: Int
   private let onRest: () -> Void
+  private var isResting = false
 
   /// - Parameters:
   ///   - kept: the descriptors that connections leave free, at most a quarter of the process's limit.
@@ -42,6 +43,8 @@ package final class AcceptRest: ChannelInboundHandler {
   }
 
   private func begin(_ channel: any Channel) {
+    guard !isResting else { return }
+    isResting = true
     onRest()
     try? channel.syncOptions?.setOption(.autoRead, value: false)
     wait(channel)
@@ -51,6 +54,7 @@ package final class AcceptRest: ChannelInboundHandler {
     channel.eventLoop.assumeIsolated().scheduleTask(in: Self.rest) {
       guard channel.isActive else { return }
       if self.isFull(channel) { return self.wait(channel) }
+      self.isResting = false
       try? channel.syncOptions?.setOption(.autoRead, value: true)
     }
   }

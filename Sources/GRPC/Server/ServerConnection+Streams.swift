@@ -120,13 +120,15 @@ extension ServerConnection {
     guard let call = call(stream), call.phase != .answered else {
       throw RPCError(.cancelled, "the call has ended")
     }
-    guard call.writers.isEmpty, hasRoom(stream) else { return false }
+    guard call.writers.isEmpty, hasRoom(call) else { return false }
     try add(call, message, compressed)
     return true
   }
 
-  private func hasRoom(_ stream: StreamHandle) -> Bool {
-    session.pendingBytes(stream) <= Self.waitingBytesMax && !isStuffed(home.clock)
+  /// What health has to say is little, and is said whatever else waits.
+  private func hasRoom(_ call: ServerCall) -> Bool {
+    session.pendingBytes(call.stream) <= Self.waitingBytesMax
+      && (call.route == core.watchRoute || !isStuffed(home.clock))
   }
 
   private func add(_ call: ServerCall, _ message: [UInt8], _ compressed: Bool) throws(RPCError) {
@@ -159,9 +161,11 @@ extension ServerConnection {
       if try write(stream, message, compressed) {
         room.give(.success(()))
       } else {
-        call(stream)?.writers.append(
+        guard let call = call(stream) else { return }
+        call.writers.append(
           ServerCall.Writer(room: room, message: message, compressed: compressed))
-        awaitTaking(stream)
+        // Those behind the first go on when it does.
+        if call.writers.count == 1 { awaitTaking(call) }
       }
     } catch {
       room.give(.failure(error))
@@ -169,12 +173,13 @@ extension ServerConnection {
   }
 
   /// The handler goes on once the peer has taken what waits on the stream, or on others.
-  private func awaitTaking(_ stream: StreamHandle) {
-    guard let call = call(stream) else { return }
+  private func awaitTaking(_ call: ServerCall) {
+    call.unsentBytes = session.pendingBytes(call.stream)
+    call.unsentSince = home.tick()
     let patience = core.takingPatience(call.route)
-    if patience < .max { look(at: home.tick() &+ patience) }
-    if session.pendingBytes(stream) > Self.waitingBytesMax {
-      session.tellWhenDrained(stream)
+    if patience < .max { look(at: call.unsentSince &+ patience) }
+    if call.unsentBytes > Self.waitingBytesMax {
+      session.tellWhenDrained(call.stream)
     } else {
       park(call)
     }
@@ -182,7 +187,7 @@ extension ServerConnection {
 
   func streamDrained(_ stream: StreamHandle) {
     guard let call = call(stream), !call.writers.isEmpty else { return }
-    while let writer = call.writers.first, hasRoom(stream) {
+    while let writer = call.writers.first, hasRoom(call) {
       call.writers.removeFirst()
       // Its task has given up in this very turn.
       guard !writer.room.isGiven else { continue }
@@ -193,7 +198,7 @@ extension ServerConnection {
         writer.room.give(.failure(error))
       }
     }
-    if !call.writers.isEmpty { awaitTaking(stream) }
+    if !call.writers.isEmpty { awaitTaking(call) }
   }
 
   private func streamFinished(_ stream: StreamHandle, _ error: (any Error)?, _ route: Int) {

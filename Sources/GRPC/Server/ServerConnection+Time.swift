@@ -158,7 +158,7 @@ extension ServerConnection {
   /// When the peer will have taken nothing of what waits on the stream for too long.
   private func takingEnds(_ call: ServerCall, _ now: Int64) -> Int64 {
     let left = session.pendingBytes(call.stream)
-    if left != call.unsentBytes || call.unsentSince == 0 {
+    if left != call.unsentBytes {
       call.unsentBytes = left
       call.unsentSince = now
     }

@@ -178,6 +178,8 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
   /// Notes that a call has been answered; whatever comes later is of no use.
   func settle(_ call: ServerCall, _ code: StatusCode, at now: Int64) {
     call.phase = .answered
+    // What is left of the answer is waited for from when it is looked at.
+    call.unsentBytes = 0
     call.task = nil
     call.work = nil
     if let id = call.waitingID {

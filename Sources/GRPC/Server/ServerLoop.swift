@@ -322,7 +322,7 @@ final class ServerLoop: @unchecked Sendable {
         givePlaceBack()
         continue
       }
-      if call.connection.isStuffed(clock) {
+      if !core.isAlwaysAdmitted(call.route), call.connection.isStuffed(clock) {
         givePlaceBack()
         call.connection.park(call)
         continue
