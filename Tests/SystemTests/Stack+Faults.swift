@@ -147,9 +147,12 @@ extension Stack {
       """)
     guard let id = rows.first.flatMap({ Int32($0) }), id > 1, databaseProcesses().contains(id)
     else { throw Failure(description: "no service is connected to PostgreSQL") }
+    let start = ContinuousClock.now
     Glibc.kill(id, SIGKILL)
+    // The postmaster answers as ever until it has noticed.
     try await wait("PostgreSQL answers again", within: .seconds(60)) {
-      (try? await sql("select 1")) == ["1"]
+      guard try accepting() > start else { return false }
+      return (try? await sql("select 1")) == ["1"]
     }
   }
 
