@@ -14,6 +14,11 @@ public struct DatabaseSettings: Sendable, Hashable {
   /// of their own. Over TCP `sslmode` is `verify-full` unless the string says otherwise.
   public var connection: String
 
+  /// Whether a connection string can be read at all; one that cannot never connects.
+  public static func isReadable(connection: String) -> Bool {
+    ConnectionString.isReadable(connection)
+  }
+
   /// How the prologue is sent.
   public var prologue = PrologueForm.setConfig
 

@@ -19,15 +19,12 @@ extension Rig {
   public mutating func database(
     _ role: DatabaseRole, schema version: Int? = nil
   ) throws -> Database {
-    let connection =
+    let text =
       switch role {
-      case .service:
-        settings.required("CLIENTELE_DATABASE", "libpq connection string of role \(schema)")
-      case .worker:
-        settings.required(
-          "CLIENTELE_WORKER_DATABASE", "libpq connection string of role \(schema)_worker")
+      case .service: connection("CLIENTELE_DATABASE", of: schema)
+      case .worker: connection("CLIENTELE_WORKER_DATABASE", of: "\(schema)_worker")
       }
-    var bounds = DatabaseSettings(connection: connection)
+    var bounds = DatabaseSettings(connection: text)
     let standard = role == .service ? 16 : 4
     let name = role == .service ? "CLIENTELE_POOL" : "CLIENTELE_WORKER_POOL"
     bounds.connectionsMax = settings.int(name, default: standard, in: 1...200)
@@ -36,7 +33,7 @@ extension Rig {
     // Behind a worker nobody waits for an answer: it may wait for its turn.
     if role == .worker { bounds.queueWait = bounds.connectionWait }
     bounds.prologue = prologue()
-    let mayForget = settings.string("CLIENTELE_DATABASE_MAY_FORGET", default: "off") == "on"
+    let mayForget = settings.flag("CLIENTELE_DATABASE_MAY_FORGET", default: false)
     try settings.check()
     let database = Database(settings: bounds, logger: logger)
     try database.start()
@@ -50,6 +47,15 @@ extension Rig {
     tell { PoolFigures.samples(await database.statistics(), of: pool) }
     if role == .worker { tell { await Alerts(database: database).samples() } }
     return database
+  }
+
+  private mutating func connection(_ name: String, of role: String) -> String {
+    let text = settings.required(name, "libpq connection string of role \(role)")
+    // What libpq says of it may quote a password.
+    if !text.isEmpty, !DatabaseSettings.isReadable(connection: text) {
+      settings.note("\(name) must be a libpq connection string: words such as host=… user=\(role)")
+    }
+    return text
   }
 
   /// How calls tell PostgreSQL whose rows they see: `CLIENTELE_DATABASE_PROLOGUE`.

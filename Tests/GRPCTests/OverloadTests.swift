@@ -186,6 +186,32 @@ import Testing
     }
   }
 
+  @Test("metadata of requests that never come is held within the same bound")
+  func heldMetadata() async throws {
+    var settings = ServerSettings()
+    settings.heldBytesMax = 15_000
+    try await withServer([.echo(StreamEcho())], settings: settings) { server, channel, port in
+      let peer = try await RawPeer.connect(port: port)
+      let words = (0..<50).map { ("word-\($0)", String(repeating: "x", count: 126)) }
+      peer.send(RawPeer.opening)
+      for stream in [1, 3, 5] as [UInt32] {
+        peer.send(RawPeer.request(stream: stream, words))
+      }
+      #expect(await eventually { peer.ended(stream: 3) && peer.ended(stream: 5) })
+      #expect(!peer.ended(stream: 1))
+      #expect(count(server, .heldBytes) == 2)
+      // What was held is given back.
+      peer.send(RawPeer.data(stream: 1, empty, end: true))
+      #expect(await eventually { peer.ended(stream: 1) })
+      peer.send(
+        RawPeer.request(stream: 7, words) + RawPeer.data(stream: 7, empty, end: true))
+      #expect(await eventually { peer.ended(stream: 7) })
+      #expect(count(server, .heldBytes) == 2)
+      peer.close()
+      _ = try await EchoClient(channel).unary(EchoRequest())
+    }
+  }
+
   // MARK: Health
 
   @Test("a watch tells the state at once, and then only what changes")

@@ -12,6 +12,23 @@ import Testing
     #expect(invalid?.problems.count == 3)
   }
 
+  @Test("a switch is on or off, and nothing else")
+  func switches() throws {
+    var settings = ServiceSettings(["CLIENTELE_REFLECTION": "off", "CLIENTELE_STANDBY": "on"])
+    let said = [
+      settings.flag("CLIENTELE_REFLECTION", default: true),
+      settings.flag("CLIENTELE_STANDBY", default: false),
+      settings.flag("CLIENTELE_CORE_FILES", default: true),
+      settings.flag("CLIENTELE_CORE_FILES", default: false),
+    ]
+    #expect(said == [false, true, true, false])
+    try settings.check()
+    var typo = ServiceSettings(["CLIENTELE_REFLECTION": "false"])
+    _ = typo.flag("CLIENTELE_REFLECTION", default: true)
+    let invalid = #expect(throws: ServiceSettings.Invalid.self) { try typo.check() }
+    #expect(invalid?.problems == ["CLIENTELE_REFLECTION must be on or off"])
+  }
+
   @Test("values are read, and left out ones have their default")
   func values() throws {
     var settings = ServiceSettings([

@@ -101,7 +101,7 @@ import Testing
       let alert = try #require(try await alerts.open().first)
       #expect(alert.kind == AuditSealer.forgedAlert)
       #expect(alert.detail.contains("4611686018427387904"))
-      #expect(stage.file.seals().map(\.rowCount) == [3, 4])
+      #expect(try stage.file.seals().map(\.rowCount) == [3, 4])
       #expect(try await stage.verify().map(\.place) == ["rows after the last"])
       try await stage.tamper("delete from audit_log where audit_id = 4611686018427387904")
       try await stage.write(2, failing: { _ in false })
@@ -134,7 +134,7 @@ import Testing
         }
         try await turn.value
         #expect(try await alerts.open().isEmpty)
-        #expect(stage.file.seals().map(\.rowCount) == [2])
+        #expect(try stage.file.seals().map(\.rowCount) == [2])
       }
     }
   }

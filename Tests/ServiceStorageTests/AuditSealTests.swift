@@ -21,7 +21,7 @@ import Testing
       #expect(seals.count == 2)
       #expect(seals.map(\.rowCount).reduce(0, +) == Int64(rows.count))
       #expect(seals.flatMap(\.gaps).count >= 2 * 7)
-      #expect(stage.file.seals() == seals)
+      #expect(try stage.file.seals() == seals)
       #expect(try await stage.verify() == [])
     }
   }
@@ -37,7 +37,7 @@ import Testing
           .organization(organization), all: (0..<100).map { _ in Audit.append(entry) })
       }
       #expect(try await stage.sealer().sealAll() == 2_300)
-      #expect(stage.file.seals().map(\.rowCount) == [1_000, 1_000, 300])
+      #expect(try stage.file.seals().map(\.rowCount) == [1_000, 1_000, 300])
       #expect(try await stage.verify() == [])
     }
   }
@@ -93,6 +93,13 @@ import Testing
     }
   }
 
+  @Test("a copy that cannot be read is no empty one")
+  func unreadable() throws {
+    let missing = NSTemporaryDirectory() + "\(UUID()).seals"
+    #expect(try SealFile(path: missing).seals() == [])
+    #expect(throws: (any Error).self) { try SealFile(path: NSTemporaryDirectory()).seals() }
+  }
+
   @Test("the copy is brought up to the table, and half a line does not end it")
   func copy() async throws {
     try await withAudit { stage in
@@ -103,7 +110,7 @@ import Testing
       let whole = try Data(contentsOf: URL(fileURLWithPath: stage.path))
       try whole.dropLast(100).write(to: URL(fileURLWithPath: stage.path))
       try await stage.sealer().sealAll()
-      #expect(stage.file.seals().map(\.number) == [1, 2, 3])
+      #expect(try stage.file.seals().map(\.number) == [1, 2, 3])
       #expect(try await stage.verify() == [])
     }
   }
@@ -120,7 +127,7 @@ import Testing
       try FileManager.default.removeItem(at: folder)
       try await stage.sealer().turn()
       #expect(try await alerts.open().isEmpty)
-      #expect(stage.file.seals().map(\.number) == [1])
+      #expect(try stage.file.seals().map(\.number) == [1])
     }
   }
 
@@ -135,11 +142,11 @@ import Testing
       let alerts = Alerts(database: stage.worker)
       await #expect(throws: SealFile.Unusable.self) { try await stage.sealer().turn() }
       #expect(try await alerts.open().map(\.kind) == [AuditSealer.alert])
-      #expect(stage.file.seals().map(\.number) == [1])
+      #expect(try stage.file.seals().map(\.number) == [1])
       try holder.close()
       try await stage.sealer().turn()
       #expect(try await alerts.open().isEmpty)
-      #expect(stage.file.seals().map(\.number) == [1, 2])
+      #expect(try stage.file.seals().map(\.number) == [1, 2])
     }
   }
 

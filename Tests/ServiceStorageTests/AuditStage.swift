@@ -54,7 +54,7 @@ struct AuditStage: Sendable {
     let known = Dictionary(
       (keys ?? [signer]).map { ($0.keyID, $0.publicKey) }, uniquingKeysWith: { first, _ in first })
     var verifier = AuditVerifier(
-      service: Self.schema, keys: known, copies: copies ?? file.seals(),
+      service: Self.schema, keys: known, copies: try copies ?? file.seals(),
       horizon: horizon ?? AuditRetention.horizon(at: Date()))
     let reader = try superuser()
     _ = try await AuditWalk(reader).verify(with: &verifier)

@@ -17,7 +17,7 @@ import Testing
         try await stage.sealer().sealAll()
       }
       let (rows, seals) = try await stage.read()
-      let log = Log(rows: rows, seals: seals, copies: stage.file.seals())
+      let log = Log(rows: rows, seals: seals, copies: try stage.file.seals())
       #expect(log.findings(stage.signer) == [])
       var random = SystemRandomNumberGenerator()
       var counts: [Tampering: Int] = [:]

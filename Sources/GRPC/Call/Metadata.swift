@@ -24,6 +24,18 @@ public struct Metadata: Sendable, Hashable {
   /// No pairs.
   public init() {}
 
+  /// Bytes of memory that the pairs take, about.
+  var heldBytes: Int {
+    entries.reduce(0) { sum, entry in
+      let bytes =
+        switch entry.value {
+        case .text(let text): text.utf8.count
+        case .binary(let bytes): bytes.count
+        }
+      return sum &+ entry.key.utf8.count &+ bytes &+ MemoryLayout<Entry>.stride
+    }
+  }
+
   /// True without pairs.
   public var isEmpty: Bool { entries.isEmpty }
 

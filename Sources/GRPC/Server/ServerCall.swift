@@ -28,6 +28,8 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
   let stream: StreamHandle
   let route: Int
   let context: CallContext
+  /// What the metadata takes.
+  let metadataBytes: Int
   @exclusivity(unchecked) var assembler: MessageAssembler
   var phase = Phase.receiving
   var task: Task<Void, Never>?
@@ -74,10 +76,17 @@ final class ServerCall: UnaryCall, @unchecked Sendable {
     self.stream = stream
     self.route = route
     self.context = context
+    metadataBytes = context.metadata.heldBytes
     self.acceptsGzip = acceptsGzip
     self.assembler = assembler
     beganAt = now
     lastByteAt = now
+  }
+
+  /// What it has sent that no handler has taken.
+  var waitingBytes: Int {
+    let head = queue == nil || waitingID != nil ? metadataBytes : 0
+    return head &+ assembler.heldBytes &+ (message?.bytes.count ?? requestBytes) &+ untakenBytes
   }
 
   var interceptors: [any ServerInterceptor] { connection.core.interceptors(route: route) }

@@ -35,9 +35,7 @@ extension ServerConnection {
   /// Keeps a call whose handler could begin, or go on writing, until there is room for what it says.
   func park(_ call: ServerCall) {
     if !parked.contains(call.stream) { parked.append(call.stream) }
-    guard call.queue == nil, !hold(call, call.requestBytes) else { return }
-    core.bounds.add(.heldBytes)
-    refuse(call)
+    if call.queue == nil { _ = keep(call) }
   }
 
   func connectionSent() {

@@ -21,7 +21,7 @@ extension ServerConnection {
     if call.route == core.watchRoute { return startStream(call) }
     switch home.enter(call, of: self) {
     case .begins: startStream(call)
-    case .waits: break
+    case .waits: _ = keep(call)
     case .refused: refuse(call)
     }
   }
@@ -34,6 +34,7 @@ extension ServerConnection {
     let context = call.context
     let route = call.route
     tookPlace(call)
+    if call.heldBytes > 0 { _ = hold(call) }
     let requests = RequestMessages(core: core) { try await queue.next() }
     let writer = ResponseWriter { message, compressed in
       // The usual case, on the loop and with room to spare, waits for nothing.
@@ -80,7 +81,7 @@ extension ServerConnection {
     if isWhole || !wasInside && call.assembler.isInsideMessage {
       call.lastByteAt = connection?.lastReadAt ?? 0
     }
-    guard hold(call, call.assembler.heldBytes &+ call.untakenBytes) else {
+    guard hold(call) else {
       core.bounds.add(.heldBytes)
       return self.end(call, core.tooMuchHeld)
     }
@@ -99,7 +100,7 @@ extension ServerConnection {
   private func taken(_ stream: StreamHandle, _ count: Int) {
     guard let call = call(stream) else { return }
     call.untakenBytes -= min(count, call.untakenBytes)
-    if call.phase != .answered { _ = hold(call, call.assembler.heldBytes &+ call.untakenBytes) }
+    if call.phase != .answered { _ = hold(call) }
     giveRoom(call)
     connectionNeedsFlush()
   }

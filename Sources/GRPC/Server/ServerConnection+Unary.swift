@@ -13,12 +13,7 @@ extension ServerConnection {
         call.message = call.message ?? ReceivedMessage(Array(message), wasCompressed: isPacked)
       }
       if isSecond { throw RPCError(.unimplemented, "more than one request") }
-      guard hold(call, call.assembler.heldBytes &+ (call.message?.bytes.count ?? 0)) else {
-        core.bounds.add(.heldBytes)
-        refuse(call)
-        return false
-      }
-      return true
+      return keep(call)
     } catch {
       refuseBytes(call, error)
       return false
@@ -76,10 +71,7 @@ extension ServerConnection {
     case .waits:
       call.phase = .waiting
       call.message = ReceivedMessage(Array(bytes))
-      if !hold(call, bytes.count) {
-        core.bounds.add(.heldBytes)
-        refuse(call)
-      }
+      _ = keep(call)
     case .refused:
       refuse(call)
     }
@@ -98,14 +90,14 @@ extension ServerConnection {
     call.phase = .waiting
     call.message = nil
     call.requestBytes = bytes.count
-    if call.heldBytes > 0 { _ = hold(call, 0) }
+    letGo(call)
     home.add(call)
   }
 
   /// The handler begins now.
   func start(_ call: ServerCall) {
     call.work = nil
-    if call.heldBytes > 0 { _ = hold(call, 0) }
+    letGo(call)
     call.handlerBeganAt = home.clock
     tookPlace(call)
     call.phase = .running

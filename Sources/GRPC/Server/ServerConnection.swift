@@ -134,7 +134,11 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
     lastCallAt = now
     look(at: deadline.nanoseconds)
     look(at: now &+ core.leastPatience)
-    if isStream { openStream(call) }
+    if isStream {
+      openStream(call)
+    } else if !end, call.metadataBytes > 0 {
+      _ = keep(call)
+    }
     if end { requestEnded(call, UnsafeRawBufferPointer(start: nil, count: 0)) }
   }
 
@@ -186,13 +190,29 @@ final class ServerConnection: ConnectionDelegate, @unchecked Sendable {
       call.waitingID = nil
       home.forget(id)
     }
-    if call.heldBytes > 0 { _ = hold(call, 0) }
+    letGo(call)
     lastCallAt = max(lastCallAt, now)
     home.counters.ended(call.route, code, after: now &- call.beganAt)
   }
 
   /// Notes how many bytes the call holds. Returns false when all of them together are too many.
-  func hold(_ call: ServerCall, _ bytes: Int) -> Bool {
+  func hold(_ call: ServerCall) -> Bool { hold(call, call.waitingBytes) }
+
+  /// Notes that the call holds nothing any more.
+  func letGo(_ call: ServerCall) {
+    if call.heldBytes > 0 { _ = hold(call, 0) }
+  }
+
+  /// Holds what a call has sent that no handler has begun to answer. Returns false when it was
+  /// refused for that.
+  func keep(_ call: ServerCall) -> Bool {
+    if hold(call) { return true }
+    core.bounds.add(.heldBytes)
+    refuse(call)
+    return false
+  }
+
+  private func hold(_ call: ServerCall, _ bytes: Int) -> Bool {
     let more = bytes - call.heldBytes
     call.heldBytes = bytes
     heldBytes += more

@@ -63,13 +63,15 @@ public protocol IdentityServiceProtocol: Sendable {
   /// Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).
   /// The reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or
   /// PASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;
-  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; ABORTED/CONCURRENT_CHANGE.
+  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; UNAVAILABLE/PASSWORDS_UNAVAILABLE, when
+  /// they cannot be checked; ABORTED/CONCURRENT_CHANGE.
   func acceptInvitation(
     _ request: AcceptInvitationRequest, in call: CallContext
   ) async throws -> AcceptInvitationResponse
   /// Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same
   /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too
-  /// many failures, SIGN_IN_BUSY when too many people sign in at once.
+  /// many failures, SIGN_IN_BUSY when too many people sign in at once;
+  /// UNAVAILABLE/PASSWORDS_UNAVAILABLE when passwords cannot be checked.
   func signIn(
     _ request: SignInRequest, in call: CallContext
   ) async throws -> SignInResponse
@@ -87,7 +89,7 @@ public protocol IdentityServiceProtocol: Sendable {
     _ request: IssueContextTokenRequest, in call: CallContext
   ) async throws -> IssueContextTokenResponse
   /// Changes the caller's own password; every other session of the account ends.
-  /// PERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT as in AcceptInvitation.
+  /// PERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT and UNAVAILABLE as in AcceptInvitation.
   func changePassword(
     _ request: ChangePasswordRequest, in call: CallContext
   ) async throws -> CommonAPI.Empty
@@ -202,7 +204,8 @@ public enum IdentityServiceMethods {
   /// Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).
   /// The reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or
   /// PASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;
-  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; ABORTED/CONCURRENT_CHANGE.
+  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; UNAVAILABLE/PASSWORDS_UNAVAILABLE, when
+  /// they cannot be checked; ABORTED/CONCURRENT_CHANGE.
   public static let acceptInvitation = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "AcceptInvitation",
@@ -215,7 +218,8 @@ public enum IdentityServiceMethods {
   )
   /// Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same
   /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too
-  /// many failures, SIGN_IN_BUSY when too many people sign in at once.
+  /// many failures, SIGN_IN_BUSY when too many people sign in at once;
+  /// UNAVAILABLE/PASSWORDS_UNAVAILABLE when passwords cannot be checked.
   public static let signIn = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "SignIn",
@@ -255,7 +259,7 @@ public enum IdentityServiceMethods {
     responseType: IssueContextTokenResponse.self
   )
   /// Changes the caller's own password; every other session of the account ends.
-  /// PERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT as in AcceptInvitation.
+  /// PERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT and UNAVAILABLE as in AcceptInvitation.
   public static let changePassword = MethodDescriptor(
     service: "clientele.identity.v1.IdentityService",
     name: "ChangePassword",
@@ -471,7 +475,8 @@ public struct IdentityServiceClient: Sendable {
   /// Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).
   /// The reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or
   /// PASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;
-  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; ABORTED/CONCURRENT_CHANGE.
+  /// RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; UNAVAILABLE/PASSWORDS_UNAVAILABLE, when
+  /// they cannot be checked; ABORTED/CONCURRENT_CHANGE.
   public func acceptInvitation(
     _ request: AcceptInvitationRequest, options: CallOptions = .init()
   ) async throws -> AcceptInvitationResponse {
@@ -480,7 +485,8 @@ public struct IdentityServiceClient: Sendable {
 
   /// Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same
   /// time, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too
-  /// many failures, SIGN_IN_BUSY when too many people sign in at once.
+  /// many failures, SIGN_IN_BUSY when too many people sign in at once;
+  /// UNAVAILABLE/PASSWORDS_UNAVAILABLE when passwords cannot be checked.
   public func signIn(
     _ request: SignInRequest, options: CallOptions = .init()
   ) async throws -> SignInResponse {
@@ -510,7 +516,7 @@ public struct IdentityServiceClient: Sendable {
   }
 
   /// Changes the caller's own password; every other session of the account ends.
-  /// PERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT as in AcceptInvitation.
+  /// PERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT and UNAVAILABLE as in AcceptInvitation.
   public func changePassword(
     _ request: ChangePasswordRequest, options: CallOptions = .init()
   ) async throws -> CommonAPI.Empty {

@@ -89,6 +89,10 @@ struct DevLayout: Sendable {
     return (1...PortOptions.processes).map { $0 == 1 ? service : "\(service)-\($0)" }
   }
 
+  /// A crash is told in lines that a log can take, without what was in registers.
+  private static let backtrace =
+    "enable=yes,interactive=no,color=no,images=none,registers=none,limit=24"
+
   /// What a program finds in its environment.
   /// - Parameter number: of the process among its service's, from 1.
   func environment(of program: String, _ number: Int, cluster: String) -> [String: String] {
@@ -98,6 +102,7 @@ struct DevLayout: Sendable {
         || $0.key.hasPrefix("CLIENTELE_")
     }
     var variables = [
+      "SWIFT_BACKTRACE": inherited["SWIFT_BACKTRACE"] ?? Self.backtrace,
       "CLIENTELE_HOST": "127.0.0.1",
       "CLIENTELE_PORT": String(ports[program] ?? gatewayPort),
       "CLIENTELE_TLS_CERTIFICATE": pki("\(program).pem"),

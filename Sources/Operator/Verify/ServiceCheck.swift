@@ -34,7 +34,7 @@ struct ServiceCheck {
       FileManager.default.fileExists(atPath: path) ? SealFile(path: path) : nil
     }
     let verifier = AuditVerifier(
-      service: service, keys: try publicKeys(), copies: copy?.seals(),
+      service: service, keys: try publicKeys(), copies: try copy?.seals(),
       horizon: AuditRetention.horizon(at: Date()))
     if file == nil {
       report.warnings.append(

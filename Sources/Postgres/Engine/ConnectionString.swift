@@ -35,6 +35,13 @@ enum ConnectionString {
     withArrays(connection, []) { PQconnectdbParams($0, $1, 1) }
   }
 
+  /// Whether libpq can read it.
+  static func isReadable(_ connection: String) -> Bool {
+    guard let options = PQconninfoParse(connection, nil) else { return false }
+    PQconninfoFree(options)
+    return true
+  }
+
   /// One word of a connection string.
   private static func option(_ keyword: String, of connection: String) -> String? {
     guard let options = PQconninfoParse(connection, nil) else { return nil }

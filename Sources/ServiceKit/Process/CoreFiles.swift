@@ -9,8 +9,8 @@ public enum CoreFiles {
   ///
   /// A limit of 0 does not bind a program that the system hands crashes to; one byte does, and is too
   /// little for a file.
-  public static func forbid(unless settings: ServiceSettings) {
-    guard settings.string("CLIENTELE_CORE_FILES", default: "off") != "on" else { return }
+  public static func forbid(unless settings: inout ServiceSettings) {
+    guard !settings.flag("CLIENTELE_CORE_FILES", default: false) else { return }
     let resource = __rlimit_resource_t(RLIMIT_CORE.rawValue)
     var limit = rlimit()
     getrlimit(resource, &limit)

@@ -20,8 +20,8 @@ public enum ServiceProcess {
     LineLog.install()
     MetricsRegistry.process.install()
     do {
-      let settings = ServiceSettings()
-      CoreFiles.forbid(unless: settings)
+      var settings = ServiceSettings()
+      CoreFiles.forbid(unless: &settings)
       var rig = Rig(name: name, settings: settings)
       let verifier = rig.contextVerifier()
       var assembly = try await assemble(&rig)
@@ -34,9 +34,9 @@ public enum ServiceProcess {
       bounds.loops = rig.settings.int("CLIENTELE_LOOPS", default: 1, in: 1...64)
       bounds.inFlightMax = rig.settings.int(
         "CLIENTELE_IN_FLIGHT_MAX", default: bounds.inFlightMax, in: 1...100_000)
-      bounds.servesReflection = rig.settings.string("CLIENTELE_REFLECTION", default: "on") == "on"
+      bounds.servesReflection = rig.settings.flag("CLIENTELE_REFLECTION", default: true)
       let listener = rig.settings.int("CLIENTELE_LISTEN_FD", default: -1, in: 0...1_023)
-      let standsBy = rig.settings.string("CLIENTELE_STANDBY", default: "off") == "on"
+      let standsBy = rig.settings.flag("CLIENTELE_STANDBY", default: false)
       let admin = AdminSettings(&rig.settings)
       try rig.settings.check()
       let server = RPCServer(

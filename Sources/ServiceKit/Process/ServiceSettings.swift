@@ -68,6 +68,18 @@ public struct ServiceSettings: Sendable {
     return number
   }
 
+  /// A switch, `on` or `off`; noted when it is neither.
+  public mutating func flag(_ name: String, default standard: Bool) -> Bool {
+    switch value(name) {
+    case nil: return standard
+    case "on": return true
+    case "off": return false
+    default:
+      problems.append("\(name) must be on or off")
+      return standard
+    }
+  }
+
   /// Notes a problem found elsewhere, such as a key file that cannot be read.
   public mutating func note(_ problem: String) {
     problems.append(problem)

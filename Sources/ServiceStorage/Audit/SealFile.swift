@@ -25,13 +25,15 @@ public struct SealFile: Sendable {
 
   /// Every seal; none when there is no file yet. A line that a power cut left half is passed over:
   /// its seal stands whole in a later one, or its number is missing.
-  public func seals() -> [AuditSeal] {
-    Self.seals(in: FileManager.default.contents(atPath: path) ?? Data())
+  /// - Throws: `Unusable` for a file that cannot be read.
+  public func seals() throws -> [AuditSeal] {
+    guard let file = try opened() else { return [] }
+    return Self.seals(in: try file.readToEnd() ?? Data())
   }
 
   /// Writes the seals up to a number into another file, as they are, and answers how many that were.
   public func copy(upTo number: Int64, to path: String) throws -> Int {
-    let part = seals().filter { $0.number <= number }
+    let part = try seals().filter { $0.number <= number }
     guard try SealFile(path: path).append(part) else { throw Unusable("\(path) is locked") }
     return part.count
   }
@@ -43,16 +45,21 @@ public struct SealFile: Sendable {
     }
   }
 
+  /// The file to be read, nil when there is none yet. One that cannot be read is no empty one: its
+  /// seals would be missed, and appended again and again.
+  private func opened() throws -> FileHandle? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      guard errno == ENOENT else { throw Unusable("\(path) cannot be read", errno) }
+      return nil
+    }
+    return FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+  }
+
   /// The number of the last seal, 0 when there is none, and whether its line was ended. The end
   /// of the file is read alone.
   private func end() throws -> (number: Int64, isWhole: Bool) {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      // A file that cannot be read is no empty one: its seals would be appended again and again.
-      guard errno == ENOENT else { throw Unusable("\(path) cannot be read", errno) }
-      return (0, true)
-    }
-    let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    guard let file = try opened() else { return (0, true) }
     let size = try file.seekToEnd()
     try file.seek(toOffset: size > Self.tailBytes ? size - Self.tailBytes : 0)
     let tail = try file.readToEnd() ?? Data()

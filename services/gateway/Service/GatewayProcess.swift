@@ -30,7 +30,7 @@ public enum GatewayProcess {
     MetricsRegistry.process.install()
     do {
       var settings = ServiceSettings()
-      CoreFiles.forbid(unless: settings)
+      CoreFiles.forbid(unless: &settings)
       OpenFileLimit.raise()
       let logger = settings.logger("gateway")
       let tls = settings.tls()

@@ -38,6 +38,8 @@ final class ScriptedServices: Sendable {
     var seen: [Seen] = []
     var events: [FeedEvent] = []
     var isFeedDown = false
+    /// The feed reaches to before this transaction, and refuses places beyond it.
+    var horizon = UInt64.max
   }
 
   private let state = Mutex(State())
@@ -80,6 +82,15 @@ final class ScriptedServices: Sendable {
         position: FeedPosition(transactionID: transaction, eventID: UInt64($0.events.count + 1)),
         kind: kind, payload: payload.serialized())
       $0.events.append(event)
+      if $0.horizon < .max { $0.horizon = transaction + 1 }
+    }
+  }
+
+  /// Puts the feed back to its first events, as after a restore.
+  func restoreFeed(keeping count: Int) {
+    state.withLock {
+      $0.events = Array($0.events.prefix(count))
+      $0.horizon = ($0.events.last?.position?.transactionID ?? 0) + 1
     }
   }
 
@@ -152,6 +163,9 @@ final class ScriptedServices: Sendable {
     for _ in 0..<waits {
       let page = try state.withLock { state -> [FeedEvent] in
         if state.isFeedDown { throw RPCError(.unavailable, "down") }
+        if let after = request.after, after.transactionID >= state.horizon {
+          throw RPCError(.failedPrecondition, reason: "POSITION_AHEAD", "restored")
+        }
         let size = request.pageSize > 0 ? Int(request.pageSize) : 100
         let news = state.events.filter { event in
           guard let after = request.after, let position = event.position else { return true }

@@ -315,6 +315,29 @@ import Testing
     try await eventually { gateway.tokens.count == 0 }
   }
 
+  @Test func theFollowerBeginsAnewWhenTheFeedWasRestored() async throws {
+    for transaction in [5, 900] as [UInt64] {
+      services.announce(
+        "session.revoked", SessionRevoked(accountID: Sample.client), transaction: transaction)
+    }
+    let gateway = try services.gateway()
+    let following = Task { await gateway.followRevocations() }
+    defer { following.cancel() }
+    try await eventually {
+      await list(gateway)
+      return gateway.tokens.count == 1
+    }
+    services.restoreFeed(keeping: 1)
+    // What was kept may have ended in what the restored feed never tells.
+    try await eventually { gateway.tokens.count == 0 }
+    try await eventually {
+      await list(gateway)
+      return gateway.tokens.count == 1
+    }
+    services.announce("session.revoked", SessionRevoked(accountID: Sample.account), transaction: 6)
+    try await eventually { gateway.tokens.count == 0 }
+  }
+
   @Test(arguments: [0, 1, 2, 40])
   func theFollowerBeginsAtThePresent(_ events: Int) async throws {
     for number in 0..<events {

@@ -52,7 +52,7 @@ enum OpenAPIDocument {
           "IdentityService"
         ],
         "summary": "Changes the caller's own password; every other session of the account ends",
-        "description": "Changes the caller's own password; every other session of the account ends.\nPERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT as in AcceptInvitation.",
+        "description": "Changes the caller's own password; every other session of the account ends.\nPERMISSION_DENIED/PASSWORD_WRONG, INVALID_ARGUMENT and UNAVAILABLE as in AcceptInvitation.",
         "parameters": [
           {
             "name": "Idempotency-Key",
@@ -150,7 +150,7 @@ enum OpenAPIDocument {
           "IdentityService"
         ],
         "summary": "Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40)",
-        "description": "Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).\nThe reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or\nPASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;\nRESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; ABORTED/CONCURRENT_CHANGE.",
+        "description": "Validates the account, sets its password, and makes it a client (or employee) of the organisation (B40).\nThe reasons of LookupInvitation, and INVALID_ARGUMENT/PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG or\nPASSWORD_TOO_COMMON; for an account that has a password PERMISSION_DENIED/PASSWORD_WRONG;\nRESOURCE_EXHAUSTED/SIGN_IN_THROTTLED or SIGN_IN_BUSY; UNAVAILABLE/PASSWORDS_UNAVAILABLE, when\nthey cannot be checked; ABORTED/CONCURRENT_CHANGE.",
         "parameters": [
           {
             "name": "Idempotency-Key",
@@ -2066,7 +2066,7 @@ enum OpenAPIDocument {
           "IdentityService"
         ],
         "summary": "Signs in by e-mail or username (B5)",
-        "description": "Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same\ntime, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too\nmany failures, SIGN_IN_BUSY when too many people sign in at once.",
+        "description": "Signs in by e-mail or username (B5). UNAUTHENTICATED/SIGN_IN_REFUSED says the same, in the same\ntime, whatever was wrong; RESOURCE_EXHAUSTED/SIGN_IN_THROTTLED with retry_after_seconds after too\nmany failures, SIGN_IN_BUSY when too many people sign in at once;\nUNAVAILABLE/PASSWORDS_UNAVAILABLE when passwords cannot be checked.",
         "parameters": [
           {
             "name": "Idempotency-Key",

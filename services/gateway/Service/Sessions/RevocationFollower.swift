@@ -31,11 +31,21 @@ struct RevocationFollower: Sendable {
         pause = .milliseconds(100)
       } catch {
         if Task.isCancelled { return }
+        if Self.isLost(error) {
+          tokens.forgetAll()
+          isPlaced = false
+        }
         logger.warning("revocations are not heard", metadata: ["error": "\(error)"])
         try? await Task.sleep(for: pause)
         pause = min(pause * 2, .seconds(1))
       }
     }
+  }
+
+  /// Whether the feed no longer knows the position: news may have been missed, and it begins anew.
+  private static func isLost(_ error: any Error) -> Bool {
+    guard let reason = (error as? RPCError)?.reason else { return false }
+    return ["POSITION_EXPIRED", "POSITION_AHEAD"].contains(reason)
   }
 
   /// One page of news, applied. Answers where to go on.
