@@ -246,6 +246,14 @@ def unfinished_bodies(path, size):
     return attack
 
 
+def heads_alone(peer):
+    """Every stream has nearly as many words of metadata as a call may have, and no request."""
+    words = [(f"word-{number:02}", "x" * 120) for number in range(58)]
+    peer.send(opening() + b"".join(
+        frame(HEADERS, END_HEADERS, stream, head(UNARY, words)) for stream in range(1, 200, 2)))
+    peer.wait_for_end()
+
+
 def slow_body(peer):
     """Bodies of which a byte comes now and then, on every stream."""
     peer.send(opening() + b"".join(
@@ -342,6 +350,7 @@ ATTACKS = {
     "unfinished_bodies": unfinished_bodies(UNARY, 250_000),
     "unfinished_bodies_on_streams": unfinished_bodies(CLIENT_STREAM, 1_000_000),
     "unfinished_bodies_on_reflection": unfinished_bodies(REFLECTION, 1_000_000),
+    "heads_alone": heads_alone,
     "gzip_bombs": gzip_bombs(UNARY),
     "gzip_bombs_on_streams": gzip_bombs(REFLECTION),
     "slow_body": slow_body,

@@ -32,6 +32,7 @@ ADDRESS_MAX = 1_000  # Connections of one address that the server keeps; it clos
 # What requests that never end may hold (ServerSettings.heldBytesMax, 64 MiB), and what the allocator
 # takes beside it, which differs from run to run.
 HELD_BYTES = 80 << 20
+UNFINISHED = ("unfinished_bodies", "unfinished_bodies_on_streams", "heads_alone")
 RECONNECTS_MAX = 50  # An attacker that is thrown out comes back so often a second.
 
 
@@ -283,7 +284,7 @@ def assail(name, server, healthy, options):
     outcome.growth, outcome.share = growth, share
     # What may be had by being many is bounded for each.
     kept = min(options.idle, ADDRESS_MAX) if name == "idle_connections" else 0
-    begun = HELD_BYTES if name in ("unfinished_bodies", "unfinished_bodies_on_streams") else 0
+    begun = HELD_BYTES if name in UNFINISHED else 0
     bound = max(options.memory, kept * IDLE_BYTES / MIB, begun / MIB)
     if growth > bound:
         outcome.problems.append(f"memory grew by {growth:.1f} MiB")
