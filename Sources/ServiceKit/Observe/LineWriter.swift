@@ -17,14 +17,10 @@ final class LineWriter: Sendable {
   /// How long a process that ends waits for what it has said to be written.
   static let patience = DispatchTimeInterval.seconds(1)
 
-  private enum Entry {
-    case line([UInt8])
-    /// Told once everything before it was written or dropped.
-    case mark(DispatchSemaphore)
-  }
-
   private struct Queue {
-    var entries: [Entry] = []
+    var lines: [[UInt8]] = []
+    /// Told once all lines here were written or dropped.
+    var marks: [DispatchSemaphore] = []
     /// Of the lines here and of those being written.
     var bytes = 0
     var hasThread = false
@@ -45,7 +41,8 @@ final class LineWriter: Sendable {
     let isTaken = queue.withLock { queue in
       guard queue.bytes + line.count <= Self.queuedBytesMax else { return false }
       queue.bytes += line.count
-      append(.line(line), to: &queue)
+      wake(&queue)
+      queue.lines.append(line)
       return true
     }
     if !isTaken { lost.wrappingAdd(1, ordering: .relaxed) }
@@ -56,17 +53,17 @@ final class LineWriter: Sendable {
     let mark = DispatchSemaphore(value: 0)
     let isEmpty = queue.withLock { queue in
       guard queue.hasThread else { return true }
-      append(.mark(mark), to: &queue)
+      wake(&queue)
+      queue.marks.append(mark)
       return false
     }
     if !isEmpty { _ = mark.wait(timeout: .now() + Self.patience) }
   }
 
-  private func append(_ entry: Entry, to queue: inout Queue) {
+  private func wake(_ queue: inout Queue) {
     // A process without a thread to spare asks again at its next line.
     if !queue.hasThread { queue.hasThread = startThread() }
-    if queue.entries.isEmpty { work.signal() }
-    queue.entries.append(entry)
+    if queue.lines.isEmpty, queue.marks.isEmpty { work.signal() }
   }
 
   // MARK: The thread
@@ -96,17 +93,15 @@ final class LineWriter: Sendable {
     var isCut = false
     while true {
       work.wait()
-      var batch: [Entry] = []
-      queue.withLock { swap(&$0.entries, &batch) }
-      var bytes = 0
-      for entry in batch {
-        switch entry {
-        case .line(let line):
-          put(line, &isCut)
-          bytes += line.count
-        case .mark(let mark): mark.signal()
-        }
+      var lines: [[UInt8]] = []
+      var marks: [DispatchSemaphore] = []
+      queue.withLock {
+        swap(&$0.lines, &lines)
+        swap(&$0.marks, &marks)
       }
+      for line in lines { put(line, &isCut) }
+      for mark in marks { mark.signal() }
+      let bytes = lines.reduce(0) { $0 + $1.count }
       queue.withLock { $0.bytes -= bytes }
     }
   }
