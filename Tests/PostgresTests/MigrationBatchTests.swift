@@ -19,7 +19,7 @@ import Testing
       // A tenth of a millisecond a row.
       size.adapt(changed: size.rows, took: .microseconds(100 * size.rows))
     }
-    #expect(sizes == [100, 200, 400, 500, 500])
+    #expect(sizes == [100, 200, 250, 250, 250])
   }
 
   @Test("a slow batch is followed by a short one, a quick one by no more than the file says")
@@ -28,8 +28,8 @@ import Testing
     for _ in 0..<4 { size.adapt(changed: size.rows, took: .milliseconds(1)) }
     #expect(size.rows == 1_000)
     size.adapt(changed: 1_000, took: .milliseconds(100))
-    #expect(size.rows == 500)
-    size.adapt(changed: 500, took: .seconds(5))
+    #expect(size.rows == 250)
+    size.adapt(changed: 250, took: .seconds(5))
     #expect(size.rows == BatchSize.rowsMin)
     var small = BatchSize(rowsMax: 5)
     #expect(small.rows == 5)
