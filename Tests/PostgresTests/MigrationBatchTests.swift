@@ -10,28 +10,47 @@ import Testing
     #expect(batch.sql(rows: 20) == "select 1 ORDER BY id LIMIT 20 FOR UPDATE")
   }
 
-  @Test("batches grow twofold at most until they take as long as they may")
+  @Test("batches grow by a quarter at most until they take as long as they may")
   func growth() {
     var size = BatchSize(rowsMax: 1_000)
+    #expect(size.rows == 1)
+    size.adapt(changed: 1, took: .zero)
     var sizes: [Int] = []
-    for _ in 0..<5 {
+    for _ in 1..<BatchSize.probeEvery {
       sizes.append(size.rows)
       // A tenth of a millisecond a row.
       size.adapt(changed: size.rows, took: .microseconds(100 * size.rows))
     }
-    #expect(sizes == [100, 200, 250, 250, 250])
+    #expect(sizes.prefix(4) == [20, 25, 31, 38])
+    #expect(sizes.suffix(2) == [250, 250])
+    #expect(size.rows == 1)
+  }
+
+  @Test("what finding takes, as a batch of one row shows, makes no batch smaller")
+  func finding() {
+    var size = BatchSize(rowsMax: 1_000)
+    for _ in 0..<4 * BatchSize.probeEvery {
+      size.adapt(changed: size.rows, took: .milliseconds(40) + .microseconds(100 * size.rows))
+    }
+    #expect(size.rows == 1)
+    size.adapt(changed: 1, took: .seconds(1))
+    #expect(size.rows == 251)
+    size.adapt(changed: 251, took: .milliseconds(90))
+    #expect(size.rows == 125)
   }
 
   @Test("a slow batch is followed by a short one, a quick one by no more than the file says")
   func bounds() {
-    var size = BatchSize(rowsMax: 1_000)
-    for _ in 0..<4 { size.adapt(changed: size.rows, took: .milliseconds(1)) }
-    #expect(size.rows == 1_000)
-    size.adapt(changed: 1_000, took: .milliseconds(100))
-    #expect(size.rows == 250)
-    size.adapt(changed: 250, took: .seconds(5))
+    var size = BatchSize(rowsMax: 100)
+    size.adapt(changed: 1, took: .zero)
+    for _ in 0..<10 { size.adapt(changed: size.rows, took: .milliseconds(1)) }
+    #expect(size.rows == 100)
+    size.adapt(changed: 100, took: .milliseconds(50))
+    #expect(size.rows == 50)
+    size.adapt(changed: 50, took: .seconds(5))
     #expect(size.rows == BatchSize.rowsMin)
     var small = BatchSize(rowsMax: 5)
+    small.adapt(changed: 1, took: .zero)
     #expect(small.rows == 5)
     small.adapt(changed: 5, took: .seconds(5))
     #expect(small.rows == 5)
@@ -40,8 +59,10 @@ import Testing
   @Test("a batch that found few rows says nothing of one with many")
   func few() {
     var size = BatchSize(rowsMax: 1_000)
+    size.adapt(changed: 1, took: .zero)
     size.adapt(changed: 1, took: .milliseconds(500))
-    size.adapt(changed: 100, took: .milliseconds(1))
-    #expect(size.rows == 200)
+    #expect(size.rows == BatchSize.rowsMin)
+    size.adapt(changed: 20, took: .milliseconds(1))
+    #expect(size.rows == 25)
   }
 }

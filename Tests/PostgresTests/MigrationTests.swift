@@ -241,12 +241,13 @@ import Testing
         let migrator = Self.migrator(database, folder)
         await #expect(throws: MigrationError.self) { try await migrator.migrate() }
         let half = try await database.sql("select count(twice) from sample.a")
-        #expect(half == [["40"]])
+        // One row, twenty, and then one that is too large.
+        #expect(half == [["21"]])
         try await database.sql("alter table sample.a drop constraint a_small")
         #expect(try await migrator.migrate() == ["0002_b.sql"])
         let whole = try await database.sql(
           "select count(twice), count(distinct batch) from sample.a")
-        #expect(whole == [["50", "3"]])
+        #expect(whole == [["50", "5"]])
         #expect(try await migrator.migrate().isEmpty)
       }
     }

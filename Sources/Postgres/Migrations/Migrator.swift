@@ -157,6 +157,9 @@ public struct Migrator: Sendable {
   ) throws(PostgresError) {
     try session.run("set lock_timeout = '\(Self.lockTimeout)'")
     try session.run("set statement_timeout = '60s'")
+    // A commit keeps its rows until the disk, and a standby, have it. A batch that is lost is done again,
+    // and what records the file waits for all before it.
+    try session.run("set synchronous_commit = off")
     var size = BatchSize(rowsMax: batch.rowsMax)
     var isLeft = true
     while isLeft {
@@ -171,7 +174,7 @@ public struct Migrator: Sendable {
         isLeft = changed > 0
       }
     }
-    try session.run("set statement_timeout = 0")
+    try session.run("reset synchronous_commit; set statement_timeout = 0")
   }
 
   /// Does something again, a few times a second, for as long as a lock was not to be had. In a

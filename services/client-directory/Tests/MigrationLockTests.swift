@@ -4,11 +4,12 @@ import Synchronization
 import TestKit
 import Testing
 
-/// Migrations over a large database, with calls at work: nobody waits long for a lock (R25). More rows
-/// with `CLIENTELE_MIGRATION_ROWS`.
+/// Migrations over a large database, with calls at work, seven tenths of what it can do: nobody waits
+/// long for a lock (R25). More rows with `CLIENTELE_MIGRATION_ROWS`.
 @Suite(.serialized, .timeLimit(.minutes(60))) struct MigrationLockTests {
   /// The first migrations: what an early release ran on.
   private static let early = 7
+  private static let writers = 4
   private static let rows = Setting.count("CLIENTELE_MIGRATION_ROWS", 20_000)
   /// Milliseconds.
   private static let waitMax = Setting.bound(100.0, orElse: 2_000)
@@ -109,6 +110,26 @@ import Testing
   private final class Work: Sendable {
     let isOver = Atomic<Bool>(false)
     let writes = Atomic<Int>(0)
+    /// Nanoseconds from one write of a writer to its next; none while it is 0.
+    let interval = Atomic<Int>(0)
+
+    /// Counts a write, and waits for the time of the next.
+    func pace(_ time: inout ContinuousClock.Instant) async throws {
+      writes.add(1, ordering: .relaxed)
+      let interval = interval.load(ordering: .relaxed)
+      let now = ContinuousClock.now
+      // Who is late does not catch up.
+      time = max(time.advanced(by: .nanoseconds(interval)), now)
+      if time > now { try await Task.sleep(until: time) }
+    }
+
+    /// Slows the writers down to seven tenths of what they do in a second.
+    func slowDown(writers: Int) async throws {
+      let before = writes.load(ordering: .relaxed)
+      try await Task.sleep(for: .seconds(1))
+      let rate = writes.load(ordering: .relaxed) - before
+      interval.store(writers * 10 * 1_000_000_000 / (7 * max(rate, 1)), ordering: .relaxed)
+    }
   }
 
   /// Writes for as long as something takes, and looks every few milliseconds who waits.
@@ -118,14 +139,15 @@ import Testing
     let service = try database.database()
     let work = Work()
     return try await withThrowingTaskGroup(of: Found.self) { group in
-      for _ in 0..<4 {
+      for _ in 0..<writers {
         group.addTask {
+          var time = ContinuousClock.now
           let organization = try #require(UUID(uuidString: organization))
           while !work.isOver.load(ordering: .acquiring) {
             let client = UUID()
             try await service.run(.organization(organization), write(organization, client))
             try await service.run(.organization(organization), change(organization, client))
-            work.writes.add(1, ordering: .relaxed)
+            try await work.pace(&time)
           }
           return Found()
         }
@@ -136,6 +158,7 @@ import Testing
         while work.writes.load(ordering: .relaxed) < 20 {
           try await Task.sleep(for: .milliseconds(10))
         }
+        try await work.slowDown(writers: writers)
         try await body()
       } catch {
         work.isOver.store(true, ordering: .releasing)
@@ -149,7 +172,8 @@ import Testing
     }
   }
 
-  /// The longest wait that is seen until something is over.
+  /// The longest wait that is seen until something is over. A wait counts as long as it had lasted when
+  /// the question came: whoever asks may be kept waiting between the locks and the clock.
   private static func look(
     in database: TestDatabase, until work: Work
   ) async throws -> Found {
@@ -157,7 +181,7 @@ import Testing
     while !work.isOver.load(ordering: .acquiring) {
       let rows = try await database.sql(
         """
-        select extract(epoch from clock_timestamp() - l.waitstart) * 1000,
+        select extract(epoch from statement_timestamp() - l.waitstart) * 1000,
           l.locktype || ' ' || coalesce(l.relation::regclass::text, '') || ', ' || l.mode
         from pg_locks l join pg_stat_activity a using (pid)
         where not l.granted and l.waitstart is not null and a.usename = 'client_directory'
