@@ -56,7 +56,7 @@ struct ServedAssembly: ServiceLifecycle.Service {
           + (await assembly.figures())
       },
       loopDelay: { max(await server.loopDelay(), await shared()) },
-      isReady: assembly.isReady)
+      isReady: { server.health.isServing() ?? false })
   }
 
   /// Waits until the service can do its work, says so, and waits for its turn.
