@@ -65,4 +65,22 @@ import Testing
     size.adapt(changed: 20, took: .milliseconds(1))
     #expect(size.rows == 25)
   }
+
+  @Test("a batch that is given up is followed by one of half the rows, one row by more time")
+  func givingUp() {
+    var size = BatchSize(rowsMax: 1_000)
+    #expect(size.timeMax == BatchSize.keepsMax)
+    size.giveUp()
+    #expect(size.rows == 1)
+    #expect(size.timeMax == BatchSize.keepsMax * 2)
+    size.adapt(changed: 1, took: .milliseconds(10))
+    #expect(size.timeMax == BatchSize.keepsMax + .milliseconds(10))
+    size.giveUp()
+    #expect(size.rows == 10)
+    for _ in 0..<4 { size.giveUp() }
+    #expect(size.rows == 1)
+    #expect(size.timeMax > BatchSize.keepsMax + .milliseconds(10))
+    size.adapt(changed: 1, took: .milliseconds(1))
+    #expect(size.rows == BatchSize.rowsMin)
+  }
 }

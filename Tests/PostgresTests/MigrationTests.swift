@@ -220,6 +220,34 @@ import Testing
     }
   }
 
+  @Test("a batch that keeps its rows too long is given up for a smaller one")
+  func slowBatches() async throws {
+    try await withDatabase(schemas: [Self.first()]) { database in
+      let files = [
+        "0001_a.sql": """
+        create table a (id bigint, twice bigint, batch xid8);
+        insert into a select n from generate_series(1, 30) as n;
+        """,
+        "0002_b.sql": """
+        -- clientele: in batches
+        with done as (
+          update a set twice = id * 2 + length(pg_sleep(0.05)::text), batch = pg_current_xact_id()
+          where id in (select id from a where twice is null order by id limit 20) returning 1
+        ) select count(*) from done
+        """,
+      ]
+      try await Self.withFolder(files) { folder in
+        #expect(try await Self.migrator(database, folder).migrate().count == 2)
+        let rows = try await database.sql(
+          """
+          select sum(n), max(n) < 20
+          from (select batch, count(twice) as n from sample.a group by batch) as batches
+          """)
+        #expect(rows == [["30", "t"]])
+      }
+    }
+  }
+
   @Test("a file in batches runs until nothing is left, and goes on where it stopped")
   func batches() async throws {
     try await withDatabase(schemas: [Self.first()]) { database in

@@ -33,6 +33,8 @@ struct BatchSize: Sendable, Hashable {
   static let rowsMin = 20
   /// One batch of so many has one row.
   static let probeEvery = 16
+  /// A batch that keeps its rows longer is given up, and a smaller one tried.
+  static let keepsMax = Duration.milliseconds(60)
 
   private let rowsMax: Int
   private var size: Int
@@ -50,6 +52,18 @@ struct BatchSize: Sendable, Hashable {
 
   /// Of the next batch.
   var rows: Int { isProbe ? 1 : size }
+  /// How long the next batch may take.
+  var timeMax: Duration { finding + Self.keepsMax }
+
+  /// Learns from a batch that took too long and was given up.
+  mutating func giveUp() {
+    if rows > 1 {
+      size /= 2
+    } else {
+      // One row must pass, however long it takes to find.
+      finding += Self.keepsMax
+    }
+  }
 
   /// Learns from a batch. It shrinks at once and grows by a quarter at most: after a slow one the next
   /// are often slow too.

@@ -156,7 +156,6 @@ public struct Migrator: Sendable {
     _ batch: MigrationBatch, _ session: PlainConnection
   ) throws(PostgresError) {
     try session.run("set lock_timeout = '\(Self.lockTimeout)'")
-    try session.run("set statement_timeout = '60s'")
     // A commit keeps its rows until the disk, and a standby, have it. A batch that is lost is done again,
     // and what records the file waits for all before it.
     try session.run("set synchronous_commit = off")
@@ -164,17 +163,36 @@ public struct Migrator: Sendable {
     var isLeft = true
     while isLeft {
       try patiently(session) { () throws(PostgresError) in
-        let clock = ContinuousClock()
-        let from = clock.now
+        isLeft = try run(batch, &size, session) > 0
+      }
+    }
+    try session.run("reset synchronous_commit; set statement_timeout = 0")
+  }
+
+  /// One batch, or a smaller one when it takes too long.
+  /// - Returns: how many rows it changed.
+  private func run(
+    _ batch: MigrationBatch, _ size: inout BatchSize, _ session: PlainConnection
+  ) throws(PostgresError) -> Int {
+    let clock = ContinuousClock()
+    while true {
+      let limit = Int(size.timeMax / .milliseconds(1))
+      try session.run("set statement_timeout = \(limit)")
+      let from = clock.now
+      do throws(PostgresError) {
         let answer = try session.run(batch.sql(rows: size.rows))
         guard answer.count == 1, let cell = answer[0].first ?? nil, let changed = Int(cell) else {
           throw .decoding("a file in batches answers one number, how many rows it changed")
         }
         size.adapt(changed: changed, took: clock.now - from)
-        isLeft = changed > 0
+        return changed
+      } catch {
+        // Sooner it was somebody else who cancelled it.
+        let isLate = clock.now - from >= .milliseconds(limit)
+        guard case .deadlineExceeded = error, isLate else { throw error }
+        size.giveUp()
       }
     }
-    try session.run("reset synchronous_commit; set statement_timeout = 0")
   }
 
   /// Does something again, a few times a second, for as long as a lock was not to be had. In a
