@@ -166,7 +166,19 @@ public struct Migrator: Sendable {
         isLeft = try run(batch, &size, session) > 0
       }
     }
-    try session.run("reset synchronous_commit; set statement_timeout = 0")
+    try change("reset synchronous_commit; set statement_timeout = 0", session)
+  }
+
+  /// Changes settings, again when the short limit of a batch ended even that.
+  private func change(_ settings: String, _ session: PlainConnection) throws(PostgresError) {
+    while true {
+      do throws(PostgresError) {
+        try session.run(settings)
+        return
+      } catch {
+        guard case .deadlineExceeded = error else { throw error }
+      }
+    }
   }
 
   /// One batch, or a smaller one when it takes too long.
@@ -177,7 +189,7 @@ public struct Migrator: Sendable {
     let clock = ContinuousClock()
     while true {
       let limit = Int(size.timeMax / .milliseconds(1))
-      try session.run("set statement_timeout = \(limit)")
+      try change("set statement_timeout = \(limit)", session)
       let from = clock.now
       do throws(PostgresError) {
         let answer = try session.run(batch.sql(rows: size.rows))
