@@ -61,7 +61,7 @@ struct BatchSize: Sendable, Hashable {
       size /= 2
     } else {
       // One row must pass, however long it takes to find.
-      finding += Self.keepsMax
+      finding = finding * 2 + Self.keepsMax
     }
   }
 
