@@ -95,21 +95,32 @@ import Testing
     }
   }
 
-  @Test("who connects and says nothing, or not all, is closed")
+  @Test("who connects and says nothing is closed")
   func silence() async throws {
     var settings = ServerSettings()
     settings.prefaceTimeout = .milliseconds(500)
-    settings.headerTimeout = .milliseconds(50)
-    settings.bodyIdleTimeout = .milliseconds(50)
-    try await withPeer(settings) { peer, _, port in
+    try await withPeer(settings) { peer, _, _ in
       #expect(await eventually { peer.isClosed })
-      let half = try await RawPeer.connect(port: port)
-      half.send(RawPeer.opening + RawPeer.request(stream: 1).dropLast(3))
-      #expect(await eventually { half.isClosed })
-      let slow = try await RawPeer.connect(port: port)
-      slow.send(RawPeer.opening + RawPeer.request(stream: 1))
-      #expect(await eventually { slow.heard(frame: 3, stream: 1) })
-      slow.close()
+    }
+  }
+
+  @Test("who stops within the headers is closed")
+  func halfHeaders() async throws {
+    var settings = ServerSettings()
+    settings.headerTimeout = .milliseconds(50)
+    try await withPeer(settings) { peer, _, _ in
+      peer.send(RawPeer.opening + RawPeer.request(stream: 1).dropLast(3))
+      #expect(await eventually { peer.isClosed })
+    }
+  }
+
+  @Test("a call whose request does not come is reset")
+  func halfRequest() async throws {
+    var settings = ServerSettings()
+    settings.bodyIdleTimeout = .milliseconds(50)
+    try await withPeer(settings) { peer, _, _ in
+      peer.send(RawPeer.opening + RawPeer.request(stream: 1))
+      #expect(await eventually { peer.heard(frame: 3, stream: 1) })
     }
   }
 
