@@ -271,8 +271,8 @@ let package = Package(
     tests(
       "ServiceKitTests",
       [
-        "ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, logging,
-        metrics,
+        "ServiceKit", "GRPC", "IdentityAPI", "CommonAPI", "Protobuf", "TestKit", crypto, lifecycle,
+        logging, metrics,
       ]),
     tests(
       "ServiceStorageTests",

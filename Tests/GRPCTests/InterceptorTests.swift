@@ -1,6 +1,7 @@
 import BenchAPI
 import Logging
 import Synchronization
+import TestKit
 import Testing
 
 @testable import GRPC
@@ -97,7 +98,7 @@ import Testing
   @Test("each call that is made is one line, those that end well at debug only")
   func log() async throws {
     let lines = Lines()
-    var logger = Logger(label: "test") { LinesHandler(label: $0, lines: lines) }
+    var logger = Logger(label: "test") { _ in LinesHandler(lines) }
     for level in [Logger.Level.debug, .info] {
       logger.logLevel = level
       let before = lines.all.count

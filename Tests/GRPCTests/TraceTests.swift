@@ -3,6 +3,7 @@ import CommonAPI
 import GRPC
 import Logging
 import Synchronization
+import TestKit
 import Testing
 
 @Suite struct TraceTests {
@@ -80,7 +81,7 @@ import Testing
     at level: Logger.Level, _ pairs: [String: String] = [:], failing error: RPCError? = nil
   ) async -> [String] {
     let lines = Lines()
-    var logger = Logger(label: "test") { LinesHandler(label: $0, lines: lines) }
+    var logger = Logger(label: "test") { _ in LinesHandler(lines) }
     logger.logLevel = level
     let interceptor = LogInterceptor(logger: logger)
     _ = try? await interceptor.intercept(
@@ -121,31 +122,5 @@ import Testing
     let lines = await Self.lines(
       at: .info, ["x-request-id": long], failing: RPCError(.aborted, "x"))
     #expect(lines.count == 1 && lines.first?.contains("xxx") == false)
-  }
-}
-
-/// Lines that were logged.
-final class Lines: Sendable {
-  private let kept = Mutex<[String]>([])
-
-  var all: [String] { kept.withLock { $0 } }
-  func add(_ line: String) { kept.withLock { $0.append(line) } }
-}
-
-/// Keeps the lines of a logger.
-struct LinesHandler: LogHandler {
-  let label: String
-  let lines: Lines
-  var logLevel = Logger.Level.trace
-  var metadata = Logger.Metadata()
-
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  func log(event: LogEvent) {
-    let facts = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-    lines.add("\(event.level) \(event.message) \(facts.joined(separator: " "))")
   }
 }

@@ -11,12 +11,6 @@ import Testing
     server.metrics.samples().first { $0.name == "grpc_server_queue" }?.value ?? -1
   }
 
-  private func eventually(_ condition: () -> Bool) async throws -> Bool {
-    let end = ContinuousClock.now + .seconds(20).patient
-    while !condition(), .now < end { try await Task.sleep(for: .milliseconds(2)) }
-    return condition()
-  }
-
   /// Why a call is refused; nil when it is answered.
   private static func refusal(_ call: () async throws -> Void) async -> String? {
     do {

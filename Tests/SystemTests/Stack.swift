@@ -172,7 +172,8 @@ func withStack(
 func wait(
   _ what: String, within limit: Duration, _ isTrue: () async throws -> Bool
 ) async throws {
-  let end = ContinuousClock.now + limit.patient
+  let limit = limit.patient
+  let end = ContinuousClock.now + limit
   while try await !isTrue() {
     guard ContinuousClock.now < end else {
       throw Stack.Failure(description: "waited \(limit) in vain until \(what)")
